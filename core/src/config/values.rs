@@ -1,0 +1,112 @@
+//! What a value must look like. Every parser answers a wrong value with what it expected instead.
+
+use std::{path::PathBuf, str::FromStr};
+
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use crate::secret::Secret;
+
+/// What `secret_key` expects.
+pub(super) const EXPECTED_SECRET_KEY: &str =
+    "at most 256 bytes that are legal in a header value, with no blank at either end";
+
+/// `database.dsn`: which database.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A private PostgreSQL that the local server starts and stops itself.
+    Embedded,
+    /// A PostgreSQL that somebody else runs.
+    Server(Box<Secret<PgConnectOptions>>),
+}
+
+impl Database {
+    /// Takes the word `embedded` or a PostgreSQL URL.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str =
+            "a PostgreSQL URL such as postgresql://user:password@host:5432/database, or the word embedded";
+        if text == "embedded" {
+            return Ok(Self::Embedded);
+        }
+        if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Err(EXPECTED);
+        }
+        PgConnectOptions::from_str(text)
+            .map(|options| Self::Server(Box::new(Secret::new(options))))
+            .map_err(|_| EXPECTED)
+    }
+}
+
+/// `webhook.level`: which events are told; each level includes those below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WebhookLevel {
+    /// None.
+    None,
+    /// An absence of more than an hour has ended.
+    LongAbsences,
+    /// A device was added.
+    NewDevices,
+    /// Every beat.
+    All,
+}
+
+impl WebhookLevel {
+    /// Takes the name of a level.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "none" => Ok(Self::None),
+            "long_absences" => Ok(Self::LongAbsences),
+            "new_devices" => Ok(Self::NewDevices),
+            "all" => Ok(Self::All),
+            _ => Err("all, new_devices, long_absences or none"),
+        }
+    }
+}
+
+/// `bind`: where the local server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    /// A TCP port; the host may be a name or an address, an IPv6 address in brackets.
+    Tcp {
+        /// Host name or address, without brackets.
+        host: String,
+        /// Port; 0 lets the system choose.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl Bind {
+    /// Takes `<host>:<port>` or `unix:<path>`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "<host>:<port> such as 127.0.0.1:6060 or [::1]:6060, or unix:<path>";
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err(EXPECTED) } else { Ok(Self::Unix(path.into())) };
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
+        let port = port.parse().map_err(|_| EXPECTED)?;
+        let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
+            Some(Some(address)) if address.parse::<std::net::Ipv6Addr>().is_ok() => address,
+            None if url::Host::parse(host).is_ok() => host,
+            _ => return Err(EXPECTED),
+        };
+        Ok(Self::Tcp { host: host.to_owned(), port })
+    }
+}
+
+/// Takes an `http` or `https` URL.
+pub(super) fn web_address(text: &str) -> Result<Url, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err("a URL that starts with http:// or https://"),
+    }
+}
+
+/// Takes a line of text that shows something.
+pub(super) fn line_of_text(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err("a line of text");
+    }
+    Ok(text.to_owned())
+}

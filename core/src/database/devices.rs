@@ -1,0 +1,36 @@
+//! Registering devices.
+
+use sqlx::PgConnection;
+
+use crate::{device::DeviceName, token::TokenHash};
+
+/// Adds a device and returns its id.
+pub async fn add(
+    connection: &mut PgConnection,
+    name: &DeviceName,
+    token: TokenHash,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        "INSERT INTO heartbeat.devices (name, token_hash) VALUES ($1, $2) RETURNING id",
+        name.as_str(),
+        token.as_bytes(),
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Replaces the token of device `id` and returns the device's name (which may be missing), or
+/// `None` if there is no such device.
+pub async fn replace_token(
+    connection: &mut PgConnection,
+    id: i64,
+    token: TokenHash,
+) -> Result<Option<Option<String>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING name",
+        id,
+        token.as_bytes(),
+    )
+    .fetch_optional(connection)
+    .await
+}

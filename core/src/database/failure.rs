@@ -1,0 +1,63 @@
+//! What an error of the database means to the one who asked, and the words for it in the log.
+
+use sqlx::migrate::MigrateError;
+
+use super::schema::SchemaProblem;
+use crate::Error;
+
+/// Why the database did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It did not answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// It holds tables that this program cannot work with.
+    #[error(transparent)]
+    Schema(#[from] SchemaProblem),
+    /// It reported an error, or could not be reached.
+    #[error("{}", describe(.0))]
+    Sqlx(#[from] sqlx::Error),
+    /// Setting it up failed.
+    #[error("cannot set up the tables: {0}")]
+    Migrate(#[from] MigrateError),
+}
+
+impl Failure {
+    /// Whether this is a defect of the program, not a state of the database that may pass.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        // Classes of SQLSTATE (PostgreSQL's manual, appendix A). 22, 23 and 42 are about what a
+        // statement says; but a missing table or schema, or a missing right, is about the database.
+        let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        let code = error.code().unwrap_or_default();
+        let ours = ["22", "23", "42"].iter().any(|class| code.starts_with(class));
+        ours && !["42P01", "42501"].contains(&code.as_ref())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Schema(problem) => Error::Schema(problem),
+            failure if failure.is_ours() => Error::Internal,
+            _ => Error::Unavailable,
+        }
+    }
+}
+
+/// The error in words that are fit for a log. PostgreSQL's own words for a refused login name the
+/// address of the client, which no log of ours may hold.
+fn describe(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if code.starts_with("28") {
+                format!("it refuses this user or password (SQLSTATE {code})")
+            } else {
+                format!("{} (SQLSTATE {code})", error.message())
+            }
+        }
+        sqlx::Error::Io(error) => format!("connection: {error}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,126 @@
+//! The tables: set up where there are none, checked where there are some.
+
+use std::sync::LazyLock;
+
+use sqlx::{
+    PgConnection,
+    migrate::{Migrate, Migrator},
+};
+
+use super::failure::Failure;
+
+/// Which migrations a database has had. In our own schema: `public` is not ours, and may hold the
+/// table of an earlier Heartbeat.
+const MIGRATIONS_TABLE: &str = "heartbeat.migrations";
+
+/// The files in `migrations/`.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("../migrations");
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    migrator.create_schema("heartbeat");
+    migrator
+});
+
+/// Why this program cannot work on this database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaProblem {
+    /// It lacks migrations that this program has.
+    #[error(
+        "the tables are older than this program: stop all servers, back up, run `heartbeat migrate`, start again"
+    )]
+    Older,
+    /// It has migrations that this program lacks.
+    #[error("the tables were made by a newer Heartbeat: install that version or a later one")]
+    Newer,
+    /// It holds tables that no migration of ours made.
+    #[error("schema heartbeat holds tables of an earlier Heartbeat, which this version cannot take over")]
+    Foreign,
+}
+
+/// What stands in the schema `heartbeat`.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Empty,
+    Current,
+    Unusable(SchemaProblem),
+}
+
+/// Makes sure that the tables are those of this program: sets up a database that has none, and
+/// fails on any others. Safe to call from many processes at once.
+pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), Failure> {
+    if state(connection).await? == State::Current {
+        return Ok(());
+    }
+    alone(connection, async |connection| match state(connection).await? {
+        State::Current => Ok(()),
+        State::Unusable(problem) => Err(problem.into()),
+        State::Empty => {
+            MIGRATOR.run_direct(None, connection, false).await?;
+            tracing::info!("set up the tables in schema heartbeat");
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// Brings the tables up to date; sets up a database that has none. Returns how many migrations
+/// were applied. Safe to call from many processes at once.
+#[cfg(feature = "migrate")]
+pub async fn migrate(options: &sqlx::postgres::PgConnectOptions) -> Result<usize, Failure> {
+    use sqlx::ConnectOptions;
+
+    let mut connection = options.clone().disable_statement_logging().connect().await?;
+    alone(&mut connection, async |connection| match state(connection).await? {
+        State::Current => Ok(0),
+        State::Unusable(problem @ (SchemaProblem::Newer | SchemaProblem::Foreign)) => Err(problem.into()),
+        State::Empty | State::Unusable(SchemaProblem::Older) => {
+            let before = applied(connection).await?.len();
+            MIGRATOR.run_direct(None, connection, false).await?;
+            Ok(MIGRATOR.iter().count() - before)
+        }
+    })
+    .await
+}
+
+/// Does `work` while no other process migrates this database, so that nobody takes tables that are
+/// half set up for old ones. The lock goes with the connection, should the work be dropped.
+async fn alone<T>(
+    connection: &mut PgConnection,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    connection.lock().await?;
+    let result = work(connection).await;
+    connection.unlock().await?;
+    result
+}
+
+async fn state(connection: &mut PgConnection) -> Result<State, Failure> {
+    let applied = applied(connection).await?;
+    if applied.is_empty() {
+        let tables = exists(connection, "heartbeat.devices").await?;
+        return Ok(if tables { State::Unusable(SchemaProblem::Foreign) } else { State::Empty });
+    }
+    let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
+    Ok(if applied.iter().any(|version| !known.contains(version)) {
+        State::Unusable(SchemaProblem::Newer)
+    } else if known.iter().any(|version| !applied.contains(version)) {
+        State::Unusable(SchemaProblem::Older)
+    } else {
+        State::Current
+    })
+}
+
+/// The versions of the migrations that this database has had.
+async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, Failure> {
+    if !exists(connection, MIGRATIONS_TABLE).await? {
+        return Ok(Vec::new());
+    }
+    let applied = connection.list_applied_migrations(MIGRATIONS_TABLE).await?;
+    Ok(applied.into_iter().map(|migration| migration.version).collect())
+}
+
+async fn exists(connection: &mut PgConnection, table: &str) -> Result<bool, Failure> {
+    Ok(sqlx::query_scalar!(r#"SELECT to_regclass($1) IS NOT NULL AS "exists!""#, table)
+        .fetch_one(connection)
+        .await?)
+}

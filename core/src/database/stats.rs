@@ -1,0 +1,50 @@
+//! Reading the figures, and counting visits.
+
+use sqlx::PgConnection;
+
+use crate::stats::{DeviceFigures, Figures};
+
+/// Everything there is to show, as of one moment.
+pub async fn read(connection: &mut PgConnection) -> Result<Figures, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT
+            stats.total_visits,
+            stats.server_start_time,
+            floor(extract(epoch FROM stats.longest_absence))::bigint AS "longest_absence!",
+            device.id AS "id?",
+            device.name AS "name?",
+            device.num_beats AS "num_beats?",
+            device.last_beat AS "last_beat?"
+        FROM heartbeat.stats LEFT JOIN heartbeat.devices AS device ON true
+        ORDER BY device.id
+        "#
+    )
+    .fetch_all(connection)
+    .await?;
+    let whole = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Figures {
+        started_at: whole.server_start_time,
+        visits: whole.total_visits,
+        longest_absence: whole.longest_absence,
+        devices: rows
+            .iter()
+            .filter_map(|row| {
+                Some(DeviceFigures {
+                    id: row.id?,
+                    name: row.name.as_deref().map(Into::into),
+                    last_beat: row.last_beat,
+                    num_beats: row.num_beats?,
+                })
+            })
+            .collect(),
+    })
+}
+
+/// Adds `visits` to the number of views of the pages.
+pub async fn add_visits(connection: &mut PgConnection, visits: i64) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE heartbeat.stats SET total_visits = total_visits + $1", visits)
+        .execute(connection)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,70 @@
+//! What a device is called.
+
+/// The most characters (Unicode scalar values) a device's name may have.
+const NAME_LIMIT: usize = 100;
+
+/// A device's name: 1 to 100 characters, no control characters, no blanks around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceName(String);
+
+/// What is wrong with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// Nothing is left once the blanks around it are gone.
+    #[error("the name is empty")]
+    Empty,
+    /// More than 100 characters.
+    #[error("the name is longer than {NAME_LIMIT} characters")]
+    TooLong,
+    /// A line break, a NUL, or another control character.
+    #[error("the name holds a control character")]
+    ControlCharacter,
+}
+
+impl DeviceName {
+    /// Takes a name as somebody typed it; blanks around it are dropped.
+    pub fn parse(name: &str) -> Result<Self, InvalidName> {
+        if name.chars().any(char::is_control) {
+            return Err(InvalidName::ControlCharacter);
+        }
+        let name = name.trim();
+        match name.chars().count() {
+            0 => Err(InvalidName::Empty),
+            1..=NAME_LIMIT => Ok(Self(name.to_owned())),
+            _ => Err(InvalidName::TooLong),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_may_be_in_any_script() {
+        for (typed, kept) in [("Laptop", "Laptop"), ("  Pixel 9 ", "Pixel 9"), ("携帯📱", "携帯📱")] {
+            assert_eq!(DeviceName::parse(typed).map(|name| name.as_str().to_owned()), Ok(kept.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_hundred_characters_are_allowed_however_many_bytes_they_take() {
+        assert!(DeviceName::parse(&"📱".repeat(100)).is_ok());
+        assert_eq!(DeviceName::parse(&"a".repeat(101)), Err(InvalidName::TooLong));
+    }
+
+    #[test]
+    fn empty_names_and_control_characters_are_refused() {
+        assert_eq!(DeviceName::parse(""), Err(InvalidName::Empty));
+        assert_eq!(DeviceName::parse(" \u{3000} "), Err(InvalidName::Empty));
+        for name in ["a\nb", "\0", "tab\t", "bell\u{7}", "c1 \u{85}"] {
+            assert_eq!(DeviceName::parse(name), Err(InvalidName::ControlCharacter), "{name:?}");
+        }
+    }
+}

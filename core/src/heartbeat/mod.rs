@@ -1,0 +1,117 @@
+//! The handle that routes work with.
+//!
+//! - [`worker`]: the one task that talks to the database, and gathers beats into commits.
+//! - [`memory`]: the figures as they were last read or written, so that readers need no database.
+
+mod memory;
+mod worker;
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnectOptions;
+use time::OffsetDateTime;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Error,
+    device::DeviceName,
+    stats::Snapshot,
+    token::{Token, TokenHash},
+};
+use memory::Memory;
+use worker::{Change, Command, Worker};
+
+/// Commands that may wait for the worker. Whoever comes when there are more is turned away at once,
+/// so that a database that hangs makes neither memory nor waiting times grow.
+const QUEUE: usize = 4096;
+
+/// One running Heartbeat. Clones share the same connection and memory.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    memory: Arc<Memory>,
+    commands: mpsc::Sender<Command>,
+}
+
+/// A device as it is shown to the one who registered it.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its id.
+    pub id: i64,
+    /// Its name; missing for some devices that an earlier Heartbeat registered.
+    pub name: Option<String>,
+}
+
+impl Heartbeat {
+    /// Starts the worker on the running tokio runtime. The database is first contacted when it is
+    /// first needed.
+    #[must_use]
+    pub fn start(database: PgConnectOptions) -> Self {
+        let memory = Arc::new(Memory::default());
+        let (commands, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(Worker::new(database, Arc::clone(&memory), queue).run());
+        Self { memory, commands }
+    }
+
+    /// Records a beat that arrived at `now`; when this returns, it is committed.
+    pub async fn beat(&self, token: TokenHash, now: OffsetDateTime) -> Result<(), Error> {
+        self.ask(|reply| Command::Beat(worker::Beat { token, time: now, reply })).await
+    }
+
+    /// Adds a device.
+    pub async fn register(&self, name: DeviceName, token: &Token) -> Result<Registered, Error> {
+        let token = token.hash();
+        self.ask(|reply| Command::Change(Change::Register { name, token, reply })).await
+    }
+
+    /// Gives device `id` a new token; the old one is worth nothing from here on.
+    pub async fn replace_token(&self, id: i64, token: &Token) -> Result<Registered, Error> {
+        let token = token.hash();
+        self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await
+    }
+
+    /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) at once, and in
+    /// the database within a second, or when the heartbeat is [stopped](Self::stop).
+    pub fn count_visit(&self) {
+        if self.memory.count_visit() {
+            // A full queue wakes the worker just as well.
+            let _ = self.commands.try_send(Command::Wake);
+        }
+    }
+
+    /// The figures at the time `now`: with every beat that this process has acknowledged, and
+    /// every one that any other process had acknowledged a second ago.
+    pub async fn snapshot(&self, now: OffsetDateTime) -> Result<Arc<Snapshot>, Error> {
+        if let Some(snapshot) = self.memory.fresh_snapshot(now) {
+            return Ok(snapshot);
+        }
+        self.check().await?;
+        self.memory.snapshot(now).ok_or(Error::Unavailable)
+    }
+
+    /// Whether the database answers; asks it at most once a second.
+    pub async fn check(&self) -> Result<(), Error> {
+        if self.memory.is_fresh() {
+            return Ok(());
+        }
+        self.ask(Command::Refresh).await
+    }
+
+    /// Writes down what only memory holds, and ends the worker. Everything asked for later fails
+    /// with [`Error::Unavailable`].
+    pub async fn stop(&self) {
+        let (reply, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop(reply)).await.is_ok() {
+            // An error says that the worker has gone, which is what was wanted.
+            let _ = stopped.await;
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|_| Error::Unavailable)?;
+        answer.await.unwrap_or(Err(Error::Unavailable))
+    }
+}

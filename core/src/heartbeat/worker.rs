@@ -1,0 +1,231 @@
+//! The one task that talks to the database. Because everything it does is done in turn, what it
+//! read and what it wrote never need to be put in order afterwards.
+//!
+//! While a commit is under way, what arrives waits in the queue; the next round takes all of it.
+//! So the busier it is, the more beats share a commit, and a lone beat waits for nothing.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use sqlx::postgres::PgConnectOptions;
+use time::OffsetDateTime;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+use super::{QUEUE, Registered, memory::Memory};
+use crate::{
+    Error,
+    database::{Session, beats, devices, stats},
+    device::DeviceName,
+    token::TokenHash,
+};
+
+/// How long the database may take for all that one round asks of it. Whoever arrives just after a
+/// round began waits for the rest of it and for the next one: four seconds, with a database that hangs.
+const ROUND_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a visit may be in memory alone.
+const VISITS_WAIT: Duration = Duration::from_secs(1);
+
+/// The times of the beats in one statement span less than this; see [`beats::record`].
+const BATCH_SPAN: time::Duration = time::Duration::SECOND;
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What the worker can be asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    Beat(Beat),
+    Change(Change),
+    /// Make the figures in memory recent enough to be shown.
+    Refresh(Reply<()>),
+    /// There is something to write down later.
+    Wake,
+    Stop(oneshot::Sender<()>),
+}
+
+/// A beat that waits to be recorded.
+#[derive(Debug)]
+pub(super) struct Beat {
+    pub(super) token: TokenHash,
+    pub(super) time: OffsetDateTime,
+    pub(super) reply: Reply<()>,
+}
+
+/// A change to the devices.
+#[derive(Debug)]
+pub(super) enum Change {
+    Register { name: DeviceName, token: TokenHash, reply: Reply<Registered> },
+    ReplaceToken { id: i64, token: TokenHash, reply: Reply<Registered> },
+}
+
+/// What one round has to do, sorted by kind.
+#[derive(Debug, Default)]
+struct Round {
+    beats: Vec<Beat>,
+    changes: Vec<Change>,
+    refreshes: Vec<Reply<()>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    session: Session,
+    memory: Arc<Memory>,
+    queue: mpsc::Receiver<Command>,
+    /// When the visits in memory are to be written down.
+    write_visits_at: Option<Instant>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        database: PgConnectOptions,
+        memory: Arc<Memory>,
+        queue: mpsc::Receiver<Command>,
+    ) -> Self {
+        Self { session: Session::new(database), memory, queue, write_visits_at: None }
+    }
+
+    /// Works until it is told to stop, or until nobody is left to tell it anything.
+    pub(super) async fn run(mut self) {
+        let mut commands = Vec::new();
+        while self.receive(&mut commands).await {
+            let round = Round::sort(commands.drain(..));
+            let deadline = Instant::now() + ROUND_LIMIT;
+            self.record(round.beats, deadline).await;
+            for change in round.changes {
+                self.change(change, deadline).await;
+            }
+            self.refresh(round.refreshes, deadline).await;
+            self.write_visits(round.stop.is_some(), deadline).await;
+            if let Some(stopped) = round.stop {
+                // Whoever waits for the end may have gone.
+                let _ = stopped.send(());
+                return;
+            }
+        }
+    }
+
+    /// Waits for commands, or until visits are to be written down. False when nobody is left.
+    async fn receive(&mut self, commands: &mut Vec<Command>) -> bool {
+        let received = self.queue.recv_many(commands, QUEUE);
+        match self.write_visits_at {
+            Some(at) => timeout_at(at, received).await.is_err() || !commands.is_empty(),
+            None => received.await > 0,
+        }
+    }
+
+    async fn record(&mut self, mut beats: Vec<Beat>, deadline: Instant) {
+        while let Some(first) = beats.first() {
+            let end = first.time + BATCH_SPAN;
+            let later = beats.iter().position(|beat| beat.time >= end).unwrap_or(beats.len());
+            let rest = beats.split_off(later);
+            self.record_batch(beats, deadline).await;
+            beats = rest;
+        }
+    }
+
+    async fn record_batch(&mut self, batch: Vec<Beat>, deadline: Instant) {
+        let tokens: Vec<TokenHash> = batch.iter().map(|beat| beat.token).collect();
+        let times: Vec<OffsetDateTime> = batch.iter().map(|beat| beat.time).collect();
+        let outcome = self
+            .session
+            .run(deadline, async |connection| beats::record(connection, &tokens, &times).await)
+            .await;
+        if let Ok(counted) = &outcome {
+            self.memory.count(counted);
+        }
+        let recognised = outcome
+            .as_ref()
+            .map(|counted| counted.iter().map(|device| device.token_hash.as_slice()).collect::<HashSet<_>>());
+        for beat in batch {
+            let answer = match &recognised {
+                Ok(tokens) if tokens.contains(&beat.token.as_bytes()[..]) => Ok(()),
+                Ok(_) => Err(Error::UnknownToken),
+                Err(error) => Err(**error),
+            };
+            // Whoever sent the beat may have gone; it counts all the same.
+            let _ = beat.reply.send(answer);
+        }
+    }
+
+    async fn change(&mut self, change: Change, deadline: Instant) {
+        match change {
+            Change::Register { name, token, reply } => {
+                let added = self
+                    .session
+                    .run(deadline, async |connection| devices::add(connection, &name, token).await)
+                    .await;
+                if let Ok(id) = added {
+                    self.memory.add_device(id, name.as_str());
+                }
+                let _ = reply.send(added.map(|id| Registered { id, name: Some(name.as_str().to_owned()) }));
+            }
+            Change::ReplaceToken { id, token, reply } => {
+                let replaced = self
+                    .session
+                    .run(deadline, async |connection| devices::replace_token(connection, id, token).await)
+                    .await;
+                let _ = reply.send(
+                    replaced
+                        .and_then(|found| found.ok_or(Error::UnknownDevice))
+                        .map(|name| Registered { id, name }),
+                );
+            }
+        }
+    }
+
+    async fn refresh(&mut self, waiting: Vec<Reply<()>>, deadline: Instant) {
+        if waiting.is_empty() {
+            return;
+        }
+        let outcome = if self.memory.is_fresh() { Ok(()) } else { self.read(deadline).await };
+        for reply in waiting {
+            let _ = reply.send(outcome);
+        }
+    }
+
+    async fn read(&mut self, deadline: Instant) -> Result<(), Error> {
+        let asked_at = Instant::now();
+        let figures = self.session.run(deadline, stats::read).await?;
+        self.memory.replace(figures, asked_at);
+        Ok(())
+    }
+
+    /// Writes down the visits in memory if it is time, or if there will be no other time.
+    async fn write_visits(&mut self, last_chance: bool, deadline: Instant) {
+        let visits = self.memory.unwritten_visits();
+        if visits == 0 {
+            self.write_visits_at = None;
+            return;
+        }
+        let due = *self.write_visits_at.get_or_insert_with(|| Instant::now() + VISITS_WAIT);
+        if !last_chance && Instant::now() < due {
+            return;
+        }
+        let written =
+            self.session.run(deadline, async |connection| stats::add_visits(connection, visits).await).await;
+        if written.is_ok() {
+            self.memory.visits_written(visits);
+        }
+        let remaining = self.memory.unwritten_visits() > 0;
+        self.write_visits_at = remaining.then(|| Instant::now() + VISITS_WAIT);
+    }
+}
+
+impl Round {
+    fn sort(commands: impl Iterator<Item = Command>) -> Self {
+        let mut round = Self::default();
+        for command in commands {
+            match command {
+                Command::Beat(beat) => round.beats.push(beat),
+                Command::Change(change) => round.changes.push(change),
+                Command::Refresh(reply) => round.refreshes.push(reply),
+                Command::Wake => {}
+                Command::Stop(stopped) => round.stop = Some(stopped),
+            }
+        }
+        round
+    }
+}

@@ -1,0 +1,171 @@
+//! The secrets of devices and of the owner.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use rand::CryptoRng;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::secret::Secret;
+
+/// Starts every new device token, so that people and secret scanners recognise one.
+const TOKEN_PREFIX: &str = "hbt_";
+
+/// Random bytes in a device token: 256 bits.
+const TOKEN_BYTES: usize = 32;
+
+/// Random bytes in a secret key: 48 bytes are exactly 64 characters of base64.
+const SECRET_KEY_BYTES: usize = 48;
+
+/// The longest secret key, in bytes.
+const SECRET_KEY_LIMIT: usize = 256;
+
+/// A device's token as the device itself holds it. Shown once, when it is made.
+#[derive(Debug, Clone)]
+pub struct Token(Secret<String>);
+
+impl Token {
+    /// A new token of 256 random bits behind a recognisable prefix.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self(Secret::new(format!("{TOKEN_PREFIX}{}", random_text::<TOKEN_BYTES>(rng))))
+    }
+
+    /// The token in the clear, to hand to the device.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// What the database keeps of this token.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash::of(self.expose().as_bytes())
+    }
+}
+
+/// The SHA-256 hash of a token: all that the database knows of it.
+///
+/// Finding a device by this hash needs no constant time: how long the look-up takes tells about
+/// the hash, not about the token behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Hashes a token as a client presented it. Any bytes are allowed: tokens of the earlier
+    /// Heartbeat look different from ours and go on working.
+    #[must_use]
+    pub fn of(presented: &[u8]) -> Self {
+        Self(Sha256::digest(presented).into())
+    }
+
+    /// The 32 bytes of the hash.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// The owner's key, which registers devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretKey(Secret<String>);
+
+impl SecretKey {
+    /// A fresh key: 64 URL-safe characters that hold 384 random bits.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self(Secret::new(random_text::<SECRET_KEY_BYTES>(rng)))
+    }
+
+    /// Takes a key that somebody chose: 1 to 256 bytes that can be sent as the value of an HTTP
+    /// header (RFC 9110, section 5.5: no control characters but the tab, no blank at either end).
+    /// `None` if it is anything else.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        let fits = (1..=SECRET_KEY_LIMIT).contains(&key.len());
+        let legal = key.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
+        let bare = key.trim_matches([' ', '\t']).len() == key.len();
+        (fits && legal && bare).then(|| Self(Secret::new(key.to_owned())))
+    }
+
+    /// Whether `presented` is this key. Takes the same time whatever the two share, because it
+    /// compares hashes of equal length.
+    #[must_use]
+    pub fn matches(&self, presented: &[u8]) -> bool {
+        let ours = Sha256::digest(self.expose().as_bytes());
+        let theirs = Sha256::digest(presented);
+        ours.ct_eq(&theirs).into()
+    }
+
+    /// The key in the clear, for `heartbeat gen-key`.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// `N` random bytes as URL-safe base64 without padding (RFC 4648, section 5).
+fn random_text<const N: usize>(rng: &mut impl CryptoRng) -> String {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{rand_core::UnwrapErr, rngs::SysRng};
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_recognisable_hold_256_bits_and_never_repeat() {
+        let rng = &mut UnwrapErr(SysRng);
+        let (one, other) = (Token::generate(rng), Token::generate(rng));
+
+        assert_ne!(one.expose(), other.expose());
+        assert_ne!(one.hash(), other.hash());
+        let random = one.expose().strip_prefix("hbt_").expect("the prefix");
+        assert_eq!(BASE64_URL_SAFE_NO_PAD.decode(random).expect("base64").len() * 8, 256);
+    }
+
+    #[test]
+    fn a_token_hashes_to_what_sha256_gives_for_its_text() {
+        // The first test vector of FIPS 180-2, appendix B.
+        let hash = TokenHash::of(b"abc");
+        assert_eq!(&hash.as_bytes()[..4], &[0xba, 0x78, 0x16, 0xbf]);
+    }
+
+    #[test]
+    fn nothing_secret_can_be_printed() {
+        let rng = &mut UnwrapErr(SysRng);
+        let (token, key) = (Token::generate(rng), SecretKey::generate(rng));
+        assert_eq!(format!("{token:?} {key:?}"), "Token([secret]) SecretKey([secret])");
+    }
+
+    #[test]
+    fn a_generated_key_is_64_url_safe_characters_and_legal() {
+        let key = SecretKey::generate(&mut UnwrapErr(SysRng));
+        let text = key.expose();
+        assert_eq!(text.len(), 64);
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+        assert_eq!(SecretKey::parse(text), Some(key));
+    }
+
+    #[test]
+    fn keys_that_no_header_can_carry_are_refused() {
+        let longest = "k".repeat(256);
+        for legal in ["k", "two words", "tab\tinside", "schlüssel", &longest] {
+            assert!(SecretKey::parse(legal).is_some(), "{legal:?}");
+        }
+        let too_long = "k".repeat(257);
+        for illegal in ["", " leading", "trailing\t", "line\nbreak", "nul\0", "\u{7f}", &too_long] {
+            assert!(SecretKey::parse(illegal).is_none(), "{illegal:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_very_key_matches() {
+        let key = SecretKey::parse("correct horse").expect("legal");
+        assert!(key.matches(b"correct horse"));
+        for wrong in [&b""[..], b"correct", b"correct horse battery", b"Correct horse"] {
+            assert!(!key.matches(wrong), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What every handler can ask for.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use heartbeat_core::{Config, Heartbeat};
+use rand::{rand_core::UnwrapErr, rngs::SysRng};
+use time::OffsetDateTime;
+
+/// The dependencies of the routes, built once by `main`.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The core.
+    pub heartbeat: Heartbeat,
+    /// What the owner has set.
+    pub config: Arc<Config>,
+    /// Tells the present time.
+    pub clock: fn() -> OffsetDateTime,
+}
+
+/// The time at which a request is handled.
+#[derive(Debug, Clone, Copy)]
+pub struct Now(pub OffsetDateTime);
+
+impl FromRequestParts<App> for Now {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self((app.clock)()))
+    }
+}
+
+/// Randomness fit for secrets, from the operating system.
+#[derive(Debug)]
+pub struct Random(pub UnwrapErr<SysRng>);
+
+impl FromRequestParts<App> for Random {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self(UnwrapErr(SysRng)))
+    }
+}

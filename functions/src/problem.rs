@@ -1,0 +1,149 @@
+//! What can go wrong with a request, and the answer to it. The one place where errors get a status.
+
+use askama::Template;
+use axum::{
+    Json,
+    http::{
+        HeaderValue, StatusCode, Uri,
+        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    response::{Html, IntoResponse, Response},
+};
+use heartbeat_core::Error;
+use serde::Serialize;
+
+/// Seconds after which a client may ask again when the database was away. Recovery takes the
+/// server less; clients that beat once a minute need not hurry.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// An error that a client is told about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The request makes no sense; the text says what to do about it.
+    BadRequest(String),
+    /// The token or key is missing or wrong.
+    Unauthorized,
+    /// Nothing is here.
+    NotFound,
+    /// Something is here, but not for this method.
+    MethodNotAllowed,
+    /// The body is larger than anything sensible.
+    PayloadTooLarge,
+    /// A defect of ours.
+    Internal,
+    /// The database is away.
+    Unavailable,
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match self {
+            Self::BadRequest(detail) => detail,
+            Self::Unauthorized => "The Authorization header is missing, or what it holds is not valid here.",
+            Self::NotFound => "There is nothing at this address.",
+            Self::MethodNotAllowed => {
+                "This address does not support this method; the Allow header lists those it does."
+            }
+            Self::PayloadTooLarge => "The body is larger than 16 KiB.",
+            Self::Internal => "Something went wrong on the server. Its log says what.",
+            Self::Unavailable => {
+                "The database is not available right now. Please try again in a few seconds."
+            }
+        }
+    }
+
+    /// The answer as JSON for programs (RFC 9457).
+    fn into_json(self) -> Response {
+        #[derive(Serialize)]
+        struct Details<'a> {
+            r#type: &'static str,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+        }
+        let status = self.status();
+        // `about:blank` says that the problem is no more than its status, and asks for that
+        // status's own phrase as the title (RFC 9457, section 4.2.1).
+        let title = status.canonical_reason().unwrap_or_default();
+        let details =
+            Details { r#type: "about:blank", title, status: status.as_u16(), detail: self.detail() };
+        let mut response = (status, Json(details)).into_response();
+        let problem_json = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, problem_json);
+        self.add_headers(response)
+    }
+
+    /// The answer as a page for people.
+    #[must_use]
+    pub fn into_page(self) -> Response {
+        #[derive(Template)]
+        #[template(path = "error.html")]
+        struct Page<'a> {
+            title: &'a str,
+            detail: &'a str,
+        }
+        let status = self.status();
+        let page = Page { title: status.canonical_reason().unwrap_or_default(), detail: self.detail() };
+        let html = Html(page.render().unwrap_or_default());
+        self.add_headers((status, html).into_response())
+    }
+
+    /// The answer in the form that suits the address: JSON under `/api`, else a page.
+    fn answer_at(self, uri: &Uri) -> Response {
+        let path = uri.path();
+        let api = path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if api { self.into_json() } else { self.into_page() }
+    }
+
+    fn add_headers(&self, mut response: Response) -> Response {
+        match self {
+            Self::Unauthorized => {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Unavailable => {
+                response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.into_json()
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownToken => Self::Unauthorized,
+            Error::UnknownDevice => Self::NotFound,
+            Error::Unavailable | Error::Schema(_) => Self::Unavailable,
+            Error::Internal => Self::Internal,
+        }
+    }
+}
+
+/// Answers requests for addresses that are none of ours.
+pub(crate) async fn not_found(uri: Uri) -> Response {
+    Problem::NotFound.answer_at(&uri)
+}
+
+/// Answers requests with a method that their address does not support.
+pub(crate) async fn method_not_allowed(uri: Uri) -> Response {
+    Problem::MethodNotAllowed.answer_at(&uri)
+}

@@ -1,0 +1,72 @@
+//! The table of routes, and the one way to make a router of some or all of them.
+
+use std::time::Instant;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    middleware::{self, Next},
+    response::Response,
+};
+
+use crate::{App, beat, devices, devices_token_generate, health, home, problem, stats};
+
+/// The largest body that is read, in bytes.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// One route: what answers at one path.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The name of its file.
+    pub name: &'static str,
+    /// Its path, as axum writes it.
+    pub path: &'static str,
+    /// Makes its router. A route that this configuration switches off makes an empty one.
+    pub router: fn(&App) -> Router<App>,
+}
+
+/// Every route.
+pub const ROUTES: [Route; 6] = [
+    Route { name: "beat", path: beat::PATH, router: beat::router },
+    Route { name: "devices", path: devices::PATH, router: devices::router },
+    Route {
+        name: "devices_token_generate",
+        path: devices_token_generate::PATH,
+        router: devices_token_generate::router,
+    },
+    Route { name: "health", path: health::PATH, router: health::router },
+    Route { name: "home", path: home::PATH, router: home::router },
+    Route { name: "stats", path: stats::PATH, router: stats::router },
+];
+
+/// The router that answers for `routes` and, with 404 and 405, for everything else.
+pub fn router(routes: &[Route], app: App) -> Router {
+    routes
+        .iter()
+        .fold(Router::new(), |merged, route| merged.merge((route.router)(&app)))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn(log_request))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(app)
+}
+
+/// Logs what was asked for and how it went, never who asked, and never the path as it was sent: a
+/// stranger chooses that.
+async fn log_request(request: Request, next: Next) -> Response {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return next.run(request).await;
+    }
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let started = Instant::now();
+    let response = next.run(request).await;
+    tracing::debug!(
+        %method,
+        route = path.as_ref().map_or("none", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        microseconds = started.elapsed().as_micros(),
+        "request"
+    );
+    response
+}

@@ -1,0 +1,169 @@
+//! The command line. Its flags follow from the table of configuration keys.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{
+    Arg, ArgMatches, Command,
+    builder::ValueParser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use heartbeat_core::config::{Flags, KEYS};
+
+/// What the program is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Run,
+    #[cfg(feature = "migrate")]
+    Migrate,
+    GenKey,
+}
+
+/// A command line that makes sense.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) action: Action,
+    pub(crate) flags: Flags,
+}
+
+/// Why there is nothing to do but say something.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Help or version, as asked for.
+    Answer(String),
+    /// One line about what is wrong with the command line.
+    Mistake(String),
+}
+
+/// Reads the command line, the program's own name first.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Stop> {
+    let matches = command().try_get_matches_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(error.render().to_string()),
+        _ => Stop::Mistake(describe(&error)),
+    })?;
+    let (action, matches) = match matches.subcommand() {
+        #[cfg(feature = "migrate")]
+        Some(("migrate", inner)) => (Action::Migrate, inner),
+        Some(("gen-key", inner)) => (Action::GenKey, inner),
+        Some((_, inner)) => (Action::Run, inner),
+        None => (Action::Run, &matches),
+    };
+    Ok(Invocation { action, flags: flags(matches) })
+}
+
+fn flags(matches: &ArgMatches) -> Flags {
+    let values = KEYS.iter().filter_map(|key| {
+        let value = matches.get_one::<String>(key.name)?;
+        Some((key.name, value.clone()))
+    });
+    Flags { values: values.collect(), config_file: matches.get_one::<PathBuf>("config-file").cloned() }
+}
+
+fn command() -> Command {
+    let keys = KEYS.iter().map(|key| {
+        let flag = Arg::new(key.name).long(key.flag()).help(key.help).value_name("value");
+        match key.short {
+            Some(short) => flag.short(short),
+            None => flag,
+        }
+    });
+    let config_file = Arg::new("config-file")
+        .long("config-file")
+        .short('c')
+        .value_name("path")
+        .value_parser(ValueParser::path_buf())
+        .help("Configuration file [default: config.toml in $HEARTBEAT_HOME, which is ~/.heartbeat]");
+    let command = Command::new("heartbeat")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Shows the world how long ago your devices were last in use")
+        .args(
+            keys.chain([config_file])
+                // A generated key may begin with a dash.
+                .map(|flag| flag.global(true).allow_hyphen_values(true)),
+        )
+        .subcommand(Command::new("run").about("Run the server (what happens without a command)"))
+        .subcommand(Command::new("gen-key").about("Print a fresh secret key"))
+        .disable_help_subcommand(true);
+    #[cfg(feature = "migrate")]
+    let command = command
+        .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"));
+    command
+}
+
+/// What is wrong, in one line. Values are left out: one of them may be a secret.
+fn describe(error: &clap::Error) -> String {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) if argument.starts_with('-') => {
+            argument.split(['=', ' ']).next().unwrap_or_default()
+        }
+        _ => "an argument",
+    };
+    let what = match error.kind() {
+        ErrorKind::UnknownArgument => format!("{argument} (command line): unknown"),
+        ErrorKind::ArgumentConflict => format!("{argument} (command line): expected only once"),
+        ErrorKind::InvalidValue => format!("{argument} (command line): expected a value"),
+        ErrorKind::InvalidUtf8 => "command line: expected text in UTF-8".to_owned(),
+        ErrorKind::InvalidSubcommand => "command line: unknown command".to_owned(),
+        kind => format!("{argument} (command line): {kind}"),
+    };
+    format!("{what}; heartbeat --help lists commands and flags")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Invocation, Stop> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    fn mistake(line: &str) -> String {
+        match parse_line(line) {
+            Err(Stop::Mistake(line)) => line,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_of_keys_makes_a_sound_command_line() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        for line in ["heartbeat -b [::1]:1", "heartbeat --bind [::1]:1 run", "heartbeat run --bind=[::1]:1"] {
+            let invocation = parse_line(line).expect("a sound command line");
+            assert_eq!(invocation.action, Action::Run);
+            assert_eq!(invocation.flags.values["bind"], "[::1]:1");
+        }
+    }
+
+    #[test]
+    fn a_key_may_begin_with_a_dash() {
+        let invocation = parse_line("heartbeat -s -key").expect("a sound command line");
+        assert_eq!(invocation.flags.values["secret_key"], "-key");
+    }
+
+    #[test]
+    fn mistakes_are_named_in_one_line_without_values() {
+        insta::assert_snapshot!(
+            mistake("heartbeat --sekret-key=hush"),
+            @"--sekret-key (command line): unknown; heartbeat --help lists commands and flags"
+        );
+        insta::assert_snapshot!(
+            mistake("heartbeat --secret-key hush hush"),
+            @"command line: unknown command; heartbeat --help lists commands and flags"
+        );
+        insta::assert_snapshot!(
+            mistake("heartbeat --bind a --bind b"),
+            @"--bind (command line): expected only once; heartbeat --help lists commands and flags"
+        );
+        insta::assert_snapshot!(
+            mistake("heartbeat --bind"),
+            @"--bind (command line): expected a value; heartbeat --help lists commands and flags"
+        );
+        insta::assert_snapshot!(
+            mistake("heartbeat run hush"),
+            @"an argument (command line): unknown; heartbeat --help lists commands and flags"
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Finds the PostgreSQL programs on the machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tokio::process::Command;
+
+use super::EmbeddedError;
+
+/// The oldest major version that Heartbeat works with.
+const OLDEST: u32 = 14;
+
+/// Folders that hold one folder for each installed version, and where in it the programs are.
+const VERSIONED: [(&str, &str); 6] = [
+    ("/usr/lib/postgresql", "bin"),            // Debian, Ubuntu, Alpine
+    ("/usr", "bin"),                           // Fedora's and PostgreSQL's own RPMs: /usr/pgsql-17
+    ("/opt/homebrew/opt", "bin"),              // Homebrew on Apple silicon
+    ("/usr/local/opt", "bin"),                 // Homebrew on Intel
+    ("/home/linuxbrew/.linuxbrew/opt", "bin"), // Homebrew on Linux
+    ("/Applications/Postgres.app/Contents/Versions", "bin"), // Postgres.app
+];
+
+/// One installed version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) major: u32,
+    folder: PathBuf,
+}
+
+impl Version {
+    /// The path of one of its programs.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// All usable versions on this machine, the newest first; never empty.
+#[derive(Debug)]
+pub(super) struct Binaries(Vec<Version>);
+
+impl Binaries {
+    /// Looks in every place where PostgreSQL is usually installed.
+    pub(super) async fn find() -> Result<Self, EmbeddedError> {
+        let mut versions = Vec::new();
+        for folder in candidates().await {
+            if let Some(major) = major_version(&folder).await
+                && major >= OLDEST
+            {
+                versions.push(Version { major, folder });
+            }
+        }
+        versions.sort_by_key(|version| std::cmp::Reverse(version.major));
+        if versions.is_empty() {
+            return Err(EmbeddedError::NoBinaries(format!(
+                "no PostgreSQL {OLDEST} or later found (looked for postgres and initdb in PATH, where pg_config \
+                 says, in /usr/lib/postgresql, /usr/pgsql-*, and the folders of Homebrew and Postgres.app); \
+                 install it: {}",
+                install_command()
+            )));
+        }
+        Ok(Self(versions))
+    }
+
+    /// The newest version.
+    pub(super) fn newest(&self) -> &Version {
+        &self.0[0]
+    }
+
+    /// The version that made the data in `folder`, whose major version is `needed`.
+    pub(super) fn with_major(&self, needed: u32, folder: &Path) -> Result<&Version, EmbeddedError> {
+        self.0.iter().find(|version| version.major == needed).ok_or_else(|| {
+            let found: Vec<String> = self.0.iter().map(|version| version.major.to_string()).collect();
+            EmbeddedError::OtherVersion { folder: folder.to_owned(), needed, found: found.join(", ") }
+        })
+    }
+}
+
+/// Every folder that holds both programs.
+async fn candidates() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output().await {
+        folders.push(String::from_utf8_lossy(&output.stdout).trim().into());
+    }
+    for (parent, programs) in VERSIONED {
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        folders.extend(entries.map(|entry| entry.path().join(programs)));
+    }
+    folders.retain(|folder| ["postgres", "initdb"].iter().all(|program| folder.join(program).is_file()));
+    folders
+}
+
+/// The major version of the programs in `folder`.
+async fn major_version(folder: &Path) -> Option<u32> {
+    let output = Command::new(folder.join("postgres")).arg("--version").output().await.ok()?;
+    parse_version(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn parse_version(line: &str) -> Option<u32> {
+    let version = line.split_once("(PostgreSQL) ")?.1;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// How PostgreSQL is installed here.
+fn install_command() -> &'static str {
+    if cfg!(target_os = "macos") {
+        return "brew install postgresql@17";
+    }
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    install_command_for(&release)
+}
+
+/// How PostgreSQL is installed on the system that `/etc/os-release` describes (os-release(5)).
+fn install_command_for(release: &str) -> &'static str {
+    let field = |name: &str| {
+        release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default()
+    };
+    let names = [field("ID"), field("ID_LIKE")].join(" ");
+    let is = |name: &str| names.split([' ', '"']).any(|word| word == name);
+    if is("debian") || is("ubuntu") {
+        "sudo apt-get install postgresql"
+    } else if is("fedora") || is("rhel") {
+        "sudo dnf install postgresql-server"
+    } else if is("alpine") {
+        "apk add postgresql"
+    } else if is("arch") {
+        "sudo pacman -S postgresql"
+    } else if is("suse") || is("opensuse") {
+        "sudo zypper install postgresql-server"
+    } else {
+        "see https://www.postgresql.org/download/"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_all_packagings_are_read() {
+        assert_eq!(parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
+        assert_eq!(parse_version("postgres (PostgreSQL) 17.2\n"), Some(17));
+        assert_eq!(parse_version("postgres (PostgreSQL) 19beta1\n"), Some(19));
+        assert_eq!(parse_version("postgres: not found"), None);
+    }
+
+    #[test]
+    fn the_install_command_suits_the_system() {
+        let commands = [
+            ("ID=debian\n", "sudo apt-get install postgresql"),
+            ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "sudo apt-get install postgresql"),
+            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", "sudo dnf install postgresql-server"),
+            ("ID=alpine\n", "apk add postgresql"),
+            ("ID=plan9\n", "see https://www.postgresql.org/download/"),
+        ];
+        for (release, command) in commands {
+            assert_eq!(install_command_for(release), command, "{release}");
+        }
+    }
+}

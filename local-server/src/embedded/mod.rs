@@ -1,0 +1,140 @@
+//! The private PostgreSQL of `database.dsn = "embedded"`: found on the machine, set up on first
+//! use, started and stopped with the server, reachable through a Unix socket only.
+//!
+//! - [`binaries`]: finds the newest PostgreSQL on the machine.
+//! - [`identity`]: as whom the database runs, which PostgreSQL forbids root to do.
+//! - [`cluster`]: the folder that holds the data, and the socket's folder.
+//! - [`postmaster`]: the running database.
+
+mod binaries;
+mod cluster;
+mod identity;
+mod postmaster;
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+
+use binaries::Binaries;
+use cluster::Cluster;
+use identity::Identity;
+use postmaster::Postmaster;
+
+/// The waits between attempts to start the database again after it crashed. What is left of the
+/// old one must end first, and nothing tells when it has.
+const FIRST_RESTART: Duration = Duration::from_millis(100);
+const LAST_RESTART: Duration = Duration::from_secs(5);
+
+/// Why there is no private database.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EmbeddedError {
+    #[error(
+        "another Heartbeat uses {}; stop it, or set HEARTBEAT_HOME to another folder", .0.display()
+    )]
+    InUse(PathBuf),
+    #[error("{0}")]
+    NoBinaries(String),
+    #[error(
+        "the data in {} was made by PostgreSQL {needed}, and only other versions were found: {found}; \
+         install PostgreSQL {needed}", folder.display()
+    )]
+    OtherVersion { folder: PathBuf, needed: u32, found: String },
+    #[error(
+        "PostgreSQL refuses to run as root, and neither a user namespace (unshare -U) nor a user \
+         postgres or nobody is to be had; run Heartbeat as another user"
+    )]
+    NoIdentity,
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{program} failed: {output}")]
+    Program { program: String, output: String },
+}
+
+impl EmbeddedError {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::File { path: path.to_owned(), error }
+    }
+}
+
+/// A private PostgreSQL that runs for as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    options: PgConnectOptions,
+    stop: oneshot::Sender<()>,
+    supervisor: JoinHandle<()>,
+    /// Held for as long as the database runs: two servers must not share one folder.
+    _lock: File,
+}
+
+impl Embedded {
+    /// Starts the database of the folder `home`, after setting it up if it is not there yet.
+    pub(crate) async fn start(home: &Path) -> Result<Self, EmbeddedError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(EmbeddedError::file(home))?;
+        let lock = lock(home)?;
+        let identity = Identity::choose().await?;
+        let cluster = Cluster::open(home, identity, Binaries::find().await?).await?;
+        let postmaster = Postmaster::start(&cluster).await?;
+        let options = cluster.connect_options();
+        let (stop, stopped) = oneshot::channel();
+        let supervisor = tokio::spawn(supervise(cluster, postmaster, stopped));
+        Ok(Self { options, stop, supervisor, _lock: lock })
+    }
+
+    /// How to connect to the database.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// Shuts the database down and waits until it has ended.
+    pub(crate) async fn stop(self) {
+        // An error says that the supervisor has ended, and the database with it.
+        let _ = self.stop.send(());
+        let _ = self.supervisor.await;
+    }
+}
+
+/// Keeps the database running until it is told to stop.
+async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: oneshot::Receiver<()>) {
+    loop {
+        tokio::select! {
+            () = postmaster.ended() => {
+                tracing::error!("the embedded PostgreSQL ended unexpectedly, and is started again");
+            }
+            _ = &mut stop => return postmaster.stop().await,
+        }
+        tokio::select! {
+            restarted = restart(&cluster) => postmaster = restarted,
+            _ = &mut stop => return,
+        }
+    }
+}
+
+async fn restart(cluster: &Cluster) -> Postmaster {
+    let mut wait = FIRST_RESTART;
+    loop {
+        match Postmaster::start(cluster).await {
+            Ok(postmaster) => return postmaster,
+            Err(error) => tracing::warn!("embedded PostgreSQL: {error}"),
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(LAST_RESTART);
+    }
+}
+
+/// Takes the lock that says that a Heartbeat uses `home`. It goes with the process, however that ends.
+fn lock(home: &Path) -> Result<File, EmbeddedError> {
+    let path = home.join("postgres.lock");
+    let file = File::create(&path).map_err(EmbeddedError::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(home.to_owned())),
+        Err(TryLockError::Error(error)) => Err(EmbeddedError::File { path, error }),
+    }
+}

@@ -1,0 +1,118 @@
+//! Where the server listens: a TCP port or a Unix socket.
+
+use std::{
+    fs, io,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use heartbeat_core::config::Bind;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// Why the server cannot listen where it should.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    #[error("bind {host}:{port}: {error}; stop what uses it, or set bind to another host or port")]
+    Tcp { host: String, port: u16, error: io::Error },
+    #[error("bind unix:{}: {error}; set bind to a path that can be written to", path.display())]
+    Unix { path: PathBuf, error: io::Error },
+    #[error("bind unix:{}: another server answers there; stop it, or set bind to another path", .0.display())]
+    InUse(PathBuf),
+    #[error("bind unix:{}: there is a file, and it is not a socket; set bind to another path", .0.display())]
+    NotASocket(PathBuf),
+}
+
+/// A place that accepts connections.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+/// An accepted connection.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Listener {
+    /// Starts to listen.
+    pub(crate) async fn bind(bind: &Bind) -> Result<Self, ListenError> {
+        match bind {
+            Bind::Tcp { host, port } => TcpListener::bind((host.as_str(), *port))
+                .await
+                .map(Self::Tcp)
+                .map_err(|error| ListenError::Tcp { host: host.clone(), port: *port, error }),
+            Bind::Unix(path) => bind_unix(path).await,
+        }
+    }
+
+    /// Waits for the next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Answers are written whole; holding back their last piece only adds latency.
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+        }
+    }
+
+    /// Where it listens, in words fit for a log.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| "a TCP port".to_owned(), |it| format!("port {}", it.port())),
+            Self::Unix(_, file) => format!("socket {}", file.path.display()),
+        }
+    }
+}
+
+async fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
+    let failed = |error| ListenError::Unix { path: path.to_owned(), error };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+        Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
+        // A server that was killed leaves its socket behind; nobody answers there any more.
+        Ok(_) => match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(failed)?;
+            }
+            _ => return Err(ListenError::InUse(path.to_owned())),
+        },
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    let file = SocketFile::new(path).map_err(failed)?;
+    Ok(Listener::Unix(listener, file))
+}
+
+/// The file of a Unix socket, removed when the server is done with it.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have put another server's socket there.
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}

@@ -1,0 +1,74 @@
+//! The heartbeat server: every route in one process, beside a PostgreSQL.
+//!
+//! - [`cli`]: the command line.
+//! - [`run`]: the server from start to stop.
+//! - [`listener`]: the TCP port or the Unix socket.
+//! - [`server`]: connections, and how they end.
+//! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
+//! - [`migrate`]: bringing a database up to date.
+
+mod cli;
+mod embedded;
+mod listener;
+#[cfg(feature = "migrate")]
+mod migrate;
+mod run;
+mod server;
+
+use std::process::ExitCode;
+
+use cli::{Action, Invocation};
+use heartbeat_core::{Config, config::Environment, token::SecretKey};
+use heartbeat_functions::logging;
+use rand::{rand_core::UnwrapErr, rngs::SysRng};
+
+/// What the exit code says about a mistake in the configuration or on the command line.
+const BAD_CONFIGURATION: u8 = 2;
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "talks to the one who started it")]
+fn main() -> ExitCode {
+    let invocation = match cli::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(cli::Stop::Answer(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(cli::Stop::Mistake(line)) => {
+            eprintln!("heartbeat: {line}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    if invocation.action == Action::GenKey {
+        println!("{}", SecretKey::generate(&mut UnwrapErr(SysRng)).expose());
+        return ExitCode::SUCCESS;
+    }
+    match prepare(&invocation) {
+        Err(line) => {
+            eprintln!("heartbeat: {line}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Ok(config) => match start(invocation.action, config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("heartbeat: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+fn prepare(invocation: &Invocation) -> Result<Config, String> {
+    let config = Config::load(&invocation.flags, &Environment::of_this_process())
+        .map_err(|error| error.to_string())?;
+    logging::start()?;
+    Ok(config)
+}
+
+fn start(action: Action, config: Config) -> Result<(), run::Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(run::Failure::Runtime)?;
+    match action {
+        #[cfg(feature = "migrate")]
+        Action::Migrate => runtime.block_on(migrate::migrate(&config)),
+        Action::Run | Action::GenKey => runtime.block_on(run::run(config)),
+    }
+}

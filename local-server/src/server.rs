@@ -1,0 +1,85 @@
+//! Connections: accepted, served over HTTP/1.1 or cleartext HTTP/2, and brought to an orderly end.
+
+use std::{future::Future, io, pin::pin, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
+
+use crate::listener::{Listener, Stream};
+
+/// How long a client may take to send the head of a request.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long requests in flight may take to finish once the server is told to stop. Leaves a second
+/// of the ten that service managers give before they kill.
+const STOP_LIMIT: Duration = Duration::from_secs(9);
+
+/// How long to wait after the system had no file descriptor left for a connection. It does not say
+/// when there is one again.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `router` on `listener` until `stop` is ready, then finishes the requests in flight.
+pub(crate) async fn serve(listener: Listener, router: Router, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    let connections = Connections::new(router);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(Stream::Tcp(stream)) => connections.serve(stream),
+                Ok(Stream::Unix(stream)) => connections.serve(stream),
+                Err(error) => recover(&error).await,
+            },
+            () = &mut stop => break,
+        }
+    }
+    // From here on new connections are refused, not left waiting.
+    drop(listener);
+    if timeout(STOP_LIMIT, connections.graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not finish in time, and were cut off");
+    }
+}
+
+struct Connections {
+    router: Router,
+    http: auto::Builder<TokioExecutor>,
+    graceful: GracefulShutdown,
+}
+
+impl Connections {
+    fn new(router: Router) -> Self {
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+        http.http2().timer(TokioTimer::new());
+        Self { router, http, graceful: GracefulShutdown::new() }
+    }
+
+    fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = self.http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = self.graceful.watch(connection);
+        tokio::spawn(async move {
+            // What a client broke off is its own affair.
+            if let Err(error) = connection.await {
+                tracing::trace!("connection: {error}");
+            }
+        });
+    }
+}
+
+/// Decides what an error of `accept` means: a connection that was gone before it was taken is
+/// nothing; anything else is the system's lack of something, which passes.
+async fn recover(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::warn!("cannot accept a connection: {error}");
+        tokio::time::sleep(EXHAUSTED_PAUSE).await;
+    }
+}
