@@ -33,7 +33,6 @@ pub(crate) enum Failure {
     Embedded(#[from] EmbeddedError),
     #[error("database: {0}")]
     Schema(#[from] SchemaProblem),
-    #[cfg_attr(not(feature = "migrate"), expect(dead_code, reason = "only `migrate` gives up on a database"))]
     #[error("database: {0}")]
     Database(#[from] failure::Failure),
 }

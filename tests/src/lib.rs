@@ -1,1 +1,16 @@
-//! x
+//! What the tests stand on: real processes, a real PostgreSQL, real HTTP.
+//!
+//! - [`database`]: a fresh database for each test.
+//! - [`server`]: a running `heartbeat`, with its log.
+//! - [`client`]: requests to it, and answers fit for a snapshot.
+
+#![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
+#![expect(clippy::must_use_candidate, reason = "a test that forgets a value has other warnings")]
+
+pub mod client;
+pub mod database;
+pub mod server;
+
+pub use client::{Answer, Client};
+pub use database::Database;
+pub use server::{Server, ServerBuilder};

@@ -1,2 +1,105 @@
+use std::{collections::BTreeMap, path::Path};
+
+use super::*;
+
+/// An environment with a user and these variables, outside a container.
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    Environment {
+        variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        user_folder: Some("/home/ada".into()),
+        in_container: false,
+        profile: Profile::Release,
+    }
+}
+
+fn load(environment: &Environment) -> Result<Config, ConfigError> {
+    Config::load(&Flags::default(), environment)
+}
+
+fn host(config: &Config) -> &str {
+    match &config.database {
+        Database::Server(options) => options.expose().get_host(),
+        Database::Embedded => panic!("embedded"),
+    }
+}
+
 #[test]
-fn x() {}
+fn with_nothing_set_everything_has_its_default() {
+    let config = load(&environment(&[])).expect("defaults");
+    assert_eq!(config.home, Path::new("/home/ada/.heartbeat"));
+    assert_eq!(host(&config), "localhost");
+    assert_eq!(config.webhook_url, None);
+    assert_eq!(config.webhook_level, WebhookLevel::None);
+    assert_eq!(config.secret_key, None);
+    assert_eq!(config.server_name, "Some person's heartbeat");
+    assert_eq!(config.live_url.as_str(), "http://127.0.0.1:6060/");
+    assert_eq!(config.bind, Bind::Tcp { host: "127.0.0.1".to_owned(), port: 6060 });
+}
+
+#[test]
+fn in_a_container_the_database_is_the_service_beside_it() {
+    let config = load(&Environment { in_container: true, ..environment(&[]) }).expect("defaults");
+    assert_eq!(host(&config), "db");
+}
+
+#[test]
+fn without_a_home_folder_one_must_be_named() {
+    let nobody = Environment { user_folder: None, ..environment(&[]) };
+    assert_eq!(load(&nobody).map(|config| config.home), Err(ConfigError::NoHome));
+    let named = Environment { user_folder: None, ..environment(&[("HEARTBEAT_HOME", "/srv/heartbeat")]) };
+    assert_eq!(load(&named).map(|config| config.home), Ok("/srv/heartbeat".into()));
+}
+
+#[test]
+fn what_container_runtimes_put_into_the_environment_is_no_mistake() {
+    let injected = [
+        ("HEARTBEAT_SERVICE_HOST", "10.0.0.1"),
+        ("HEARTBEAT_SERVICE_PORT", "6060"),
+        ("HEARTBEAT_PORT", "tcp://10.0.0.1:6060"),
+        ("HEARTBEAT_PORT_6060_TCP_ADDR", "10.0.0.1"),
+    ];
+    assert!(load(&environment(&injected)).is_ok());
+}
+
+#[test]
+fn the_table_of_the_other_profile_has_no_say() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let home = folder.path().display().to_string();
+    std::fs::write(
+        folder.path().join("config.toml"),
+        "[debug]\nsecret_key = 'd'\n[release]\nsecret_key = 'r'\n",
+    )
+    .expect("a file");
+    for (profile, key) in [(Profile::Debug, "d"), (Profile::Release, "r")] {
+        let environment = Environment { profile, ..environment(&[("HEARTBEAT_HOME", &home)]) };
+        let config = load(&environment).expect("a sound file");
+        assert_eq!(config.secret_key.as_ref().map(SecretKey::expose), Some(key));
+    }
+}
+
+#[test]
+fn an_empty_flag_takes_back_what_the_environment_set() {
+    let flags = Flags { values: BTreeMap::from([("secret_key", String::new())]), config_file: None };
+    let config = Config::load(&flags, &environment(&[("HEARTBEAT_SECRET_KEY", "k")])).expect("a sound key");
+    assert_eq!(config.secret_key, None);
+}
+
+#[test]
+fn no_secret_can_be_printed_with_the_configuration() {
+    let secrets = [
+        ("HEARTBEAT_SECRET_KEY", "hush"),
+        ("HEARTBEAT_DATABASE_DSN", "postgresql://ada:hush@localhost/db"),
+        ("HEARTBEAT_WEBHOOK_URL", "https://discord.com/api/webhooks/1/hush"),
+    ];
+    let config = load(&environment(&secrets)).expect("sound values");
+    assert!(!format!("{config:?}").contains("hush"), "{config:?}");
+}
+
+#[test]
+fn hosts_and_sockets_are_told_apart() {
+    let tcp = |host: &str, port| Ok(Bind::Tcp { host: host.to_owned(), port });
+    assert_eq!(Bind::parse("localhost:0"), tcp("localhost", 0));
+    assert_eq!(Bind::parse("[::1]:6060"), tcp("::1", 6060));
+    assert_eq!(Bind::parse("0.0.0.0:80"), tcp("0.0.0.0", 80));
+    assert_eq!(Bind::parse("unix:/run/heartbeat.sock"), Ok(Bind::Unix("/run/heartbeat.sock".into())));
+}

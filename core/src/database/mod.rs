@@ -13,7 +13,10 @@ pub mod stats;
 
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgDatabaseError, PgSeverity},
+};
 use tokio::time::{Instant, timeout_at};
 
 use crate::Error;
@@ -87,8 +90,7 @@ impl Session {
             None => self.connect().await?,
         };
         let result = work(&mut connection).await;
-        let well = result.as_ref().map_or_else(|error| error.as_database_error().is_some(), |_| true);
-        if well {
+        if result.as_ref().map_or_else(leaves_connection_well, |_| true) {
             self.connection = Some(connection);
             self.last_used = Instant::now();
         }
@@ -108,4 +110,14 @@ impl Session {
         schema::ensure(&mut connection).await?;
         Ok(connection)
     }
+}
+
+/// Whether a connection can go on after this error: one in answer to a statement does not end it,
+/// unless PostgreSQL says that it does.
+fn leaves_connection_well(error: &sqlx::Error) -> bool {
+    let severity = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+        .map(PgDatabaseError::severity);
+    severity.is_some_and(|severity| !matches!(severity, PgSeverity::Fatal | PgSeverity::Panic))
 }

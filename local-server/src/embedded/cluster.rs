@@ -73,11 +73,16 @@ impl Cluster {
     }
 }
 
-/// Where the data of `home` is or will be: in it, or, where that cannot be, behind a link in it.
+/// Where the data of `home` is or will be: in it, or, where the database's user cannot enter the
+/// folders above it, in a shared place behind a link.
 fn place(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     let link = home.join("postgres");
-    if identity.can_enter(home) || link.is_dir() {
-        return Ok(fs::canonicalize(&link).unwrap_or(link));
+    if link.is_dir() {
+        return fs::canonicalize(&link).map_err(EmbeddedError::file(&link));
+    }
+    if home.parent().is_none_or(|parent| identity.can_enter(parent)) {
+        identity.let_in(home)?;
+        return Ok(link);
     }
     let shared = Path::new(SHARED_PLACE);
     fs::DirBuilder::new().recursive(true).mode(0o755).create(shared).map_err(EmbeddedError::file(shared))?;

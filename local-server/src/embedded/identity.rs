@@ -1,7 +1,7 @@
 //! As whom the database runs. PostgreSQL refuses to run as root, which Heartbeat may well be in a
 //! container.
 
-use std::{ffi::OsStr, fs, path::Path, process::Stdio};
+use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use tokio::process::Command;
 
@@ -69,11 +69,20 @@ impl Identity {
 
     /// Whether a program with this identity can enter `folder` and all folders above it.
     pub(super) fn can_enter(&self, folder: &Path) -> bool {
-        use std::os::unix::fs::PermissionsExt;
         let open_to_all = |folder: &Path| {
             fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
         };
         !matches!(self, Self::User(_)) || folder.ancestors().all(open_to_all)
+    }
+
+    /// Lets this identity enter `folder`, though not list what is in it.
+    pub(super) fn let_in(&self, folder: &Path) -> Result<(), EmbeddedError> {
+        if !matches!(self, Self::User(_)) {
+            return Ok(());
+        }
+        let mode = fs::metadata(folder).map_err(EmbeddedError::file(folder))?.permissions().mode();
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o011))
+            .map_err(EmbeddedError::file(folder))
     }
 
     /// Hands `path` to this identity, which must be able to write there.

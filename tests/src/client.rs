@@ -1,0 +1,120 @@
+//! Requests to a server, and answers fit for a snapshot.
+
+use std::fmt::Write;
+
+use reqwest::{Method, header::HeaderMap};
+use serde_json::Value;
+
+/// Somebody who sends requests to one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    http: reqwest::Client,
+    authorization: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Client {
+    /// Somebody without any credentials, for the server at `base`.
+    pub fn new(base: &str) -> Self {
+        Self::with(base, reqwest::Client::builder())
+    }
+
+    /// Somebody with a particular way to connect.
+    pub fn with(base: &str, builder: reqwest::ClientBuilder) -> Self {
+        let http = builder.no_proxy().build().expect("a client");
+        Self { base: base.to_owned(), http, authorization: None }
+    }
+
+    /// The same, with a value of the `Authorization` header.
+    #[must_use]
+    pub fn authorized(&self, authorization: &str) -> Self {
+        Self { authorization: Some(authorization.to_owned()), ..self.clone() }
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, Vec::new()).await
+    }
+
+    /// `POST`.
+    pub async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.send(Method::POST, path, body.into()).await
+    }
+
+    /// Any method.
+    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Answer {
+        self.try_send(method, path, body).await.expect("an answer")
+    }
+
+    /// Any method, where the connection may break.
+    pub async fn try_send(&self, method: Method, path: &str, body: Vec<u8>) -> reqwest::Result<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let response = request.send().await?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await?,
+        })
+    }
+
+    /// The figures.
+    pub async fn stats(&self) -> Value {
+        let answer = self.get("/api/stats").await;
+        assert_eq!(answer.status, 200, "{answer}");
+        answer.json()
+    }
+
+    /// Registers a device as the owner; returns its id and its token.
+    pub async fn register(&self, name: &str) -> (i64, String) {
+        let answer = self.post("/api/devices", serde_json::json!({ "name": name }).to_string()).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        let device = answer.json();
+        (device["id"].as_i64().expect("an id"), device["token"].as_str().expect("a token").to_owned())
+    }
+
+    /// Beats, which must succeed; returns the time that was recorded.
+    pub async fn beat(&self) -> i64 {
+        let answer = self.post("/api/beat", "").await;
+        assert_eq!(answer.status, 200, "{answer}");
+        answer.body.parse().expect("digits")
+    }
+}
+
+impl Answer {
+    /// A header, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+}
+
+/// The status, the headers that the contract speaks of, and the body.
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = format!("{}\n", self.status);
+        for name in ["content-type", "allow", "www-authenticate", "retry-after", "cache-control"] {
+            if let Some(value) = self.headers.get(name) {
+                writeln!(text, "{name}: {}", value.to_str().unwrap_or("?"))?;
+            }
+        }
+        write!(f, "{text}\n{}", self.body)
+    }
+}

@@ -1,0 +1,7 @@
+//! Everything under `/api`.
+
+mod beat;
+mod devices;
+mod devices_token_generate;
+mod errors;
+mod stats;

@@ -1,0 +1,25 @@
+//! `GET /`
+
+use heartbeat_tests::{Database, Server, ServerBuilder};
+
+#[tokio::test]
+async fn views_of_the_page_are_counted_and_nothing_else_is() {
+    let (server, _database) = Server::fresh().await;
+    let stranger = server.stranger();
+    for path in ["/", "/", "/api/stats", "/.well-known/health", "/nothing", "/"] {
+        stranger.get(path).await;
+    }
+    assert_eq!(stranger.stats().await["num_visits"], 3);
+}
+
+#[tokio::test]
+async fn names_are_shown_as_text() {
+    let database = Database::create().await;
+    let server =
+        ServerBuilder::on(&database).environment("HEARTBEAT_SERVER_NAME", "<i>Ada's</i>").start().await;
+    server.owner().register("<img src=x onerror=alert(1)>\"'&").await;
+    let page = server.stranger().get("/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(!page.body.contains("<img") && !page.body.contains("<i>"), "{}", page.body);
+    assert!(page.body.contains("&#60;img src=x onerror=alert(1)&#62;"), "{}", page.body);
+}

@@ -1,0 +1,38 @@
+//! What is logged, and what never is.
+
+use heartbeat_tests::{Database, ServerBuilder};
+
+#[tokio::test]
+async fn no_log_line_holds_a_token_a_key_or_an_address() {
+    let database = Database::create().await;
+    let password = "pass4database";
+    let url = database.url().replace("heartbeat@", &format!("heartbeat:{password}@"));
+    let mut server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_DATABASE_DSN", &url)
+        .environment("RUST_LOG", "trace")
+        .start()
+        .await;
+    let (_, token) = server.owner().register("Laptop").await;
+    server.stranger().authorized(&token).beat().await;
+    server.stranger().authorized("hbt_wrong").post("/api/beat", "").await;
+    server.owner().post("/api/devices/0/token/generate", "").await;
+    server.stranger().get("/elsewhere?token=hbt_inquery").await;
+    let two = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().expect("a client");
+    let base = format!("http://127.0.0.1:{}/api/beat", server.port());
+    two.post(base).header("authorization", "hbt_overhttp2").send().await.expect("an answer");
+    assert!(server.stop().await.success());
+
+    let log = server.log();
+    assert!(log.contains("route=\"/api/beat\" status=401"), "{log}");
+    for secret in [&token, "the owner's key", password, "hbt_", "127.0.0.1", "[::1]"] {
+        assert!(!log.contains(secret), "{secret} is in\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_read_is_an_error() {
+    let database = Database::create().await;
+    let (code, said) = ServerBuilder::on(&database).environment("RUST_LOG", "=,=").run().await;
+    assert_eq!((code, said.lines().count()), (2, 1), "{said}");
+    assert!(said.contains("RUST_LOG (environment variable)"), "{said}");
+}

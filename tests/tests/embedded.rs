@@ -1,0 +1,193 @@
+//! `database.dsn = "embedded"`: the private PostgreSQL, from first start to crash.
+
+use std::{fs, path::Path, process::Command};
+
+use heartbeat_tests::{Server, ServerBuilder};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A server with an embedded database in its own home folder.
+fn embedded() -> ServerBuilder {
+    ServerBuilder::bare()
+        .environment("HEARTBEAT_DATABASE_DSN", "embedded")
+        .environment("HEARTBEAT_BIND", "127.0.0.1:0")
+        .environment("HEARTBEAT_SECRET_KEY", heartbeat_tests::server::SECRET_KEY)
+}
+
+/// The process id of the database, as PostgreSQL notes it.
+fn postmaster(home: &Path) -> Option<Pid> {
+    let note = fs::read_to_string(home.join("postgres/postmaster.pid")).ok()?;
+    Pid::from_raw(note.lines().next()?.parse().ok()?)
+}
+
+async fn total_beats(server: &Server) -> serde_json::Value {
+    server.stranger().stats().await["total_beats"].clone()
+}
+
+#[tokio::test]
+async fn it_is_set_up_on_the_first_start_keeps_its_data_and_stops_with_the_server() {
+    let builder = embedded();
+    let mut server = builder.start().await;
+    assert!(server.log().contains("setting up PostgreSQL"));
+    let (_, token) = server.owner().register("Laptop").await;
+    server.stranger().authorized(&token).beat().await;
+    assert!(server.stop().await.success());
+    assert_eq!(postmaster(builder.home()), None);
+    assert!(!server.log().contains("ended unexpectedly"), "{}", server.log());
+
+    let mut server = builder.start().await;
+    assert!(!server.log().contains("setting up PostgreSQL"));
+    assert_eq!(total_beats(&server).await, 1);
+    server.stranger().authorized(&token).beat().await;
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test]
+async fn it_listens_on_no_port_and_lets_nobody_else_at_its_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let builder = embedded();
+    let mut server = builder.start().await;
+    let mode = fs::metadata(builder.home().join("postgres")).expect("a folder").permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+    let note = fs::read_to_string(builder.home().join("postgres/postmaster.pid")).expect("its note");
+    // The sixth line is the first address that it listens on (miscadmin.h of PostgreSQL).
+    assert_eq!(note.lines().nth(5), Some(""));
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test]
+async fn after_a_kill_of_the_server_the_next_one_takes_over() {
+    let builder = embedded();
+    let mut server = builder.start().await;
+    server.device("Laptop").await.beat().await;
+    let orphan = postmaster(builder.home()).expect("a database");
+    server.signal(Signal::KILL);
+    server.ended().await;
+
+    let mut server = builder.start().await;
+    assert_eq!(total_beats(&server).await, 1);
+    assert_ne!(postmaster(builder.home()), Some(orphan));
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_is_started_again() {
+    let builder = embedded();
+    let mut server = builder.start().await;
+    let laptop = server.device("Laptop").await;
+    laptop.beat().await;
+    kill_process(postmaster(builder.home()).expect("a database"), Signal::KILL).expect("a kill");
+    server.wait_for("is started again").await;
+    while laptop.post("/api/beat", "").await.status == 503 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(total_beats(&server).await, 2);
+    assert!(server.stop().await.success());
+    assert_eq!(postmaster(builder.home()), None);
+}
+
+#[tokio::test]
+async fn a_note_with_the_number_of_another_process_is_no_obstacle() {
+    let builder = embedded();
+    assert!(builder.start().await.stop().await.success());
+    // As after a crash in a container, where numbers are soon taken again: this is our own.
+    let note = format!("{}\n", std::process::id());
+    fs::write(builder.home().join("postgres/postmaster.pid"), note).expect("a note");
+    let mut server = builder.start().await;
+    assert_eq!(total_beats(&server).await, 0);
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_home_is_refused() {
+    let builder = embedded();
+    let mut first = builder.start().await;
+    let (code, said) = builder.run().await;
+    assert_eq!(code, 1);
+    let expected =
+        format!("another Heartbeat uses {}; stop it, or set HEARTBEAT_HOME", builder.home().display());
+    assert!(said.contains(&expected), "{said}");
+    assert!(first.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_home_whose_path_is_too_long_for_a_socket_works_all_the_same() {
+    let builder = embedded();
+    let home = builder.home().join("a".repeat(120));
+    let builder = builder.environment("HEARTBEAT_HOME", &home.display().to_string());
+    let mut server = builder.start().await;
+    server.device("Laptop").await.beat().await;
+    let sockets = fs::read_to_string(home.join("postgres/postmaster.pid")).expect("its note");
+    let sockets = sockets.lines().nth(4).expect("the folder of its socket").to_owned();
+    assert!(sockets.len() < 107 && Path::new(&sockets).is_dir(), "{sockets}");
+    assert!(server.stop().await.success());
+    fs::remove_dir_all(sockets).expect("the folder of its socket");
+}
+
+#[tokio::test]
+async fn migrate_starts_and_stops_it_too() {
+    let builder = embedded();
+    let (code, said) = builder.clone().argument("migrate").run().await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("The database is up to date: 1 migration was applied.\n"), "{said}");
+    assert_eq!(postmaster(builder.home()), None);
+}
+
+#[tokio::test]
+async fn root_without_user_namespaces_runs_it_as_another_user() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if !rustix::process::geteuid().is_root() {
+        // Only root has anybody else to run it as.
+        return;
+    }
+    // No unshare to be found here.
+    let builder = embedded().environment("PATH", "/nowhere");
+    let open = builder.home().join("open");
+    fs::create_dir(&open).expect("a folder");
+    for folder in [builder.home(), &open] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("open folders");
+    }
+    let home = open.join("home");
+    let enterable = builder.clone().environment("HEARTBEAT_HOME", &home.display().to_string());
+    let mut server = enterable.start().await;
+    server.device("Laptop").await.beat().await;
+    assert_ne!(fs::metadata(home.join("postgres")).expect("a folder").uid(), 0);
+    assert!(server.stop().await.success());
+
+    // Now below a folder that only root may enter.
+    fs::set_permissions(builder.home(), fs::Permissions::from_mode(0o700)).expect("a closed folder");
+    let home = builder.home().join("home");
+    let closed = builder.clone().environment("HEARTBEAT_HOME", &home.display().to_string());
+    for beats in 1..=2 {
+        let mut server = closed.start().await;
+        server.device("Laptop").await.beat().await;
+        assert_eq!(total_beats(&server).await, beats);
+        assert!(server.stop().await.success());
+    }
+    let data = fs::read_link(home.join("postgres")).expect("a link");
+    assert!(data.starts_with("/var/lib/heartbeat"), "{}", data.display());
+    fs::remove_dir_all(data).expect("the data");
+}
+
+#[tokio::test]
+async fn without_postgresql_it_says_where_it_looked_and_how_to_install_it() {
+    // In a mount namespace in which the folder of PostgreSQL's programs is empty.
+    let builder = embedded();
+    let script = "mount -t tmpfs none /usr/lib/postgresql && exec \"$0\"";
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script])
+        .arg(heartbeat_tests::server::program())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HEARTBEAT_HOME", builder.home())
+        .env("HEARTBEAT_DATABASE_DSN", "embedded")
+        .env("HEARTBEAT_BIND", "127.0.0.1:0")
+        .output()
+        .expect("unshare");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("no PostgreSQL 14 or later found (looked for postgres and initdb in PATH"),
+        "{said}"
+    );
+    assert!(said.contains("install it: sudo apt-get install postgresql"), "{said}");
+}
