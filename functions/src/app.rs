@@ -18,6 +18,19 @@ pub struct App {
     pub clock: fn() -> OffsetDateTime,
 }
 
+impl App {
+    /// The dependencies of a program that runs by the clock of its machine.
+    #[must_use]
+    pub fn new(heartbeat: Heartbeat, config: Config) -> Self {
+        Self { heartbeat, config: Arc::new(config), clock: system_clock }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that looks at the clock")]
+fn system_clock() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
 /// The time at which a request is handled.
 #[derive(Debug, Clone, Copy)]
 pub struct Now(pub OffsetDateTime);

@@ -4,6 +4,7 @@
 //! - [`app`]: what every handler can ask for: the heartbeat, the configuration, the time.
 //! - [`auth`]: who sent a request.
 //! - [`problem`]: what can go wrong, and the answer to it.
+//! - [`lambda`]: a route as a Lambda function behind API Gateway; `src/bin` has one for each.
 //! - [`logging`]: where log lines go and which of them.
 //!
 //! The routes, named after their paths:
@@ -22,6 +23,7 @@ pub mod devices;
 pub mod devices_token_generate;
 pub mod health;
 pub mod home;
+pub mod lambda;
 pub mod logging;
 pub mod problem;
 pub mod routes;

@@ -7,17 +7,24 @@ use tracing_subscriber::EnvFilter;
 /// What is logged when `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = if cfg!(debug_assertions) { "debug" } else { "info" };
 
-/// Sends log lines to standard error, filtered by `RUST_LOG`. Fails on a filter that cannot be
-/// read, with a line that says so.
+/// Sends log lines to standard error, filtered by `RUST_LOG`: as JSON on Lambda, where machines read
+/// them, for people elsewhere. Fails on a filter that cannot be read, with a line that says so.
 pub fn start() -> Result<(), String> {
-    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let filter = variable("RUST_LOG");
     let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(DEFAULT_FILTER)).map_err(|error| {
         format!("RUST_LOG (environment variable): expected a filter such as info: {error}")
     })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()))
-        .init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if variable("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+        // The span of an invocation holds its request id; CloudWatch adds the time.
+        lines.json().with_current_span(true).with_span_list(false).without_time().init();
+    } else {
+        lines.with_ansi(io::stderr().is_terminal() && variable("NO_COLOR").is_none()).init();
+    }
     Ok(())
+}
+
+/// An environment variable; an empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

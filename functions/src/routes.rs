@@ -25,19 +25,25 @@ pub struct Route {
     pub router: fn(&App) -> Router<App>,
 }
 
+/// `POST /api/beat`
+pub const BEAT: Route = Route { name: "beat", path: beat::PATH, router: beat::router };
+/// `POST /api/devices`
+pub const DEVICES: Route = Route { name: "devices", path: devices::PATH, router: devices::router };
+/// `POST /api/devices/{id}/token/generate`
+pub const DEVICES_TOKEN_GENERATE: Route = Route {
+    name: "devices_token_generate",
+    path: devices_token_generate::PATH,
+    router: devices_token_generate::router,
+};
+/// `GET /.well-known/health`
+pub const HEALTH: Route = Route { name: "health", path: health::PATH, router: health::router };
+/// `GET /`
+pub const HOME: Route = Route { name: "home", path: home::PATH, router: home::router };
+/// `GET /api/stats`
+pub const STATS: Route = Route { name: "stats", path: stats::PATH, router: stats::router };
+
 /// Every route.
-pub const ROUTES: [Route; 6] = [
-    Route { name: "beat", path: beat::PATH, router: beat::router },
-    Route { name: "devices", path: devices::PATH, router: devices::router },
-    Route {
-        name: "devices_token_generate",
-        path: devices_token_generate::PATH,
-        router: devices_token_generate::router,
-    },
-    Route { name: "health", path: health::PATH, router: health::router },
-    Route { name: "home", path: home::PATH, router: home::router },
-    Route { name: "stats", path: stats::PATH, router: stats::router },
-];
+pub const ROUTES: [Route; 6] = [BEAT, DEVICES, DEVICES_TOKEN_GENERATE, HEALTH, HOME, STATS];
 
 /// The router that answers for `routes` and, with 404 and 405, for everything else.
 pub fn router(routes: &[Route], app: App) -> Router {

@@ -1,6 +1,6 @@
 //! The server from start to stop.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use heartbeat_core::{
     Config, Error, Heartbeat,
@@ -9,7 +9,6 @@ use heartbeat_core::{
 };
 use heartbeat_functions::{App, routes};
 use sqlx::postgres::PgConnectOptions;
-use time::OffsetDateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -55,7 +54,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let listener = Listener::bind(&config.bind).await?;
     let (options, embedded) = database(&config).await?;
     let heartbeat = Heartbeat::start(options);
-    let app = App { heartbeat: heartbeat.clone(), config: Arc::new(config), clock: now };
+    let app = App::new(heartbeat.clone(), config);
 
     tracing::info!("Heartbeat {} listens on {}", env!("CARGO_PKG_VERSION"), listener.describe());
     let mut unusable = None;
@@ -107,9 +106,4 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place where the server looks at the clock")]
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`database`]: a fresh database for each test.
 //! - [`server`]: a running `heartbeat`, with its log.
+//! - [`lambda`]: a Lambda function's program, fed with events by a Runtime API of our own.
 //! - [`client`]: requests to it, and answers fit for a snapshot.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
@@ -9,8 +10,10 @@
 
 pub mod client;
 pub mod database;
+pub mod lambda;
 pub mod server;
 
 pub use client::{Answer, Client};
 pub use database::Database;
+pub use lambda::Function;
 pub use server::{Server, ServerBuilder};

@@ -216,10 +216,15 @@ impl Server {
     }
 }
 
-/// The program under test, which stands beside the folder of the tests.
+/// The server's program.
 pub fn program() -> PathBuf {
+    program_called("heartbeat")
+}
+
+/// A program of this workspace, which stands beside the folder of the tests.
+pub fn program_called(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    let program = test.ancestors().nth(2).expect("target/<profile>").join("heartbeat");
+    let program = test.ancestors().nth(2).expect("target/<profile>").join(name);
     assert!(program.exists(), "{} is missing: run the tests with `make test`", program.display());
     program
 }

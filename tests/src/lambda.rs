@@ -1,0 +1,211 @@
+//! A Lambda function's program as Lambda would run it: a process of its own that asks a Runtime API
+//! for events. The Runtime API is ours, on loopback.
+//!
+//! Source of the protocol: "Using the Lambda runtime API for custom runtimes", AWS Lambda developer guide.
+
+use std::{process::Stdio, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::{
+    Method,
+    header::{HeaderMap, SET_COOKIE},
+};
+use serde_json::{Map, Value, json};
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
+
+use crate::{Answer, Database, server};
+
+/// When a function that should answer is taken to have failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running function.
+#[derive(Debug)]
+pub struct Function {
+    events: mpsc::Sender<Value>,
+    answers: Mutex<mpsc::Receiver<Result<Value, String>>>,
+    process: Child,
+    stage: String,
+}
+
+#[derive(Debug, Clone)]
+struct RuntimeApi {
+    events: Arc<Mutex<mpsc::Receiver<Value>>>,
+    answers: mpsc::Sender<Result<Value, String>>,
+}
+
+impl Function {
+    /// Starts the function called `name` on `database`, with some variables more in its environment.
+    pub async fn start(name: &str, database: &Database, environment: &[(&str, &str)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its number").to_string();
+        let (events, waiting) = mpsc::channel(1);
+        let (answered, answers) = mpsc::channel(1);
+        let api = RuntimeApi { events: Arc::new(Mutex::new(waiting)), answers: answered };
+        let routes = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(error))
+            .with_state(api);
+        tokio::spawn(async move { axum::serve(NoDelay(listener), routes).await });
+
+        let process = Command::new(server::program_called(name))
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+                ("AWS_LAMBDA_FUNCTION_NAME", name),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_REGION", "eu-central-1"),
+                ("HEARTBEAT_HOME", "/tmp"),
+                ("HEARTBEAT_DATABASE_DSN", &database.url()),
+                ("HEARTBEAT_SECRET_KEY", server::SECRET_KEY),
+            ])
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a function's process");
+        Self { events, answers: Mutex::new(answers), process, stage: "$default".to_owned() }
+    }
+
+    /// The same function behind a stage with a name.
+    #[must_use]
+    pub fn behind_stage(mut self, stage: &str) -> Self {
+        stage.clone_into(&mut self.stage);
+        self
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Hands it an event, and returns what it answers.
+    pub async fn invoke(&self, event: Value) -> Result<Value, String> {
+        self.events.send(event).await.expect("a Runtime API");
+        let answer = async { self.answers.lock().await.recv().await.expect("a Runtime API") };
+        timeout(PATIENCE, answer).await.expect("an answer")
+    }
+
+    /// Sends it a request as API Gateway would: as an event of an HTTP API, payload 2.0.
+    pub async fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        authorization: Option<&str>,
+        body: &[u8],
+    ) -> Answer {
+        let event = self.event(method, path, authorization, body);
+        from_gateway(&self.invoke(event).await.expect("an answer, not an error"))
+    }
+
+    fn event(&self, method: &Method, path: &str, authorization: Option<&str>, body: &[u8]) -> Value {
+        let mut event: Value =
+            serde_json::from_str(include_str!("../events/http_v2.json")).expect("an event");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let raw_path =
+            if self.stage == "$default" { path.to_owned() } else { format!("/{}{path}", self.stage) };
+        event["rawPath"] = json!(raw_path);
+        event["rawQueryString"] = json!(query);
+        event["requestContext"]["stage"] = json!(self.stage);
+        event["requestContext"]["http"]["path"] = json!(raw_path);
+        event["requestContext"]["http"]["method"] = json!(method.as_str());
+        event["headers"]["content-length"] = json!(body.len().to_string());
+        if let Some(authorization) = authorization {
+            event["headers"]["authorization"] = json!(authorization);
+        }
+        if !body.is_empty() {
+            event["body"] = json!(BASE64_STANDARD.encode(body));
+            event["isBase64Encoded"] = json!(true);
+        }
+        event
+    }
+}
+
+/// What a client of API Gateway gets for a function's answer.
+fn from_gateway(answer: &Value) -> Answer {
+    let body = answer["body"].as_str().unwrap_or_default();
+    let body = if answer["isBase64Encoded"] == true {
+        String::from_utf8(BASE64_STANDARD.decode(body).expect("base64")).expect("text")
+    } else {
+        body.to_owned()
+    };
+    let nothing = Map::new();
+    let headers = answer["headers"].as_object().unwrap_or(&nothing).iter().map(|(name, value)| {
+        let value = HeaderValue::from_str(value.as_str().unwrap_or_default()).expect("a header");
+        (HeaderName::try_from(name).expect("a name"), value)
+    });
+    let mut headers: HeaderMap = headers.collect();
+    headers.remove(SET_COOKIE);
+    let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+    Answer { status: status.expect("a status"), headers, body }
+}
+
+async fn next(State(api): State<RuntimeApi>) -> Response {
+    let Some(event) = api.events.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let headers = [
+        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+        ("lambda-runtime-deadline-ms", "4102444800000"),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-central-1:123456789012:function:heartbeat",
+        ),
+        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
+        ("content-type", "application/json"),
+    ];
+    (headers, event.to_string()).into_response()
+}
+
+async fn response(State(api): State<RuntimeApi>, Path(_): Path<String>, body: Bytes) -> StatusCode {
+    let answer = serde_json::from_slice(&body).map_err(|error| error.to_string());
+    keep(&api, answer).await
+}
+
+async fn error(State(api): State<RuntimeApi>, body: Bytes) -> StatusCode {
+    keep(&api, Err(String::from_utf8_lossy(&body).into_owned())).await
+}
+
+async fn keep(api: &RuntimeApi, answer: Result<Value, String>) -> StatusCode {
+    // The test may have ended.
+    let _ = api.answers.send(answer).await;
+    StatusCode::ACCEPTED
+}
+
+/// Accepts connections that send without delay, as Lambda's own Runtime API does.
+struct NoDelay(TcpListener);
+
+impl axum::serve::Listener for NoDelay {
+    type Io = tokio::net::TcpStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            if let Ok((stream, address)) = self.0.accept().await
+                && stream.set_nodelay(true).is_ok()
+            {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}

@@ -1,0 +1,59 @@
+//! What is particular to a function: the stage, the outage, the table of routes.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use heartbeat_functions::routes::ROUTES;
+use heartbeat_tests::{Database, Function};
+use reqwest::Method;
+
+#[tokio::test]
+async fn the_name_of_the_stage_is_no_part_of_the_path() {
+    let database = Database::create().await;
+    for stage in ["$default", "prod", "api"] {
+        let function = Function::start("stats", &database, &[]).await.behind_stage(stage);
+        let answer = function.request(&Method::GET, "/api/stats", None, b"").await;
+        assert_eq!(answer.status, 200, "{stage}: {answer}");
+        let answer = function.request(&Method::GET, "/elsewhere", None, b"").await;
+        assert_eq!(answer.status, 404, "{stage}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_a_function_answers_503_and_then_recovers() {
+    let database = Database::reserve();
+    let function = Function::start("stats", &database, &[]).await;
+    for _ in 0..2 {
+        let answer = function.request(&Method::GET, "/api/stats", None, b"").await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
+    }
+    database.create_now().await;
+    assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
+    let database = Database::create().await;
+    for (name, path) in
+        [("devices", "/api/devices"), ("devices_token_generate", "/api/devices/0/token/generate")]
+    {
+        let function = Function::start(name, &database, &[("HEARTBEAT_SECRET_KEY", "")]).await;
+        let answer = function.request(&Method::POST, path, Some("x"), b"{}").await;
+        assert_eq!((answer.status, answer.header("content-type")), (404, "application/problem+json"));
+    }
+}
+
+#[test]
+fn every_route_has_its_file_and_its_program() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src");
+    let programs: BTreeSet<String> = fs::read_dir(source.join("bin"))
+        .expect("the programs")
+        .map(|entry| {
+            entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned()
+        })
+        .collect();
+    let routes: BTreeSet<String> = ROUTES.iter().map(|route| route.name.to_owned()).collect();
+    assert_eq!(routes, programs);
+    for route in routes {
+        assert!(source.join(format!("{route}.rs")).is_file(), "{route}");
+    }
+}
