@@ -1,6 +1,9 @@
 //! A route as a Lambda function: the route's own router, behind API Gateway.
 
-use axum::http::{Request, Uri, uri::PathAndQuery};
+use axum::{
+    Router,
+    http::{Request, Uri, uri::PathAndQuery},
+};
 use heartbeat_core::{
     Config, Heartbeat,
     config::{Database, Environment, Flags},
@@ -17,7 +20,7 @@ use crate::{
 /// database is first contacted by the first request, and answered for with 503 while it is away.
 pub async fn serve(route: Route) -> Result<(), Error> {
     logging::start()?;
-    let router = routes::router(&[route], app()?);
+    let router = routes::router(&[route], Router::new(), app()?);
     lambda_http::run(router.map_request(without_stage)).await
 }
 

@@ -5,7 +5,7 @@ use axum::{
     Json,
     http::{
         HeaderValue, StatusCode, Uri,
-        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
     },
     response::{Html, IntoResponse, Response},
 };
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 /// Seconds after which a client may ask again when the database was away. Recovery takes the
 /// server less; clients that beat once a minute need not hurry.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+const RETRY_AFTER_SECONDS: &str = "5";
 
 /// An error that a client is told about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// The body is larger than anything sensible.
     PayloadTooLarge,
+    /// This is for WebSockets only.
+    UpgradeRequired,
     /// A defect of ours.
     Internal,
     /// The database is away.
@@ -43,6 +45,7 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -57,6 +60,7 @@ impl Problem {
                 "This address does not support this method; the Allow header lists those it does."
             }
             Self::PayloadTooLarge => "The body is larger than 16 KiB.",
+            Self::UpgradeRequired => "This address is for WebSockets (RFC 6455, version 13, over HTTP/1.1).",
             Self::Internal => "Something went wrong on the server. Its log says what.",
             Self::Unavailable => {
                 "The database is not available right now. Please try again in a few seconds."
@@ -108,15 +112,14 @@ impl Problem {
     }
 
     fn add_headers(&self, mut response: Response) -> Response {
-        match self {
-            Self::Unauthorized => {
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Self::Unavailable => {
-                response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
-            }
-            _ => {}
-        }
+        let header = |name, value| Some((name, HeaderValue::from_static(value)));
+        response.headers_mut().extend(match self {
+            Self::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
+            Self::Unavailable => header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            // RFC 9110, section 15.5.22: the answer must name the protocol.
+            Self::UpgradeRequired => header(UPGRADE, "websocket"),
+            _ => None,
+        });
         response
     }
 }

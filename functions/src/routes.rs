@@ -45,11 +45,12 @@ pub const STATS: Route = Route { name: "stats", path: stats::PATH, router: stats
 /// Every route.
 pub const ROUTES: [Route; 6] = [BEAT, DEVICES, DEVICES_TOKEN_GENERATE, HEALTH, HOME, STATS];
 
-/// The router that answers for `routes` and, with 404 and 405, for everything else.
-pub fn router(routes: &[Route], app: App) -> Router {
+/// The router that answers for `routes`, for what `more` adds to them, and, with 404 and 405, for
+/// everything else.
+pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
     routes
         .iter()
-        .fold(Router::new(), |merged, route| merged.merge((route.router)(&app)))
+        .fold(more, |merged, route| merged.merge((route.router)(&app)))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn(log_request))

@@ -4,6 +4,7 @@
 //! - [`run`]: the server from start to stop.
 //! - [`listener`]: the TCP port or the Unix socket.
 //! - [`server`]: connections, and how they end.
+//! - [`stream`]: the WebSockets of those who watch.
 //! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
 //! - [`migrate`]: bringing a database up to date.
 
@@ -14,6 +15,7 @@ mod listener;
 mod migrate;
 mod run;
 mod server;
+mod stream;
 
 use std::process::ExitCode;
 

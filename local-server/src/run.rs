@@ -1,6 +1,6 @@
 //! The server from start to stop.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use heartbeat_core::{
     Config, Error, Heartbeat,
@@ -9,17 +9,24 @@ use heartbeat_core::{
 };
 use heartbeat_functions::{App, routes};
 use sqlx::postgres::PgConnectOptions;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
 
 use crate::{
     embedded::{Embedded, EmbeddedError},
     listener::{ListenError, Listener},
     server,
+    stream::{Stream, management},
 };
 
 /// The first and the longest wait between two attempts to reach the database.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// How long viewers may take to receive their last frame when the server stops.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why the program ended other than on request.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +59,19 @@ pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Optio
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
     let listener = Listener::bind(&config.bind).await?;
+    let management = match &config.management_bind {
+        Some(bind) => Some(Listener::bind(bind).await?),
+        None => None,
+    };
     let (options, embedded) = database(&config).await?;
     let heartbeat = Heartbeat::start(options);
     let app = App::new(heartbeat.clone(), config);
+    let stream = Stream::new(app.clone(), management.is_none());
+    let router = routes::router(&routes::ROUTES, stream.router(), app);
+    if let Some(listener) = management {
+        let calls = management::router(Arc::clone(&stream));
+        tokio::spawn(server::serve(listener, calls, std::future::pending()));
+    }
 
     tracing::info!("Heartbeat {} listens on {}", env!("CARGO_PKG_VERSION"), listener.describe());
     let mut unusable = None;
@@ -63,8 +80,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
             () = signals.next() => tracing::info!("stopping"),
             problem = watch_schema(&heartbeat) => unusable = Some(problem),
         }
+        if timeout(GOODBYE_LIMIT, stream.stop()).await.is_err() {
+            tracing::warn!("some viewers did not take their leave in time, and were cut off");
+        }
     };
-    server::serve(listener, routes::router(&routes::ROUTES, app), stop).await;
+    server::serve(listener, router, stop).await;
     heartbeat.stop().await;
     if let Some(embedded) = embedded {
         embedded.stop().await;

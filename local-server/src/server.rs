@@ -18,9 +18,9 @@ use crate::listener::{Listener, Stream};
 /// How long a client may take to send the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long requests in flight may take to finish once the server is told to stop. Leaves a second
-/// of the ten that service managers give before they kill.
-const STOP_LIMIT: Duration = Duration::from_secs(9);
+/// How long requests in flight may take to finish once the server is told to stop. Of the ten
+/// seconds that service managers give before they kill, viewers and the database need the rest.
+const STOP_LIMIT: Duration = Duration::from_secs(7);
 
 /// How long to wait after the system had no file descriptor left for a connection. It does not say
 /// when there is one again.

@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Client, Database};
+use crate::{Client, Database, Viewer};
 
 /// The owner's key, unless a test says otherwise.
 pub const SECRET_KEY: &str = "the owner's key";
@@ -163,6 +163,11 @@ impl Server {
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.base.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")
+    }
+
+    /// Somebody who watches the stream.
+    pub async fn viewer(&self) -> Viewer {
+        Viewer::connect(&format!("ws://127.0.0.1:{}/api/stats/ws", self.port())).await
     }
 
     /// Its process id.

@@ -70,9 +70,27 @@ pub const BIND: Key = Key {
     secret: false,
 };
 
+/// Where others may post to the local server's WebSockets.
+pub const MANAGEMENT_BIND: Key = Key {
+    name: "management_bind",
+    short: None,
+    help: "<loopback host>:<port> for API Gateway's management calls; the server then sends no \
+           frames of its own [default: none]",
+    secret: false,
+};
+
 /// Every key.
-pub const KEYS: [&Key; 8] =
-    [&DATABASE_DSN, &WEBHOOK_URL, &WEBHOOK_LEVEL, &SECRET_KEY, &REPO, &SERVER_NAME, &LIVE_URL, &BIND];
+pub const KEYS: [&Key; 9] = [
+    &DATABASE_DSN,
+    &WEBHOOK_URL,
+    &WEBHOOK_LEVEL,
+    &SECRET_KEY,
+    &REPO,
+    &SERVER_NAME,
+    &LIVE_URL,
+    &BIND,
+    &MANAGEMENT_BIND,
+];
 
 impl Key {
     /// Its long flag without the two dashes: `database-dsn`.

@@ -44,6 +44,9 @@ pub struct Config {
     pub live_url: Url,
     /// `bind`: where the local server listens. Default: `127.0.0.1:6060`.
     pub bind: Bind,
+    /// `management_bind`: where others may post to the local server's WebSockets, as they post to
+    /// those of API Gateway. Default: nowhere.
+    pub management_bind: Option<Bind>,
 }
 
 impl Config {
@@ -82,6 +85,10 @@ impl Config {
                 values::web_address(text.unwrap_or("http://127.0.0.1:6060"))
             })?,
             bind: sources.value(&keys::BIND, |text| Bind::parse(text.unwrap_or("127.0.0.1:6060")))?,
+            management_bind: sources.value(&keys::MANAGEMENT_BIND, |text| match text {
+                None | Some("") => Ok(None),
+                Some(text) => values::private_bind(text).map(Some),
+            })?,
             home,
         })
     }

@@ -95,6 +95,19 @@ impl Bind {
     }
 }
 
+/// Takes a [`Bind`] that only this machine can reach.
+pub(super) fn private_bind(text: &str) -> Result<Bind, &'static str> {
+    const EXPECTED: &str = "a port of this machine alone, such as 127.0.0.1:6061, or unix:<path>";
+    let bind = Bind::parse(text).map_err(|_| EXPECTED)?;
+    let private = match &bind {
+        Bind::Tcp { host, .. } => {
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        Bind::Unix(_) => true,
+    };
+    private.then_some(bind).ok_or(EXPECTED)
+}
+
 /// Takes an `http` or `https` URL.
 pub(super) fn web_address(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {

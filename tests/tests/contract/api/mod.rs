@@ -5,3 +5,4 @@ mod devices;
 mod devices_token_generate;
 mod errors;
 mod stats;
+mod stats_ws;

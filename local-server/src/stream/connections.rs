@@ -1,0 +1,102 @@
+//! Who is watching, and how each can be reached: what API Gateway is in the cloud.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::watch;
+
+/// All open connections.
+#[derive(Debug, Default)]
+pub(super) struct Connections(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    open: Mutex<HashMap<String, Inbox>>,
+    /// How many are open.
+    count: watch::Sender<usize>,
+    /// Whether all are to be closed.
+    closing: watch::Sender<bool>,
+    next: AtomicU64,
+}
+
+/// Where frames for one connection are put. It holds one: who reads too slowly skips the rest.
+type Inbox = watch::Sender<Posted>;
+
+/// What somebody else wants a connection to do.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Posted {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// Send a frame.
+    Frame(Utf8Bytes),
+    /// End.
+    Close,
+}
+
+/// One connection, known for as long as this is kept.
+#[derive(Debug)]
+pub(super) struct Connection {
+    id: String,
+    /// What others want of it.
+    pub(super) posted: watch::Receiver<Posted>,
+    /// Whether it is to end because the server does.
+    pub(super) closing: watch::Receiver<bool>,
+    shared: Arc<Shared>,
+}
+
+impl Connections {
+    /// Makes a new connection known.
+    pub(super) fn open(&self) -> Connection {
+        let shared = Arc::clone(&self.0);
+        let id = shared.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let (inbox, posted) = watch::channel(Posted::Nothing);
+        shared.open().insert(id.clone(), inbox);
+        shared.count.send_modify(|count| *count += 1);
+        let closing = shared.closing.subscribe();
+        Connection { id, posted, closing, shared }
+    }
+
+    /// Whether there is a connection of this name.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.0.open().contains_key(id)
+    }
+
+    /// Hands something to a connection; false if there is none of this name.
+    pub(super) fn post(&self, id: &str, what: Posted) -> bool {
+        self.0.open().get(id).is_some_and(|inbox| inbox.send(what).is_ok())
+    }
+
+    /// Ends all connections, and waits until they have ended.
+    pub(super) async fn close(&self) {
+        self.0.closing.send_replace(true);
+        // It fails only when the sender is gone, which is ours.
+        let _ = self.0.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Shared {
+    fn open(&self) -> MutexGuard<'_, HashMap<String, Inbox>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// The name by which others know it.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.open().remove(&self.id);
+        self.shared.count.send_modify(|count| *count -= 1);
+    }
+}

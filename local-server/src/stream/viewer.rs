@@ -1,0 +1,79 @@
+//! One WebSocket from its first frame to its last.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, WebSocket, close_code},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval, interval_at, timeout},
+};
+
+use super::{
+    Stream,
+    connections::{Connection, Posted},
+};
+
+/// The time from one frame to the next.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How often a viewer is asked for a sign of life, and how long none may come. Together they stay
+/// below the thirty seconds after which a dead viewer must be gone.
+const PING_PERIOD: Duration = Duration::from_secs(10);
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a frame may wait for a viewer that does not read.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Sends frames to a viewer until it goes, dies, or the server stops.
+pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, stream: Arc<Stream>) {
+    let mut frames = interval(PERIOD);
+    // A viewer that was slow gets the next frame, not all that it missed.
+    frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut pings = interval_at(Instant::now() + PING_PERIOD, PING_PERIOD);
+    let mut heard = Instant::now();
+    loop {
+        let message = tokio::select! {
+            _ = frames.tick(), if stream.pushes => match stream.frame().await {
+                Some(frame) => Message::Text(frame),
+                None => continue,
+            },
+            Ok(()) = connection.posted.changed() => match connection.posted.borrow_and_update().clone() {
+                Posted::Frame(frame) => Message::Text(frame),
+                Posted::Close => goodbye(close_code::NORMAL, "closed by request"),
+                Posted::Nothing => continue,
+            },
+            received = socket.recv() => match received {
+                Some(Ok(_)) => {
+                    heard = Instant::now();
+                    continue;
+                }
+                Some(Err(_)) | None => return,
+            },
+            _ = pings.tick() => {
+                if heard.elapsed() > SILENCE_LIMIT {
+                    return;
+                }
+                Message::Ping(Bytes::new())
+            },
+            () = told(&mut connection.closing) => goodbye(close_code::AWAY, "the server stops"),
+        };
+        let last = matches!(message, Message::Close(_));
+        let sent = timeout(SEND_LIMIT, socket.send(message)).await;
+        if last || !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// Waits until the server tells its viewers to go.
+async fn told(closing: &mut watch::Receiver<bool>) {
+    // It fails only when the server has gone, which says the same.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+fn goodbye(code: u16, reason: &'static str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+}

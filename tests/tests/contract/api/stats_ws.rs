@@ -1,0 +1,143 @@
+//! `GET /api/stats/ws`
+
+use std::time::Duration;
+
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, Viewer};
+use insta::assert_snapshot;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[tokio::test]
+async fn a_frame_comes_at_once_and_then_one_a_second_with_what_stats_answers() {
+    let (server, _database) = Server::fresh().await;
+    let laptop = server.device("Laptop").await;
+    let mut viewer = server.viewer().await;
+    let (first, mut last) = viewer.frame().await.expect("a frame");
+    let mut members: Vec<String> = Vec::new();
+    for beats in 1..=3 {
+        laptop.beat().await;
+        let (frame, came) = viewer.frame().await.expect("a frame");
+        let gap = came - last;
+        // The machine may be slow to run us; it cannot make a frame come early.
+        assert!(gap > Duration::from_millis(500), "{gap:?}");
+        last = came;
+        let stats: serde_json::Value = serde_json::from_str(&frame).expect("JSON");
+        assert_eq!(
+            (&stats["total_beats"], &stats["devices"][0]["num_beats"]),
+            (&beats.into(), &beats.into())
+        );
+        members = stats.as_object().expect("an object").keys().cloned().collect();
+    }
+    let answered = server.stranger().stats().await;
+    assert_eq!(members, answered.as_object().expect("an object").keys().cloned().collect::<Vec<_>>());
+    assert!(first.contains("\"total_beats\":0"), "{first}");
+}
+
+#[tokio::test]
+async fn without_an_upgrade_it_says_what_it_is_for() {
+    let (server, _database) = Server::fresh().await;
+    let answer = server.stranger().get("/api/stats/ws").await;
+    assert_eq!(answer.header("upgrade"), "websocket");
+    assert_snapshot!(answer, @r#"
+    426
+    content-type: application/problem+json
+
+    {"type":"about:blank","title":"Upgrade Required","status":426,"detail":"This address is for WebSockets (RFC 6455, version 13, over HTTP/1.1)."}
+    "#);
+    assert_eq!(server.stranger().post("/api/stats/ws", "").await.status, 405);
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_nobody_is_let_in() {
+    let server = ServerBuilder::on(&Database::reserve()).start_listening().await;
+    let mut stream =
+        tokio::net::TcpStream::connect(("127.0.0.1", server.port())).await.expect("a connection");
+    let request = "GET /api/stats/ws HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = vec![0; 64];
+    let length = stream.read(&mut answer).await.expect("an answer");
+    assert!(answer[..length].starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn viewers_are_told_when_the_server_stops() {
+    let (mut server, _database) = Server::fresh().await;
+    let mut viewers = [server.viewer().await, server.viewer().await];
+    for viewer in &mut viewers {
+        viewer.stats().await;
+    }
+    assert!(server.stop().await.success());
+    for viewer in &mut viewers {
+        while viewer.frame().await.is_some() {}
+    }
+    assert!(!server.log().contains("cut off"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_viewer_that_goes_leaves_nothing_behind() {
+    let (server, _database) = Server::fresh().await;
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("its files").count();
+    let before = open();
+    let mut viewers = Vec::new();
+    for _ in 0..50 {
+        viewers.push(server.viewer().await);
+    }
+    for viewer in &mut viewers {
+        viewer.stats().await;
+        viewer.say("hello").await;
+    }
+    assert!(open() >= before + 50);
+    drop(viewers);
+    let gone = async {
+        while open() > before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("closed sockets");
+}
+
+/// A server whose WebSockets others post to.
+async fn managed() -> (Server, Client, Database) {
+    let database = Database::create().await;
+    let builder = ServerBuilder::on(&database);
+    let socket = builder.home().join("management.sock");
+    let bind = format!("unix:{}", socket.display());
+    let server = builder.environment("HEARTBEAT_MANAGEMENT_BIND", &bind).start().await;
+    let manager = Client::with("http://management", reqwest::Client::builder().unix_socket(socket));
+    (server, manager, database)
+}
+
+#[tokio::test]
+async fn the_management_calls_post_to_one_viewer_describe_it_and_close_it() {
+    let (server, manager, _database) = managed().await;
+    let mut viewers = [server.viewer().await, server.viewer().await];
+    for viewer in &viewers {
+        let path = format!("/@connections/{}", viewer.id);
+        assert_eq!(manager.get(&path).await.status, 200);
+        assert_eq!(manager.post(&path, viewer.id.clone()).await.status, 200);
+    }
+    for viewer in &mut viewers {
+        assert_eq!(viewer.frame().await.map(|(text, _)| text), Some(viewer.id.clone()));
+    }
+    let path = format!("/@connections/{}", viewers[0].id);
+    assert_eq!(manager.send(reqwest::Method::DELETE, &path, Vec::new()).await.status, 204);
+    assert!(viewers[0].frame().await.is_none());
+    while manager.get(&path).await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+    let gone = manager.post(&path, "{}").await;
+    assert_eq!((gone.status, gone.header("x-amzn-errortype")), (410, "GoneException"));
+}
+
+#[tokio::test]
+async fn the_management_calls_take_128_kb_and_nothing_but_text() {
+    let (server, manager, _database) = managed().await;
+    let mut viewer: Viewer = server.viewer().await;
+    let path = format!("/@connections/{}", viewer.id);
+    let largest = "a".repeat(128 * 1024);
+    assert_eq!(manager.post(&path, largest.clone()).await.status, 200);
+    assert_eq!(viewer.frame().await.map(|(text, _)| text.len()), Some(largest.len()));
+    let larger = manager.post(&path, largest + "a").await;
+    assert_eq!((larger.status, larger.header("x-amzn-errortype")), (413, "PayloadTooLargeException"));
+    assert_eq!(manager.post(&path, b"\xff".to_vec()).await.status, 400);
+}
