@@ -5,6 +5,7 @@
 //! - [`token`]: the secrets of devices and of the owner: made, hashed, compared.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`stats`]: the figures that the whole service exists to show, and their JSON.
+//! - [`stream`]: the figures, sent to WebSockets that somebody else holds.
 //! - [`database`]: the connection, the schema, and every SQL statement.
 //! - [`heartbeat`]: the handle that routes work with, and the task behind it which gathers beats
 //!   into commits and keeps the figures in memory.
@@ -15,6 +16,7 @@ pub mod device;
 pub mod heartbeat;
 pub mod secret;
 pub mod stats;
+pub mod stream;
 pub mod token;
 
 pub use config::Config;

@@ -46,15 +46,21 @@ impl Figures {
         }
     }
 
+    /// The time of the last beat of any device.
+    pub(crate) fn last_beat(&self) -> Option<OffsetDateTime> {
+        self.devices.iter().filter_map(|device| device.last_beat).max()
+    }
+
     /// What these figures mean at the time `now`.
     #[must_use]
     pub fn at(&self, now: OffsetDateTime) -> Stats {
-        let since = |then: i64| (now.unix_timestamp() - then).max(0);
-        let last_seen = self.devices.iter().filter_map(|device| device.last_beat).max();
-        let last_seen = last_seen.map(OffsetDateTime::unix_timestamp);
+        // Seconds are cut off from the time that has passed, not from its two ends: the database
+        // does the same, so an absence never looks shorter once it has ended.
+        let since = |then: OffsetDateTime| (now - then).whole_seconds().max(0);
+        let last_seen = self.last_beat();
         let last_seen_relative = last_seen.map(since);
         Stats {
-            last_seen,
+            last_seen: last_seen.map(OffsetDateTime::unix_timestamp),
             last_seen_relative,
             longest_absence: self.longest_absence.max(last_seen_relative.unwrap_or(0)),
             num_visits: self.visits,
@@ -69,7 +75,7 @@ impl Figures {
                     num_beats: device.num_beats,
                 })
                 .collect(),
-            uptime: since(self.started_at.unix_timestamp()),
+            uptime: since(self.started_at),
         }
     }
 }
@@ -124,6 +130,8 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
+    use time::Duration;
+
     use super::*;
 
     fn at(seconds: i64) -> OffsetDateTime {
@@ -160,6 +168,15 @@ mod tests {
         let figures = figures(vec![device(0, Some(1_000), 1)]);
         assert_eq!(figures.at(at(1_050)).longest_absence, 50);
         assert_eq!(figures.at(at(1_051)).longest_absence, 51);
+    }
+
+    #[test]
+    fn an_absence_does_not_look_longer_than_it_will_when_it_has_ended() {
+        let mut figures = figures(vec![device(0, Some(1_000), 1)]);
+        figures.devices[0].last_beat = Some(at(1_000) + Duration::milliseconds(900));
+        let now = at(1_103) + Duration::milliseconds(100);
+        let stats = figures.at(now);
+        assert_eq!((stats.last_seen_relative, stats.longest_absence), (Some(102), 102));
     }
 
     #[test]

@@ -27,7 +27,7 @@ async fn generate(
     Random(mut rng): Random,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let id = id.ok().and_then(|Path(id)| parse(&id)).ok_or(Problem::NotFound)?;
+    let id = id.ok().and_then(|Path(id)| parse(&id)).ok_or(Problem::UnknownDevice)?;
     let token = Token::generate(&mut rng);
     let device = app.heartbeat.replace_token(id, &token).await?;
     Ok(with_token(&device, &token))

@@ -25,6 +25,8 @@ pub enum Problem {
     Unauthorized,
     /// Nothing is here.
     NotFound,
+    /// No device has this id.
+    UnknownDevice,
     /// Something is here, but not for this method.
     MethodNotAllowed,
     /// The body is larger than anything sensible.
@@ -42,7 +44,7 @@ impl Problem {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
@@ -56,6 +58,7 @@ impl Problem {
             Self::BadRequest(detail) => detail,
             Self::Unauthorized => "The Authorization header is missing, or what it holds is not valid here.",
             Self::NotFound => "There is nothing at this address.",
+            Self::UnknownDevice => "There is no device with this id.",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
             }
@@ -134,7 +137,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::UnknownToken => Self::Unauthorized,
-            Error::UnknownDevice => Self::NotFound,
+            Error::UnknownDevice => Self::UnknownDevice,
             Error::Unavailable | Error::Schema(_) => Self::Unavailable,
             Error::Internal => Self::Internal,
         }

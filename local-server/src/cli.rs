@@ -81,8 +81,7 @@ fn command() -> Command {
                 .map(|flag| flag.global(true).allow_hyphen_values(true)),
         )
         .subcommand(Command::new("run").about("Run the server (what happens without a command)"))
-        .subcommand(Command::new("gen-key").about("Print a fresh secret key"))
-        .disable_help_subcommand(true);
+        .subcommand(Command::new("gen-key").about("Print a fresh secret key"));
     #[cfg(feature = "migrate")]
     let command = command
         .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"));

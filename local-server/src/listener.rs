@@ -12,7 +12,9 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 /// Why the server cannot listen where it should.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
-    #[error("bind {host}:{port}: {error}; stop what uses it, or set bind to another host or port")]
+    #[error(
+        "bind {host}:{port}: {error}; set bind to a host of this machine and a port that nothing else uses"
+    )]
     Tcp { host: String, port: u16, error: io::Error },
     #[error("bind unix:{}: {error}; set bind to a path that can be written to", path.display())]
     Unix { path: PathBuf, error: io::Error },

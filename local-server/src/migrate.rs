@@ -2,14 +2,24 @@
 
 use heartbeat_core::{Config, database::schema};
 
-use crate::run::{self, Failure};
+use tokio::time::Instant;
+
+use crate::run::{self, Failure, STOP_LIMIT, Signals};
 
 #[expect(clippy::print_stdout, reason = "talks to the one who started it")]
 pub(crate) async fn migrate(config: &Config) -> Result<(), Failure> {
-    let (options, embedded) = run::database(config).await?;
-    let migrated = schema::migrate(&options).await;
+    let mut signals = Signals::new().map_err(Failure::Runtime)?;
+    let (options, embedded) = tokio::select! {
+        database = run::database(config) => database?,
+        () = signals.next() => return Err(Failure::Interrupted),
+    };
+    // Whatever is interrupted is rolled back.
+    let migrated = tokio::select! {
+        migrated = schema::migrate(&options) => migrated.map_err(Failure::from),
+        () = signals.next() => Err(Failure::Interrupted),
+    };
     if let Some(embedded) = embedded {
-        embedded.stop().await;
+        embedded.stop(Instant::now() + STOP_LIMIT).await;
     }
     match migrated? {
         0 => println!("The database is up to date."),

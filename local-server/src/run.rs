@@ -11,7 +11,7 @@ use heartbeat_functions::{App, routes};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -24,6 +24,13 @@ use crate::{
 /// The first and the longest wait between two attempts to reach the database.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// How long stopping may take as a whole: the ten seconds that service managers give before they
+/// kill, less those in which a database that is late ends in less polite ways.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long the database may take to write down what only memory holds when the server stops.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long viewers may take to receive their last frame when the server stops.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
@@ -41,6 +48,8 @@ pub(crate) enum Failure {
     Schema(#[from] SchemaProblem),
     #[error("database: {0}")]
     Database(#[from] failure::Failure),
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
 }
 
 /// The database that the configuration names, and the private server behind it, if it is one.
@@ -63,31 +72,41 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         Some(bind) => Some(Listener::bind(bind).await?),
         None => None,
     };
-    let (options, embedded) = database(&config).await?;
+    let (options, embedded) = tokio::select! {
+        database = database(&config) => database?,
+        () = signals.next() => return Ok(()),
+    };
     let heartbeat = Heartbeat::start(options);
     let app = App::new(heartbeat.clone(), config);
     let stream = Stream::new(app.clone(), management.is_none());
-    let router = routes::router(&routes::ROUTES, stream.router(), app);
+    let router = routes::router(&routes::ROUTES, stream.router(), app.clone());
     if let Some(listener) = management {
         let calls = management::router(Arc::clone(&stream));
         tokio::spawn(server::serve(listener, calls, std::future::pending()));
     }
 
     tracing::info!("Heartbeat {} listens on {}", env!("CARGO_PKG_VERSION"), listener.describe());
+    if app.config.secret_key.is_none() {
+        tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
+    }
     let mut unusable = None;
+    let mut deadline = Instant::now();
     let stop = async {
         tokio::select! {
             () = signals.next() => tracing::info!("stopping"),
             problem = watch_schema(&heartbeat) => unusable = Some(problem),
         }
+        deadline = Instant::now() + STOP_LIMIT;
         if timeout(GOODBYE_LIMIT, stream.stop()).await.is_err() {
             tracing::warn!("some viewers did not take their leave in time, and were cut off");
         }
     };
     server::serve(listener, router, stop).await;
-    heartbeat.stop().await;
+    if timeout(FLUSH_LIMIT, heartbeat.stop()).await.is_err() {
+        tracing::warn!("the database did not take the last visits in time");
+    }
     if let Some(embedded) = embedded {
-        embedded.stop().await;
+        embedded.stop(deadline).await;
     }
     unusable.map_or(Ok(()), |problem| Err(problem.into()))
 }
@@ -110,17 +129,17 @@ async fn watch_schema(heartbeat: &Heartbeat) -> SchemaProblem {
 }
 
 /// The signals that ask a server to stop.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -1,8 +1,18 @@
 //! Connections: accepted, served over HTTP/1.1 or cleartext HTTP/2, and brought to an orderly end.
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
+use hyper::service::{Service, service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -15,12 +25,13 @@ use tokio::{
 
 use crate::listener::{Listener, Stream};
 
-/// How long a client may take to send the head of a request.
+/// How long a client may take to send the head of a request, the first one included.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long requests in flight may take to finish once the server is told to stop. Of the ten
-/// seconds that service managers give before they kill, viewers and the database need the rest.
-const STOP_LIMIT: Duration = Duration::from_secs(7);
+/// How long requests in flight may take to finish once the server is told to stop: longer than any
+/// answer waits for the database. Of the ten seconds that service managers give before they kill,
+/// what comes after the requests needs the rest.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long to wait after the system had no file descriptor left for a connection. It does not say
 /// when there is one again.
@@ -62,13 +73,21 @@ impl Connections {
     }
 
     fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let service = TowerToHyperService::new(self.router.clone());
+        let asked = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&asked);
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |request| {
+            noted.store(true, Ordering::Relaxed);
+            router.call(request)
+        });
         let connection = self.http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
-            // What a client broke off is its own affair.
-            if let Err(error) = connection.await {
-                tracing::trace!("connection: {error}");
+            let mut connection = pin!(connection);
+            // Until it knows the version of HTTP, the library waits for ever.
+            if timeout(HEAD_LIMIT, &mut connection).await.is_err() && asked.load(Ordering::Relaxed) {
+                // What a client breaks off is its own affair.
+                let _ = connection.await;
             }
         });
     }

@@ -35,6 +35,11 @@ impl Database {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut server).await.expect("a new database");
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         url(&self.name)

@@ -9,6 +9,8 @@
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
 #![expect(clippy::must_use_candidate, reason = "a test that forgets a value has other warnings")]
 
+use std::time::{Duration, Instant};
+
 pub mod client;
 pub mod database;
 pub mod lambda;
@@ -20,3 +22,15 @@ pub use database::Database;
 pub use lambda::Function;
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
+
+/// When a state that should come about is taken not to.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `condition` holds, for states that nothing announces.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < PATIENCE, "it did not come about: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

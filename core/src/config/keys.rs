@@ -21,7 +21,8 @@ pub const DATABASE_DSN: Key = Key {
     name: "database.dsn",
     short: Some('d'),
     help: "PostgreSQL URL, or 'embedded' for a private server started by Heartbeat \
-           [default: postgresql://postgres@localhost/postgres]",
+           [default: postgresql://postgres@localhost/postgres; in a container \
+           postgresql://heartbeat@db/heartbeat]",
     secret: true,
 };
 /// Where events are told.

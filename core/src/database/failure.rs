@@ -18,7 +18,7 @@ pub enum Failure {
     #[error("{}", describe(.0))]
     Sqlx(#[from] sqlx::Error),
     /// Setting it up failed.
-    #[error("cannot set up the tables: {0}")]
+    #[error("cannot set up the tables: {}", describe_migration(.0))]
     Migrate(#[from] MigrateError),
 }
 
@@ -51,13 +51,26 @@ fn describe(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            if code.starts_with("28") {
-                format!("it refuses this user or password (SQLSTATE {code})")
-            } else {
-                format!("{} (SQLSTATE {code})", error.message())
+            match code.as_ref() {
+                "42501" => {
+                    format!("{}; grant this user CREATE on the database (SQLSTATE {code})", error.message())
+                }
+                _ if code.starts_with("28") => {
+                    format!("it refuses this user or password; check database.dsn (SQLSTATE {code})")
+                }
+                _ => format!("{} (SQLSTATE {code})", error.message()),
             }
         }
-        sqlx::Error::Io(error) => format!("connection: {error}"),
+        sqlx::Error::Io(error) => {
+            format!("cannot connect, or the connection broke: {error}; check database.dsn")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn describe_migration(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => describe(error),
         other => other.to_string(),
     }
 }

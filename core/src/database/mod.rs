@@ -2,24 +2,25 @@
 //!
 //! - [`Session`]: one connection that opens when it is needed and again after it broke.
 //! - [`schema`]: sets up an empty database and tells one that is older or newer than the program.
-//! - [`beats`], [`devices`], [`stats`]: the statements, named after the table they are about.
+//! - [`beats`], [`devices`], [`stats`], [`connections`], [`pusher`]: the statements, named after the table they are about.
 //! - [`failure`]: what an error of the database means to the one who asked.
 
 pub mod beats;
+pub mod connections;
 pub mod devices;
 pub mod failure;
+pub mod pusher;
 pub mod schema;
 pub mod stats;
 
 use std::time::Duration;
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection,
-    postgres::{PgConnectOptions, PgDatabaseError, PgSeverity},
+    ConnectOptions, Connection, Executor, PgConnection, error::DatabaseError, postgres::PgConnectOptions,
 };
 use tokio::time::{Instant, timeout_at};
 
-use crate::Error;
+use crate::{Error, secret::Secret};
 use failure::Failure;
 
 /// How long a connection may have been unused before it is tried with an empty round trip. The
@@ -27,15 +28,25 @@ use failure::Failure;
 /// into a dead connection fails, and cannot be sent again, as it may have been carried out.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
+/// How long the database may work on one statement. Less than those who ask wait for it, so that no
+/// statement whose answer nobody awaits any more is carried out later.
+const STATEMENT_LIMIT: &str = "SET statement_timeout = '1500ms'";
+
+/// A statement is not begun with less than this left to wait for it.
+const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+
+/// How often an outage that goes on is logged.
+const REPORT_PERIOD: Duration = Duration::from_mins(1);
+
 /// One connection to the database.
 #[derive(Debug)]
 pub struct Session {
-    options: PgConnectOptions,
+    options: Secret<PgConnectOptions>,
     connection: Option<PgConnection>,
     last_used: Instant,
-    /// Whether the last attempt to use the database worked, so that an outage is logged when it
-    /// begins and when it ends, not with each request.
-    working: bool,
+    /// When an outage was last logged, while there is one: it is logged when it begins, now and
+    /// then, and when it ends, not with each request.
+    reported_at: Option<Instant>,
 }
 
 impl Session {
@@ -43,10 +54,10 @@ impl Session {
     #[must_use]
     pub fn new(options: PgConnectOptions) -> Self {
         Self {
-            options: options.application_name("heartbeat").disable_statement_logging(),
+            options: Secret::new(options.application_name("heartbeat").disable_statement_logging()),
             connection: None,
             last_used: Instant::now(),
-            working: true,
+            reported_at: None,
         }
     }
 
@@ -58,24 +69,33 @@ impl Session {
         deadline: Instant,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Error> {
-        let outcome = timeout_at(deadline, self.attempt(work)).await.unwrap_or(Err(Failure::TimedOut));
+        let outcome = if Instant::now() + SHORTEST_WAIT > deadline {
+            Err(Failure::TimedOut)
+        } else {
+            timeout_at(deadline, self.attempt(work)).await.unwrap_or(Err(Failure::TimedOut))
+        };
         match outcome {
             Ok(value) => {
-                if !self.working {
+                if self.reported_at.take().is_some() {
                     tracing::info!("the database answers again");
                 }
-                self.working = true;
                 Ok(value)
             }
             Err(failure) => {
-                if self.working || failure.is_ours() {
-                    tracing::error!("database: {failure}");
-                } else {
-                    tracing::debug!("database: {failure}");
-                }
-                self.working = failure.is_ours();
+                self.report(&failure);
                 Err(failure.into())
             }
+        }
+    }
+
+    fn report(&mut self, failure: &Failure) {
+        if failure.is_ours() {
+            tracing::error!("database: {failure}");
+        } else if self.reported_at.is_none_or(|reported_at| reported_at.elapsed() > REPORT_PERIOD) {
+            tracing::error!("database: {failure}");
+            self.reported_at = Some(Instant::now());
+        } else {
+            tracing::debug!("database: {failure}");
         }
     }
 
@@ -106,18 +126,16 @@ impl Session {
     }
 
     async fn connect(&self) -> Result<PgConnection, Failure> {
-        let mut connection = self.options.connect().await?;
+        let mut connection = self.options.expose().connect().await?;
         schema::ensure(&mut connection).await?;
+        connection.execute(STATEMENT_LIMIT).await?;
         Ok(connection)
     }
 }
 
-/// Whether a connection can go on after this error: one in answer to a statement does not end it,
-/// unless PostgreSQL says that it does.
+/// Whether a connection can go on after this error: only where a value was refused (classes 22 and 23
+/// of SQLSTATE). After any other the state of the session may be the cause, and a new one the cure.
 fn leaves_connection_well(error: &sqlx::Error) -> bool {
-    let severity = error
-        .as_database_error()
-        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
-        .map(PgDatabaseError::severity);
-    severity.is_some_and(|severity| !matches!(severity, PgSeverity::Fatal | PgSeverity::Panic))
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }

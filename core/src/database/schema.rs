@@ -32,6 +32,9 @@ pub enum SchemaProblem {
     /// It has migrations that this program lacks.
     #[error("the tables were made by a newer Heartbeat: install that version or a later one")]
     Newer,
+    /// It cannot hold the names of devices.
+    #[error("the database cannot hold all characters: create one with ENCODING 'UTF8'")]
+    Encoding,
     /// It holds tables that no migration of ours made.
     #[error("schema heartbeat holds tables of an earlier Heartbeat, which this version cannot take over")]
     Foreign,
@@ -55,6 +58,7 @@ pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), Failure>
         State::Current => Ok(()),
         State::Unusable(problem) => Err(problem.into()),
         State::Empty => {
+            require_utf8(connection).await?;
             MIGRATOR.run_direct(None, connection, false).await?;
             tracing::info!("set up the tables in schema heartbeat");
             Ok(())
@@ -72,12 +76,13 @@ pub async fn migrate(options: &sqlx::postgres::PgConnectOptions) -> Result<usize
     let mut connection = options.clone().disable_statement_logging().connect().await?;
     alone(&mut connection, async |connection| match state(connection).await? {
         State::Current => Ok(0),
-        State::Unusable(problem @ (SchemaProblem::Newer | SchemaProblem::Foreign)) => Err(problem.into()),
         State::Empty | State::Unusable(SchemaProblem::Older) => {
+            require_utf8(connection).await?;
             let before = applied(connection).await?.len();
             MIGRATOR.run_direct(None, connection, false).await?;
             Ok(MIGRATOR.iter().count() - before)
         }
+        State::Unusable(problem) => Err(problem.into()),
     })
     .await
 }
@@ -117,6 +122,13 @@ async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, Failure> {
     }
     let applied = connection.list_applied_migrations(MIGRATIONS_TABLE).await?;
     Ok(applied.into_iter().map(|migration| migration.version).collect())
+}
+
+async fn require_utf8(connection: &mut PgConnection) -> Result<(), Failure> {
+    let encoding = sqlx::query_scalar!(r#"SELECT current_setting('server_encoding') AS "encoding!""#)
+        .fetch_one(connection)
+        .await?;
+    if encoding == "UTF8" { Ok(()) } else { Err(SchemaProblem::Encoding.into()) }
 }
 
 async fn exists(connection: &mut PgConnection, table: &str) -> Result<bool, Failure> {

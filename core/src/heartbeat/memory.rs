@@ -1,12 +1,9 @@
 //! The figures as they were last read from the database or changed by a commit of this process.
 //! All of it can be thrown away at any moment; the database is the only truth.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
 
 use crate::{
@@ -15,7 +12,7 @@ use crate::{
 };
 
 /// How long figures may be shown without asking the database what other processes have written.
-const FRESH_FOR: Duration = Duration::from_secs(1);
+const FRESH_FOR: Duration = Duration::SECOND;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<State>);
@@ -59,16 +56,21 @@ impl Memory {
     /// Takes what a commit of this process changed.
     pub(super) fn count(&self, devices: &[Counted]) {
         self.state().change(|figures| {
-            devices.iter().all(|counted| {
-                if let Some(longest) = counted.longest_absence {
-                    figures.longest_absence = figures.longest_absence.max(longest);
-                }
+            // An absence that seems to end here was ended by another process just before, if the
+            // statement did not say how long it was.
+            let latest = devices.iter().map(|counted| counted.last_beat).max();
+            let silent =
+                latest.zip(figures.last_beat()).is_some_and(|(now, before)| now - before >= Duration::SECOND);
+            let noted = devices.iter().find_map(|counted| counted.longest_absence);
+            figures.longest_absence = figures.longest_absence.max(noted.unwrap_or(0));
+            let counted = devices.iter().all(|counted| {
                 figures.device_mut(counted.id).is_some_and(|device| {
                     device.num_beats = counted.num_beats;
                     device.last_beat = Some(counted.last_beat);
                     true
                 })
-            })
+            });
+            counted && (noted.is_some() || !silent)
         });
     }
 

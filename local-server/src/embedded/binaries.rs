@@ -43,8 +43,12 @@ pub(super) struct Binaries(Vec<Version>);
 impl Binaries {
     /// Looks in every place where PostgreSQL is usually installed.
     pub(super) async fn find() -> Result<Self, EmbeddedError> {
+        Self::among(candidates().await).await
+    }
+
+    async fn among(folders: Vec<PathBuf>) -> Result<Self, EmbeddedError> {
         let mut versions = Vec::new();
-        for folder in candidates().await {
+        for folder in folders {
             if let Some(major) = major_version(&folder).await
                 && major >= OLDEST
             {
@@ -138,6 +142,16 @@ fn install_command_for(release: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn without_any_it_says_where_it_looked_and_how_to_install_it() {
+        let said = Binaries::among(Vec::new()).await.expect_err("nothing to find").to_string();
+        assert!(
+            said.contains("no PostgreSQL 14 or later found (looked for postgres and initdb in PATH"),
+            "{said}"
+        );
+        assert!(said.contains(&format!("install it: {}", install_command())), "{said}");
+    }
 
     #[test]
     fn versions_of_all_packagings_are_read() {

@@ -9,12 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{
     EmbeddedError,
     binaries::{Binaries, Version},
-    identity::Identity,
+    identity::{Identity, User},
 };
 
 /// The name of the superuser, which is the only user.
@@ -28,7 +28,7 @@ const DATABASE: &str = "postgres";
 const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// What PostgreSQL calls its socket.
-const SOCKET_NAME: &str = ".s.PGSQL.5432";
+pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
 /// Where the data goes when the user that runs the database cannot enter the home folder.
 const SHARED_PLACE: &str = "/var/lib/heartbeat";
@@ -55,6 +55,10 @@ impl Cluster {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let version = binaries.newest().clone();
                 initialise(&data, &identity, &version).await?;
+                let link = home.join("postgres");
+                if data != link {
+                    symlink(&data, &link).map_err(EmbeddedError::file(&link))?;
+                }
                 version
             }
             Err(error) => return Err(EmbeddedError::File { path: data, error }),
@@ -70,11 +74,26 @@ impl Cluster {
             .port(5432)
             .username(USER)
             .database(DATABASE)
+            // Whatever PGSSLMODE says: there is no TLS on a Unix socket.
+            .ssl_mode(PgSslMode::Disable)
+    }
+}
+
+/// Who owns the data of `home`, and where it is, if there is some.
+pub(super) fn owner(home: &Path) -> Result<Option<(PathBuf, User)>, EmbeddedError> {
+    let data = home.join("postgres");
+    match fs::metadata(&data) {
+        Ok(metadata) => Ok(Some((data, User { uid: metadata.uid(), gid: metadata.gid() }))),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(EmbeddedError::File { path: data, error })
+        }
+        Err(_) if data.is_symlink() => Err(EmbeddedError::DataGone(data)),
+        Err(_) => Ok(None),
     }
 }
 
 /// Where the data of `home` is or will be: in it, or, where the database's user cannot enter the
-/// folders above it, in a shared place behind a link.
+/// folders above it, in a shared place to which a link in `home` leads.
 fn place(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     let link = home.join("postgres");
     if link.is_dir() {
@@ -86,13 +105,7 @@ fn place(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     }
     let shared = Path::new(SHARED_PLACE);
     fs::DirBuilder::new().recursive(true).mode(0o755).create(shared).map_err(EmbeddedError::file(shared))?;
-    let data = shared.join(short_name(home));
-    match symlink(&data, &link) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(EmbeddedError::File { path: link, error })
-        }
-        _ => Ok(data),
-    }
+    Ok(shared.join(short_name(home)))
 }
 
 /// Sets up a cluster at `data`: beside it first, so that what was interrupted is not taken for whole.

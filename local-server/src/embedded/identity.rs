@@ -1,7 +1,13 @@
 //! As whom the database runs. PostgreSQL refuses to run as root, which Heartbeat may well be in a
 //! container.
 
-use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use tokio::process::Command;
 
@@ -22,7 +28,7 @@ pub(super) enum Identity {
     User(User),
 }
 
-/// A line of `/etc/passwd`.
+/// A user, as `/etc/passwd` and the files that belong to it name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) uid: u32,
@@ -30,13 +36,17 @@ pub(super) struct User {
 }
 
 impl Identity {
-    /// The best identity to be had.
-    pub(super) async fn choose() -> Result<Self, EmbeddedError> {
+    /// The best identity to be had: the owner of the data, where there is some already.
+    pub(super) async fn choose(data: Option<(PathBuf, User)>) -> Result<Self, EmbeddedError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Ourselves);
         }
-        if works(&mut Self::Namespace.command("true")).await {
-            return Ok(Self::Namespace);
+        let namespaces = works(&mut Self::Namespace.command("true")).await;
+        match data {
+            Some((_, owner)) if owner.uid != 0 => return Ok(Self::User(owner)),
+            Some((path, _)) if !namespaces => return Err(EmbeddedError::RootsData(path)),
+            _ if namespaces => return Ok(Self::Namespace),
+            _ => {}
         }
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         ["postgres", "nobody"]
@@ -63,7 +73,7 @@ impl Identity {
             }
         };
         // Messages are read by us, not by the user.
-        command.env("LC_ALL", "C").process_group(0).stdin(Stdio::null());
+        command.env("LC_ALL", "C").process_group(0).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 

@@ -20,7 +20,11 @@ use std::{
 };
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use binaries::Binaries;
 use cluster::Cluster;
@@ -51,6 +55,15 @@ pub(crate) enum EmbeddedError {
          postgres or nobody is to be had; run Heartbeat as another user"
     )]
     NoIdentity,
+    #[error(
+        "the data in {} belongs to root, who may not run PostgreSQL without a user namespace, which is \
+         refused here; allow `unshare --user`, or run Heartbeat as another user", .0.display()
+    )]
+    RootsData(PathBuf),
+    #[error(
+        "{} leads to data that is gone; bring it back, or remove the link to start without it", .0.display()
+    )]
+    DataGone(PathBuf),
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("{program} failed: {output}")]
@@ -67,7 +80,7 @@ impl EmbeddedError {
 #[derive(Debug)]
 pub(crate) struct Embedded {
     options: PgConnectOptions,
-    stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<Instant>,
     supervisor: JoinHandle<()>,
     /// Held for as long as the database runs: two servers must not share one folder.
     _lock: File,
@@ -77,8 +90,10 @@ impl Embedded {
     /// Starts the database of the folder `home`, after setting it up if it is not there yet.
     pub(crate) async fn start(home: &Path) -> Result<Self, EmbeddedError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(EmbeddedError::file(home))?;
+        // One name for the folder, whatever links lead to it: running databases are known by it.
+        let home = &fs::canonicalize(home).map_err(EmbeddedError::file(home))?;
         let lock = lock(home)?;
-        let identity = Identity::choose().await?;
+        let identity = Identity::choose(cluster::owner(home)?).await?;
         let cluster = Cluster::open(home, identity, Binaries::find().await?).await?;
         let postmaster = Postmaster::start(&cluster).await?;
         let options = cluster.connect_options();
@@ -92,22 +107,22 @@ impl Embedded {
         &self.options
     }
 
-    /// Shuts the database down and waits until it has ended.
-    pub(crate) async fn stop(self) {
+    /// Shuts the database down and waits until it has ended: cleanly if that is done by `deadline`.
+    pub(crate) async fn stop(self, deadline: Instant) {
         // An error says that the supervisor has ended, and the database with it.
-        let _ = self.stop.send(());
+        let _ = self.stop.send(deadline);
         let _ = self.supervisor.await;
     }
 }
 
 /// Keeps the database running until it is told to stop.
-async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: oneshot::Receiver<()>) {
+async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: oneshot::Receiver<Instant>) {
     loop {
         tokio::select! {
             () = postmaster.ended() => {
                 tracing::error!("the embedded PostgreSQL ended unexpectedly, and is started again");
             }
-            _ = &mut stop => return postmaster.stop().await,
+            deadline = &mut stop => return postmaster.stop(deadline.unwrap_or_else(|_| Instant::now())).await,
         }
         tokio::select! {
             restarted = restart(&cluster) => postmaster = restarted,

@@ -1,10 +1,18 @@
 //! Where the server listens, and what it speaks there.
 
-use std::os::unix::net::UnixListener;
+use std::{
+    os::unix::net::UnixListener,
+    time::{Duration, Instant},
+};
 
-use heartbeat_tests::{Client, Database, Server, ServerBuilder};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, eventually};
 use reqwest::Version;
 use rustix::process::Signal;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 fn on_socket(database: &Database) -> (ServerBuilder, std::path::PathBuf) {
     let builder = ServerBuilder::on(database);
@@ -91,4 +99,45 @@ async fn the_idle_server_takes_less_than_25_mb() {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     let kilobytes: u32 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
     assert!(kilobytes < 25_000, "{kilobytes} kB");
+}
+
+#[tokio::test]
+async fn the_first_answer_comes_within_300_ms_of_the_start() {
+    let (server, database) = Server::fresh().await;
+    let port = server.port();
+    drop(server);
+    let builder = ServerBuilder::on(&database).environment("HEARTBEAT_BIND", &format!("127.0.0.1:{port}"));
+    let mut fastest = Duration::MAX;
+    // The machine may be busy with something else; it is not each time.
+    for _ in 0..5 {
+        let started = Instant::now();
+        let mut server = builder.spawn();
+        let client = Client::new(&format!("http://127.0.0.1:{port}"));
+        eventually("an answer", async || {
+            let answer = client.try_send(reqwest::Method::GET, "/api/stats", Vec::new()).await;
+            answer.is_ok_and(|answer| answer.status == 200)
+        })
+        .await;
+        fastest = fastest.min(started.elapsed());
+        assert!(server.stop().await.success());
+    }
+    assert!(fastest < Duration::from_millis(300), "{fastest:?}");
+}
+
+#[tokio::test]
+async fn connections_that_never_ask_for_anything_are_closed() {
+    let (server, _database) = Server::fresh().await;
+    let starts = ["", "PRI * HT", "GET / HTTP/1.1\r\nhost: h\r\n"];
+    let closed = starts.map(|start| {
+        let port = server.port();
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+            stream.write_all(start.as_bytes()).await.expect("a start");
+            let mut answer = Vec::new();
+            timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.is_ok()
+        })
+    });
+    for (start, closed) in starts.iter().zip(closed) {
+        assert!(closed.await.expect("a result"), "still open after {start:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartbeat_tests::{Database, Server, ServerBuilder};
+use heartbeat_tests::{Database, Server, ServerBuilder, eventually};
 use insta::assert_snapshot;
 use tokio::time::timeout;
 
@@ -67,6 +67,62 @@ async fn a_database_that_hangs_is_answered_for_with_503_and_forgotten_nothing() 
         server.stranger().stats().await["total_beats"],
         database.number("SELECT count(*) FROM heartbeat.beats").await
     );
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_not_carried_out_later() {
+    let (server, database) = Server::fresh().await;
+    let laptop = server.device("Laptop").await;
+    let mut holder = database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM heartbeat.stats FOR UPDATE")
+        .execute(&mut holder)
+        .await
+        .expect("a lock");
+    for _ in 0..3 {
+        assert_eq!(server.stranger().get("/").await.status, 200);
+        assert_eq!(laptop.post("/api/beat", "").await.status, 503);
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("the end of the lock");
+    laptop.beat().await;
+    let visits = "SELECT total_visits FROM heartbeat.stats";
+    eventually("all visits in the database", async || database.number(visits).await >= 3).await;
+    let mut others = database.connect().await;
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND state = 'active' AND pid <> pg_backend_pid()";
+    eventually("an idle database", async || {
+        let busy: i64 = sqlx::query_scalar(busy).fetch_one(&mut others).await.expect("a number");
+        busy == 0
+    })
+    .await;
+    assert_eq!(database.number(visits).await, 3);
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_can_only_read_is_given_up_when_the_database_can_write_again() {
+    let (server, database) = Server::fresh().await;
+    let laptop = server.device("Laptop").await;
+    let name = database.name();
+    database.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
+    database
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    eventually("a server that can only read", async || {
+        server.stranger().get("/api/stats").await.status == 200
+    })
+    .await;
+    assert_eq!(laptop.post("/api/beat", "").await.status, 503);
+    let mut administrator = database.connect().await;
+    for statement in
+        ["SET default_transaction_read_only = off".to_owned(), format!("ALTER DATABASE {name} RESET ALL")]
+    {
+        let statement = sqlx::AssertSqlSafe(statement);
+        sqlx::raw_sql(statement).execute(&mut administrator).await.expect("a database that can write");
+    }
+    laptop.beat().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! How the server stops.
 
-use heartbeat_tests::Server;
+use heartbeat_tests::{Server, eventually};
 use rustix::process::Signal;
 
 #[tokio::test]
@@ -14,12 +14,9 @@ async fn requests_in_flight_are_finished_on_both_signals() {
             .await
             .expect("a lock");
         let beat = tokio::spawn(async move { laptop.post("/api/beat", "").await.status });
-        // The beat is in flight once it waits for the lock.
         let waiting = "SELECT count(*) FROM pg_stat_activity
                        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while database.number(waiting).await == 0 {
-            tokio::task::yield_now().await;
-        }
+        eventually("the beat waits for the lock", async || database.number(waiting).await == 1).await;
         server.signal(signal);
         server.wait_for("stopping").await;
         sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("the end of the lock");
@@ -44,9 +41,8 @@ async fn visits_that_only_memory_holds_are_written_down() {
 async fn visits_are_written_down_while_it_runs_too() {
     let (server, database) = Server::fresh().await;
     server.stranger().get("/").await;
-    while database.number("SELECT total_visits FROM heartbeat.stats").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let visits = "SELECT total_visits FROM heartbeat.stats";
+    eventually("a visit in the database", async || database.number(visits).await == 1).await;
     assert_eq!(server.stranger().stats().await["num_visits"], 1);
 }
 

@@ -49,7 +49,7 @@ async fn whatever_is_not_the_id_of_a_device_is_not_found() {
     404
     content-type: application/problem+json
 
-    {"type":"about:blank","title":"Not Found","status":404,"detail":"There is nothing at this address."}
+    {"type":"about:blank","title":"Not Found","status":404,"detail":"There is no device with this id."}
     "#);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartbeat_tests::{Client, Database, Server, ServerBuilder, Viewer};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, Viewer, eventually};
 use insta::assert_snapshot;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -88,12 +88,7 @@ async fn a_viewer_that_goes_leaves_nothing_behind() {
     }
     assert!(open() >= before + 50);
     drop(viewers);
-    let gone = async {
-        while open() > before {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("closed sockets");
+    eventually("closed sockets", async || open() <= before).await;
 }
 
 /// A server whose WebSockets others post to.
@@ -122,9 +117,7 @@ async fn the_management_calls_post_to_one_viewer_describe_it_and_close_it() {
     let path = format!("/@connections/{}", viewers[0].id);
     assert_eq!(manager.send(reqwest::Method::DELETE, &path, Vec::new()).await.status, 204);
     assert!(viewers[0].frame().await.is_none());
-    while manager.get(&path).await.status == 200 {
-        tokio::task::yield_now().await;
-    }
+    eventually("a connection that is gone", async || manager.get(&path).await.status == 410).await;
     let gone = manager.post(&path, "{}").await;
     assert_eq!((gone.status, gone.header("x-amzn-errortype")), (410, "GoneException"));
 }

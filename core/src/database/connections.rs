@@ -1,0 +1,24 @@
+//! The WebSockets that API Gateway holds.
+
+use sqlx::PgConnection;
+
+/// Takes note of a new connection.
+pub async fn add(connection: &mut PgConnection, id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("INSERT INTO heartbeat.connections (id) VALUES ($1) ON CONFLICT (id) DO NOTHING", id)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Forgets connections.
+pub async fn remove(connection: &mut PgConnection, ids: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM heartbeat.connections WHERE id = ANY ($1)", ids)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// All connections.
+pub async fn all(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT id FROM heartbeat.connections").fetch_all(connection).await
+}
