@@ -1,4 +1,7 @@
-//! A route as a Lambda function: the route's own router, behind API Gateway.
+//! A route as a Lambda function: the route's own router, behind API Gateway. And what functions have
+//! in common that answer other events.
+
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Router,
@@ -8,31 +11,111 @@ use heartbeat_core::{
     Config, Heartbeat,
     config::{Database, Environment, Flags},
 };
+pub(crate) use lambda_http::Context;
 pub use lambda_http::Error;
-use lambda_http::{Body, request::RequestContext, tower::ServiceExt};
+use lambda_http::{
+    Body,
+    lambda_runtime::{self, LambdaEvent, service_fn},
+    request::RequestContext,
+    tower::ServiceExt,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sqlx::postgres::PgConnectOptions;
+use time::OffsetDateTime;
 
 use crate::{
     App, logging,
+    problem::Problem,
     routes::{self, Route},
 };
 
 /// Serves one route until Lambda ends the process. Fails on a mistake in the configuration; the
 /// database is first contacted by the first request, and answered for with 503 while it is away.
 pub async fn serve(route: Route) -> Result<(), Error> {
-    logging::start()?;
-    let router = routes::router(&[route], Router::new(), app()?);
+    start()?;
+    let app = App::new(Heartbeat::start(database()?), config()?);
+    let router = routes::router(&[route], Router::new(), app);
     lambda_http::run(router.map_request(without_stage)).await
 }
 
-/// Builds the dependencies of a function, once for all its requests.
-fn app() -> Result<App, Error> {
-    let config = Config::load(&Flags::default(), &Environment::of_this_process())?;
-    let Database::Server(database) = &config.database else {
-        return Err(
-            "database.dsn: a Lambda function needs the URL of a PostgreSQL, not the word embedded".into()
-        );
-    };
-    Ok(App::new(Heartbeat::start(database.expose().clone()), config))
+/// Answers events other than HTTP requests with `handle` until Lambda ends the process.
+pub(crate) async fn listen<E: DeserializeOwned, A: Serialize>(
+    handle: impl AsyncFn(E, Context) -> A,
+) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| {
+        Ok::<A, Infallible>(handle(event.payload, event.context).await)
+    }))
+    .await
+}
+
+/// What every function does first.
+pub(crate) fn start() -> Result<(), Error> {
+    Ok(logging::start()?)
+}
+
+/// The configuration, which comes from the environment alone.
+pub(crate) fn config() -> Result<Config, Error> {
+    Ok(Config::load(&Flags::default(), &Environment::of_this_process())?)
+}
+
+/// The database that the configuration names.
+pub(crate) fn database() -> Result<PgConnectOptions, Error> {
+    match config()?.database {
+        Database::Server(options) => Ok(options.expose().clone()),
+        Database::Embedded => {
+            Err("database.dsn: a Lambda function needs the URL of a PostgreSQL, not the word embedded".into())
+        }
+    }
+}
+
+/// A variable that the deployment sets.
+pub(crate) fn required(name: &str) -> Result<String, Error> {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    value.ok_or_else(|| format!("{name} (environment variable): expected a value").into())
+}
+
+/// How long an invocation may still take.
+pub(crate) fn time_left(context: &Context, now: OffsetDateTime) -> Duration {
+    let now = Duration::try_from(now - OffsetDateTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(context.deadline).saturating_sub(now)
+}
+
+/// An event of a WebSocket at API Gateway.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SocketEvent {
+    #[serde(rename = "requestContext")]
+    context: SocketContext,
+}
+
+#[derive(Debug, Deserialize)]
+struct SocketContext {
+    #[serde(rename = "connectionId")]
+    connection_id: String,
+}
+
+impl SocketEvent {
+    /// The name of the connection.
+    pub(crate) fn id(&self) -> &str {
+        &self.context.connection_id
+    }
+}
+
+/// What API Gateway is told about an event. On `$connect`, anything but 200 refuses the connection.
+#[derive(Debug, Serialize)]
+pub(crate) struct SocketAnswer {
+    #[serde(rename = "statusCode")]
+    status: u16,
+}
+
+impl SocketAnswer {
+    /// All is well.
+    pub(crate) const OK: Self = Self { status: 200 };
+}
+
+impl From<heartbeat_core::Error> for SocketAnswer {
+    fn from(error: heartbeat_core::Error) -> Self {
+        Self { status: Problem::from(error).status().as_u16() }
+    }
 }
 
 /// Takes the name of the stage off the path. It is there unless the stage is `$default`; the

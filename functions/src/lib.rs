@@ -15,6 +15,26 @@
 //! - [`health`]: `GET /.well-known/health`
 //! - [`home`]: `GET /`
 //! - [`stats`]: `GET /api/stats`
+//!
+//! The functions that answer no HTTP request:
+//!
+//! - [`stream_connect`], [`stream_default`], [`stream_disconnect`]: the events of API Gateway's WebSockets
+//! - [`pusher`]: sends the figures to them
+//! - [`cloud`]: what these need of AWS
+//! - [`migrator`]: brings the tables up to date
+
+#[cfg(feature = "lambda")]
+pub mod cloud;
+#[cfg(feature = "lambda")]
+pub mod migrator;
+#[cfg(feature = "lambda")]
+pub mod pusher;
+#[cfg(feature = "lambda")]
+pub mod stream_connect;
+#[cfg(feature = "lambda")]
+pub mod stream_default;
+#[cfg(feature = "lambda")]
+pub mod stream_disconnect;
 
 pub mod app;
 pub mod auth;
@@ -23,6 +43,7 @@ pub mod devices;
 pub mod devices_token_generate;
 pub mod health;
 pub mod home;
+#[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod logging;
 pub mod problem;

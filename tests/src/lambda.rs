@@ -3,7 +3,11 @@
 //!
 //! Source of the protocol: "Using the Lambda runtime API for custom runtimes", AWS Lambda developer guide.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Router,
@@ -42,6 +46,7 @@ pub struct Function {
 
 #[derive(Debug, Clone)]
 struct RuntimeApi {
+    time_limit: Duration,
     events: Arc<Mutex<mpsc::Receiver<Value>>>,
     answers: mpsc::Sender<Result<Value, String>>,
 }
@@ -49,11 +54,21 @@ struct RuntimeApi {
 impl Function {
     /// Starts the function called `name` on `database`, with some variables more in its environment.
     pub async fn start(name: &str, database: &Database, environment: &[(&str, &str)]) -> Self {
+        Self::start_with_limit(name, database, environment, Duration::from_mins(5)).await
+    }
+
+    /// The same, with a limit to the time that each invocation may take.
+    pub async fn start_with_limit(
+        name: &str,
+        database: &Database,
+        environment: &[(&str, &str)],
+        time_limit: Duration,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
         let (events, waiting) = mpsc::channel(1);
         let (answered, answers) = mpsc::channel(1);
-        let api = RuntimeApi { events: Arc::new(Mutex::new(waiting)), answers: answered };
+        let api = RuntimeApi { time_limit, events: Arc::new(Mutex::new(waiting)), answers: answered };
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -90,9 +105,17 @@ impl Function {
         self
     }
 
-    /// Its process id.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.id()
+    /// Kills its process.
+    pub async fn kill(&mut self) {
+        self.process.kill().await.expect("a running function");
+    }
+
+    /// Hands it an event of the WebSocket called `connection`; returns the status that it answers.
+    pub async fn socket_event(&self, event: &str, connection: &str) -> u64 {
+        let mut event: Value = serde_json::from_str(event).expect("an event");
+        event["requestContext"]["connectionId"] = json!(connection);
+        let answer = self.invoke(event).await.expect("an answer, not an error");
+        answer["statusCode"].as_u64().expect("a status")
     }
 
     /// Hands it an event, and returns what it answers.
@@ -160,9 +183,10 @@ async fn next(State(api): State<RuntimeApi>) -> Response {
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    let deadline = unix_milliseconds(api.time_limit).to_string();
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
-        ("lambda-runtime-deadline-ms", "4102444800000"),
+        ("lambda-runtime-deadline-ms", deadline.as_str()),
         (
             "lambda-runtime-invoked-function-arn",
             "arn:aws:lambda:eu-central-1:123456789012:function:heartbeat",
@@ -171,6 +195,12 @@ async fn next(State(api): State<RuntimeApi>) -> Response {
         ("content-type", "application/json"),
     ];
     (headers, event.to_string()).into_response()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the functions go by the same clock")]
+fn unix_milliseconds(from_now: Duration) -> u128 {
+    let then = SystemTime::now() + from_now;
+    then.duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970").as_millis()
 }
 
 async fn response(State(api): State<RuntimeApi>, Path(_): Path<String>, body: Bytes) -> StatusCode {

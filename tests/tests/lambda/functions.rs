@@ -5,6 +5,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::{Database, Function};
 use reqwest::Method;
+use serde_json::json;
+
+/// The functions that answer no HTTP request.
+const OTHERS: [&str; 5] = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
 #[tokio::test]
 async fn the_name_of_the_stage_is_no_part_of_the_path() {
@@ -42,6 +46,14 @@ async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
     }
 }
 
+#[tokio::test]
+async fn the_migrator_sets_a_database_up_and_says_what_it_did() {
+    let database = Database::create().await;
+    let migrator = Function::start("migrator", &database, &[]).await;
+    assert_eq!(migrator.invoke(json!({})).await, Ok(json!({ "migrations_applied": 2 })));
+    assert_eq!(migrator.invoke(json!({})).await, Ok(json!({ "migrations_applied": 0 })));
+}
+
 #[test]
 fn every_route_has_its_file_and_its_program() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src");
@@ -51,9 +63,10 @@ fn every_route_has_its_file_and_its_program() {
             entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned()
         })
         .collect();
-    let routes: BTreeSet<String> = ROUTES.iter().map(|route| route.name.to_owned()).collect();
-    assert_eq!(routes, programs);
-    for route in routes {
+    let routes = ROUTES.iter().map(|route| route.name);
+    let functions: BTreeSet<String> = routes.chain(OTHERS).map(str::to_owned).collect();
+    assert_eq!(functions, programs);
+    for route in functions {
         assert!(source.join(format!("{route}.rs")).is_file(), "{route}");
     }
 }

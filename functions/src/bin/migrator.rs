@@ -1,0 +1,8 @@
+//! The migrator as a Lambda function.
+
+use heartbeat_functions::{lambda, migrator};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    migrator::serve().await
+}

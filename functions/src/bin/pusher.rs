@@ -1,0 +1,8 @@
+//! The pusher of the stream as a Lambda function.
+
+use heartbeat_functions::{lambda, pusher};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    pusher::serve().await
+}

@@ -1,0 +1,8 @@
+//! `$connect` as a Lambda function.
+
+use heartbeat_functions::{lambda, stream_connect};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    stream_connect::serve().await
+}

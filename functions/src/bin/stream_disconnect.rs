@@ -1,0 +1,8 @@
+//! `$disconnect` as a Lambda function.
+
+use heartbeat_functions::{lambda, stream_disconnect};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    stream_disconnect::serve().await
+}

@@ -1,0 +1,20 @@
+//! The function that brings the tables up to date: invoked once after each deployment.
+
+use heartbeat_core::database::schema;
+use serde_json::{Value, json};
+
+use crate::lambda::{self, Error};
+
+/// Serves the migrator's invocations until Lambda ends the process.
+pub async fn serve() -> Result<(), Error> {
+    lambda::start()?;
+    let database = lambda::database()?;
+    lambda::listen(async |_: Value, _| match schema::migrate(&database).await {
+        Ok(applied) => json!({ "migrations_applied": applied }),
+        Err(error) => {
+            tracing::error!("database: {error}");
+            json!({ "error": error.to_string() })
+        }
+    })
+    .await
+}

@@ -1,0 +1,31 @@
+//! `$connect`: somebody opened a WebSocket at API Gateway.
+
+use heartbeat_core::stream::Stream;
+
+use crate::{
+    cloud::PusherStarter,
+    lambda::{self, Error, SocketAnswer, SocketEvent},
+};
+
+/// Serves `$connect` until Lambda ends the process: takes note of the connection, and sees to it that
+/// somebody sends to it.
+pub async fn serve() -> Result<(), Error> {
+    lambda::start()?;
+    let (stream, starter) = (Stream::new(lambda::database()?), PusherStarter::from_environment()?);
+    lambda::listen(async |event: SocketEvent, _| connect(&stream, &starter, event.id()).await).await
+}
+
+async fn connect(stream: &Stream, starter: &PusherStarter, id: &str) -> SocketAnswer {
+    if let Err(error) = stream.connect(id).await {
+        return error.into();
+    }
+    ensure_pushed(stream, starter).await;
+    SocketAnswer::OK
+}
+
+/// Starts the pusher if nobody sends. Whoever hears nothing says hello, which tries this again.
+pub(crate) async fn ensure_pushed(stream: &Stream, starter: &PusherStarter) {
+    if let Ok(false) = stream.is_led().await {
+        starter.start().await;
+    }
+}

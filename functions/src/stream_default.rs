@@ -1,0 +1,38 @@
+//! `$default`: somebody said something over a WebSocket at API Gateway. Pages say hello when they
+//! have connected, and again when they have heard nothing for a while.
+
+use heartbeat_core::{
+    Error, Heartbeat,
+    stream::{Delivery, Gateway, Stream},
+};
+
+use crate::{
+    App,
+    cloud::{ApiGateway, PusherStarter},
+    lambda::{self, SocketAnswer, SocketEvent},
+    stream_connect::ensure_pushed,
+};
+
+/// Serves `$default` until Lambda ends the process: answers with the figures at once, and sees to it
+/// that somebody goes on sending them.
+pub async fn serve() -> Result<(), lambda::Error> {
+    lambda::start()?;
+    let database = lambda::database()?;
+    let app = App::new(Heartbeat::start(database.clone()), lambda::config()?);
+    let (stream, gateway) = (Stream::new(database), ApiGateway::from_environment()?);
+    let starter = PusherStarter::from_environment()?;
+    lambda::listen(async |event: SocketEvent, _| {
+        let answered = answer(&app, &stream, &gateway, event.id()).await;
+        ensure_pushed(&stream, &starter).await;
+        answered.map_or_else(SocketAnswer::from, |()| SocketAnswer::OK)
+    })
+    .await
+}
+
+async fn answer(app: &App, stream: &Stream, gateway: &ApiGateway, id: &str) -> Result<(), Error> {
+    let snapshot = app.heartbeat.snapshot((app.clock)()).await?;
+    match gateway.post(id, &snapshot.json).await {
+        Delivery::Gone => stream.disconnect(&[id.to_owned()]).await,
+        Delivery::Taken | Delivery::Failed => Ok(()),
+    }
+}
