@@ -1,10 +1,15 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check queries
+.PHONY: help run test check lambda deploy queries
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
+
+# How the functions are built. The compiler of this machine will do for its own kind of processor; for
+# another, cargo-lambda brings one along (zig).
+LAMBDA_PROFILE ?= lambda
+LAMBDA_FLAGS ?= --compiler cargo
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,8 +27,15 @@ check: ## Check format, lints, documentation, shell scripts and generated files
 	cargo clippy --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
 		cargo doc --workspace --no-deps --all-features --document-private-items
-	for script in infra/* .ci/run; do bash -n $$script || exit 1; done
+	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
 	infra/with-postgres infra/queries --check
+
+lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
+	@infra/tools
+	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo lambda build --package heartbeat-functions --profile $(LAMBDA_PROFILE) $(LAMBDA_FLAGS)
+
+deploy: lambda ## Deploy to AWS with SAM, which asks for what it needs to know
+	@infra/deploy
 
 queries: ## Bring the descriptions of the SQL statements in .sqlx up to date
 	infra/with-postgres infra/queries

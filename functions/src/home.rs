@@ -8,6 +8,7 @@ use axum::{
     routing::get,
 };
 use heartbeat_core::stats::Stats;
+use url::Url;
 
 use crate::{App, app::Now, problem::Problem};
 
@@ -22,6 +23,8 @@ pub(crate) fn router(_: &App) -> Router<App> {
 struct Page<'a> {
     server_name: &'a str,
     repo: &'a str,
+    /// Where the stream is.
+    stream: &'a str,
     stats: &'a Stats,
 }
 
@@ -30,6 +33,11 @@ async fn home(State(app): State<App>, Now(now): Now) -> Result<Html<String>, Res
     let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| page(error.into()))?;
     app.heartbeat.count_visit();
     let config = &app.config;
-    let home = Page { server_name: &config.server_name, repo: config.repo.as_str(), stats: &snapshot.stats };
+    let home = Page {
+        server_name: &config.server_name,
+        repo: config.repo.as_str(),
+        stream: config.ws_url.as_ref().map_or("/api/stats/ws", Url::as_str),
+        stats: &snapshot.stats,
+    };
     home.render().map(Html).map_err(|_| page(Problem::Internal))
 }

@@ -71,6 +71,13 @@ pub const BIND: Key = Key {
     secret: false,
 };
 
+/// Where pages find the stream.
+pub const WS_URL: Key = Key {
+    name: "ws_url",
+    short: None,
+    help: "WebSocket address of the stream, where it is not /api/stats/ws on this server [default: none]",
+    secret: false,
+};
 /// Where others may post to the local server's WebSockets.
 pub const MANAGEMENT_BIND: Key = Key {
     name: "management_bind",
@@ -81,7 +88,7 @@ pub const MANAGEMENT_BIND: Key = Key {
 };
 
 /// Every key.
-pub const KEYS: [&Key; 9] = [
+pub const KEYS: [&Key; 10] = [
     &DATABASE_DSN,
     &WEBHOOK_URL,
     &WEBHOOK_LEVEL,
@@ -90,6 +97,7 @@ pub const KEYS: [&Key; 9] = [
     &SERVER_NAME,
     &LIVE_URL,
     &BIND,
+    &WS_URL,
     &MANAGEMENT_BIND,
 ];
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub live_url: Url,
     /// `bind`: where the local server listens. Default: `127.0.0.1:6060`.
     pub bind: Bind,
+    /// `ws_url`: where pages find the stream, if not at `/api/stats/ws` on the host that they came from.
+    pub ws_url: Option<Url>,
     /// `management_bind`: where others may post to the local server's WebSockets, as they post to
     /// those of API Gateway. Default: nowhere.
     pub management_bind: Option<Bind>,
@@ -85,6 +87,10 @@ impl Config {
                 values::web_address(text.unwrap_or("http://127.0.0.1:6060"))
             })?,
             bind: sources.value(&keys::BIND, |text| Bind::parse(text.unwrap_or("127.0.0.1:6060")))?,
+            ws_url: sources.value(&keys::WS_URL, |text| match text {
+                None | Some("") => Ok(None),
+                Some(text) => values::stream_address(text).map(Some),
+            })?,
             management_bind: sources.value(&keys::MANAGEMENT_BIND, |text| match text {
                 None | Some("") => Ok(None),
                 Some(text) => values::private_bind(text).map(Some),

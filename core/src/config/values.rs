@@ -116,6 +116,14 @@ pub(super) fn web_address(text: &str) -> Result<Url, &'static str> {
     }
 }
 
+/// Takes a `ws` or `wss` URL.
+pub(super) fn stream_address(text: &str) -> Result<Url, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "ws" | "wss") => Ok(url),
+        _ => Err("a URL that starts with ws:// or wss://"),
+    }
+}
+
 /// Takes a line of text that shows something.
 pub(super) fn line_of_text(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {

@@ -23,3 +23,13 @@ async fn names_are_shown_as_text() {
     assert!(!page.body.contains("<img") && !page.body.contains("<i>"), "{}", page.body);
     assert!(page.body.contains("&#60;img src=x onerror=alert(1)&#62;"), "{}", page.body);
 }
+
+#[tokio::test]
+async fn the_page_knows_where_the_stream_is() {
+    let database = Database::create().await;
+    let here = ServerBuilder::on(&database).start().await;
+    assert!(here.stranger().get("/").await.body.contains("data-stream=\"/api/stats/ws\""));
+    let address = "wss://stream.example.org/live";
+    let elsewhere = ServerBuilder::on(&database).environment("HEARTBEAT_WS_URL", address).start().await;
+    assert!(elsewhere.stranger().get("/").await.body.contains(&format!("data-stream=\"{address}\"")));
+}

@@ -1,0 +1,193 @@
+//! The SAM template, held against the program: what the linters let pass, and a deployment would not.
+
+use std::{collections::BTreeMap, fs};
+
+use heartbeat_core::config::KEYS;
+use heartbeat_functions::routes::ROUTES;
+use serde_yaml_ng::Value;
+
+/// The events of the WebSocket API and the functions that answer them.
+const SOCKET_ROUTES: [(&str, &str); 3] =
+    [("$connect", "StreamConnect"), ("$default", "StreamDefault"), ("$disconnect", "StreamDisconnect")];
+
+/// The functions that answer no HTTP request.
+const OTHERS: [&str; 5] = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
+
+fn template() -> Value {
+    serde_yaml_ng::from_str(include_str!("../../infra/template.yaml")).expect("YAML")
+}
+
+/// The resources of a type, by their logical ids.
+fn resources(template: &Value, kind: &str) -> BTreeMap<String, Value> {
+    let all = template["Resources"].as_mapping().expect("resources");
+    let wanted = all.iter().filter(|(_, resource)| resource["Type"] == kind);
+    wanted
+        .map(|(id, resource)| (id.as_str().expect("an id").to_owned(), resource["Properties"].clone()))
+        .collect()
+}
+
+fn functions() -> BTreeMap<String, Value> {
+    resources(&template(), "AWS::Serverless::Function")
+}
+
+/// `StreamConnect` for `stream_connect`.
+fn logical_id(name: &str) -> String {
+    let words = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+    words.collect()
+}
+
+/// All the text in a value, whatever functions of CloudFormation are around it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Sequence(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+        Value::Mapping(members) => {
+            members.iter().map(|(name, value)| text(name) + " " + &text(value)).collect::<Vec<_>>().join(" ")
+        }
+        Value::Tagged(tagged) => text(&tagged.value),
+        Value::Bool(_) | Value::Number(_) | Value::Null => String::new(),
+    }
+}
+
+fn reference(value: &Value) -> &str {
+    match value {
+        Value::Tagged(tagged) if tagged.tag == "!Ref" || tagged.tag == "!Sub" => {
+            tagged.value.as_str().expect("text")
+        }
+        _ => panic!("{value:?} refers to nothing"),
+    }
+}
+
+#[test]
+fn every_function_of_the_program_is_deployed_and_no_other() {
+    let routes = ROUTES.iter().map(|route| route.name);
+    let mut expected: Vec<String> = routes.chain(OTHERS).map(logical_id).collect();
+    expected.sort();
+    assert_eq!(functions().into_keys().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn every_route_has_its_path_with_any_method() {
+    let functions = functions();
+    for route in ROUTES {
+        let event = &functions[&logical_id(route.name)]["Events"]["Http"];
+        assert_eq!(event["Type"], "HttpApi", "{}", route.name);
+        assert_eq!(
+            (&event["Properties"]["Path"], &event["Properties"]["Method"]),
+            (&route.path.into(), &"ANY".into())
+        );
+        assert_eq!(reference(&event["Properties"]["ApiId"]), "HttpApi");
+    }
+    let rest = &functions["Home"]["Events"]["Rest"]["Properties"];
+    assert!(rest["Path"].is_null() && rest["Method"].is_null(), "the rest is everything");
+}
+
+#[test]
+fn every_event_of_a_websocket_reaches_its_function() {
+    let template = template();
+    assert_eq!(template["Resources"]["SocketApi"]["Properties"]["ProtocolType"], "WEBSOCKET");
+    let routes = resources(&template, "AWS::ApiGatewayV2::Route");
+    let integrations = resources(&template, "AWS::ApiGatewayV2::Integration");
+    let permissions = resources(&template, "AWS::Lambda::Permission");
+    assert_eq!(routes.len(), SOCKET_ROUTES.len());
+    for (key, function) in SOCKET_ROUTES {
+        let route = routes.values().find(|route| route["RouteKey"] == key).expect(key);
+        let target = reference(&route["Target"]).trim_start_matches("integrations/${").trim_end_matches('}');
+        let integration = &integrations[target];
+        assert_eq!(integration["IntegrationType"], "AWS_PROXY");
+        assert!(
+            reference(&integration["IntegrationUri"]).contains(&format!("${{{function}.Arn}}/invocations"))
+        );
+        let permission = permissions
+            .values()
+            .find(|permission| reference(&permission["FunctionName"]) == function)
+            .expect(function);
+        assert!(
+            reference(&permission["SourceArn"]).ends_with(&format!(":${{SocketApi}}/live/{key}")),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn functions_know_the_keys_that_they_are_given_and_have_what_they_need() {
+    let template = template();
+    let shared = text(&template["Globals"]["Function"]["Environment"]["Variables"]);
+    let known =
+        |name: &str| name == "HEARTBEAT_HOME" || KEYS.iter().any(|key| key.environment_name() == name);
+    let needs_cloud = ["PUSHER_FUNCTION", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"];
+    for (id, function) in functions() {
+        let own = text(&function["Environment"]["Variables"]);
+        for name in (shared.clone() + " " + &own).split(' ').filter(|word| word.starts_with("HEARTBEAT_")) {
+            assert!(known(name), "{id} is given {name}");
+        }
+        let file = fs::read_to_string(format!("../functions/src/{}.rs", snake_case(&id))).expect(&id);
+        for (name, user) in
+            needs_cloud.iter().zip(["PusherStarter::from_environment", "ApiGateway::from_environment"])
+        {
+            assert_eq!(own.contains(name), file.contains(user), "{id} and {name}");
+        }
+    }
+}
+
+fn snake_case(id: &str) -> String {
+    let letters = id.chars().enumerate().flat_map(|(at, letter)| {
+        let gap = (at > 0 && letter.is_uppercase()).then_some('_');
+        gap.into_iter().chain(letter.to_lowercase())
+    });
+    letters.collect()
+}
+
+#[test]
+fn rights_are_no_wider_than_needed() {
+    for (id, function) in functions() {
+        let policies = text(&function["Policies"]);
+        let expected = (
+            ["Pusher", "StreamDefault"].contains(&id.as_str()),
+            ["Pusher", "StreamConnect", "StreamDefault"].contains(&id.as_str()),
+        );
+        let granted =
+            (policies.contains("execute-api:ManageConnections"), policies.contains("lambda:InvokeFunction"));
+        assert_eq!(granted, expected, "{id}");
+        assert!(
+            !policies.contains(":*\"") && !policies.split(' ').any(|word| word == "*"),
+            "{id}: {policies}"
+        );
+        let knows_key = text(&function["Environment"]["Variables"]).contains("HEARTBEAT_SECRET_KEY");
+        assert_eq!(knows_key, id.starts_with("Devices"), "{id}");
+    }
+}
+
+#[test]
+fn secrets_come_from_the_secrets_manager() {
+    let template = include_str!("../../infra/template.yaml");
+    for name in ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY"] {
+        for line in template.lines().filter(|line| line.contains(name)) {
+            assert!(line.contains("\"{{resolve:secretsmanager:${"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn there_is_one_pusher_at_a_time_with_a_safety_net() {
+    let functions = functions();
+    let pusher = &functions["Pusher"];
+    assert_eq!(pusher["ReservedConcurrentExecutions"], 1);
+    assert_eq!(pusher["Events"]["Minute"]["Properties"]["ScheduleExpression"], "rate(1 minute)");
+    // What the functions that start it call it.
+    let name = reference(&pusher["FunctionName"]);
+    for id in ["Pusher", "StreamConnect", "StreamDefault"] {
+        assert_eq!(reference(&functions[id]["Environment"]["Variables"]["PUSHER_FUNCTION"]), name, "{id}");
+    }
+}
+
+#[test]
+fn functions_run_on_arm_unless_told_otherwise() {
+    let template = template();
+    assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
+    assert_eq!(template["Globals"]["Function"]["Runtime"], "provided.al2023");
+    for (id, function) in functions() {
+        assert_eq!(template["Resources"][&id]["Metadata"]["BuildMethod"], "makefile", "{id}");
+        assert!(function["Runtime"].is_null() && function["Architectures"].is_null(), "{id}");
+    }
+}
