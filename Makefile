@@ -8,7 +8,7 @@ T ?=
 
 # How the functions are built. The compiler of this machine will do for its own kind of processor; for
 # another, cargo-lambda brings one along (zig).
-LAMBDA_PROFILE ?= lambda
+LAMBDA_PROFILE ?= function
 LAMBDA_FLAGS ?= --compiler cargo
 
 help: ## List the verbs
