@@ -1,7 +1,7 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lambda deploy queries
+.PHONY: help run test check bench lambda deploy queries
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
@@ -29,6 +29,9 @@ check: ## Check format, lints, documentation, shell scripts and generated files
 		cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
 	infra/with-postgres infra/queries --check
+
+bench: lambda ## Measure the cold start and the size of every Lambda function
+	infra/with-postgres cargo run --quiet --package heartbeat-tests --example cold_start -- target/lambda
 
 lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
 	@infra/tools

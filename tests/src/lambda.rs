@@ -64,6 +64,17 @@ impl Function {
         environment: &[(&str, &str)],
         time_limit: Duration,
     ) -> Self {
+        Self::start_program(&server::program_called(name), name, database, environment, time_limit).await
+    }
+
+    /// The same, from any build of the function.
+    pub async fn start_program(
+        program: &std::path::Path,
+        name: &str,
+        database: &Database,
+        environment: &[(&str, &str)],
+        time_limit: Duration,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
         let (events, waiting) = mpsc::channel(1);
@@ -77,7 +88,7 @@ impl Function {
             .with_state(api);
         tokio::spawn(async move { axum::serve(NoDelay(listener), routes).await });
 
-        let process = Command::new(server::program_called(name))
+        let process = Command::new(program)
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", address.as_str()),

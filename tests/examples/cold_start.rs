@@ -1,0 +1,81 @@
+//! Prints, for every Lambda function in a folder, its size and how long it takes from its start to
+//! its first answer, the connection to the database included. `make bench` runs this.
+//!
+//! The times are the machine's as much as the function's: compare lines of one run.
+
+#![expect(clippy::print_stdout, reason = "prints a table")]
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use axum::{Router, http::StatusCode};
+use heartbeat_functions::routes::ROUTES;
+use heartbeat_tests::{Database, Function};
+use reqwest::Method;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+/// Starts of each function; the middle one counts.
+const STARTS: usize = 15;
+
+#[tokio::main]
+async fn main() {
+    let folder: PathBuf = std::env::args_os().nth(1).expect("the folder of the functions").into();
+    let (database, lambda) = (Database::create().await, idle_lambda().await);
+    // The first function sets the tables up, which is not part of anybody's cold start.
+    first_answer(&folder, "migrator", &database, &lambda).await;
+    println!("{:<24} {:>9} {:>18}", "function", "size", "start to answer");
+    let others = ["migrator", "stream_connect", "stream_disconnect"];
+    for name in ROUTES.iter().map(|route| route.name).chain(others) {
+        let mut times = Vec::new();
+        for _ in 0..STARTS {
+            times.push(first_answer(&folder, name, &database, &lambda).await);
+        }
+        times.sort();
+        let size = std::fs::metadata(program(&folder, name)).expect("a function").len();
+        println!("{name:<24} {:>6} kB {:>15.1} ms", size / 1000, times[STARTS / 2].as_secs_f64() * 1000.0);
+    }
+    for name in ["stream_default", "pusher"] {
+        let size = std::fs::metadata(program(&folder, name)).expect("a function").len();
+        println!("{name:<24} {:>6} kB {:>18}", size / 1000, "(needs a gateway)");
+    }
+}
+
+fn program(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).join("bootstrap")
+}
+
+/// Starts a function and asks it once; returns how long that took.
+async fn first_answer(folder: &Path, name: &str, database: &Database, lambda: &str) -> Duration {
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "none"),
+        ("AWS_SECRET_ACCESS_KEY", "none"),
+        ("AWS_ENDPOINT_URL_LAMBDA", lambda),
+        ("PUSHER_FUNCTION", "none"),
+    ];
+    let program = program(folder, name);
+    let started = Instant::now();
+    let function =
+        Function::start_program(&program, name, database, &environment, Duration::from_mins(1)).await;
+    if let Some(route) = ROUTES.iter().find(|route| route.name == name) {
+        let method =
+            if route.path.starts_with("/api/") && name != "stats" { Method::POST } else { Method::GET };
+        let path = route.path.replace("{id}", "0");
+        function.request(&method, &path, Some("the owner's key"), br#"{"name": "Laptop"}"#).await;
+    } else {
+        let event = json!({ "requestContext": { "connectionId": "none" } });
+        function.invoke(event).await.expect("an answer");
+    }
+    started.elapsed()
+}
+
+/// Takes the orders to start a function, and starts none.
+async fn idle_lambda() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its number");
+    let accept = Router::new().fallback(async || StatusCode::ACCEPTED);
+    tokio::spawn(async move { axum::serve(listener, accept).await });
+    format!("http://{address}")
+}
