@@ -48,6 +48,7 @@ pub(crate) enum Failure {
     Schema(#[from] SchemaProblem),
     #[error("database: {0}")]
     Database(#[from] failure::Failure),
+    #[cfg(feature = "migrate")]
     #[error("interrupted; nothing was changed")]
     Interrupted,
 }
