@@ -22,6 +22,10 @@ pub mod token;
 pub use config::Config;
 pub use heartbeat::Heartbeat;
 
+/// Tells the present time. Not how much time has passed by the machine's own count, which stands still
+/// while Lambda freezes a process.
+pub type Clock = fn() -> time::OffsetDateTime;
+
 /// Why Heartbeat could not do what it was asked. The cause of the last three is logged
 /// where it happened and goes no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

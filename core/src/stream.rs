@@ -1,19 +1,18 @@
 //! The stream of figures to WebSockets that somebody else holds, such as API Gateway: who is
 //! connected, who sends to them, and the sending.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use sqlx::{PgConnection, postgres::PgConnectOptions};
-use time::OffsetDateTime;
 use tokio::{
     sync::Mutex,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
-    Error, Heartbeat,
+    Clock, Error, Heartbeat,
     database::{Session, connections, pusher},
 };
 
@@ -21,12 +20,12 @@ use crate::{
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// How long a pusher that is heard of no more keeps others from taking its place. It prolongs the
-/// lease with each frame; two may fail.
+/// lease before each frame.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// How long the frames of one second may take to be taken. With the rest of a round it stays below
-/// the [`LEASE`], so that a pusher never sends without one.
-const ROUND_LIMIT: Duration = Duration::from_millis(1500);
+/// How long all the work of one second may take. It begins with the lease and ends before that does,
+/// so that nobody sends without one.
+const ROUND_LIMIT: Duration = Duration::from_millis(2500);
 
 /// Frames that are on their way at the same time.
 const CONCURRENCY: usize = 64;
@@ -71,8 +70,8 @@ pub struct Stream {
 impl Stream {
     /// The stream of a database, which is first contacted when it is first needed.
     #[must_use]
-    pub fn new(database: PgConnectOptions) -> Self {
-        Self { session: Mutex::new(Session::new(database)) }
+    pub fn new(database: PgConnectOptions, clock: Clock) -> Self {
+        Self { session: Mutex::new(Session::new(database, clock)) }
     }
 
     /// Takes note of a new connection.
@@ -91,35 +90,59 @@ impl Stream {
     }
 
     /// Sends the figures to all connections once a second, as long as somebody watches, nobody else
-    /// sends, and `until` has not come. `name` tells this pusher from all others.
+    /// sends, and `until` has not come. What fails in one second is tried again in the next. `name` tells
+    /// this pusher from all others.
     pub async fn push(
         &self,
         heartbeat: &Heartbeat,
         gateway: &impl Gateway,
-        clock: fn() -> OffsetDateTime,
+        clock: Clock,
         name: &str,
         until: Instant,
-    ) -> Result<Ended, Error> {
+    ) -> Ended {
         let mut seconds = interval(PERIOD);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             seconds.tick().await;
-            if !self.run(async |it| pusher::lead(it, name, LEASE.as_secs_f64()).await).await? {
-                return Ok(Ended::SomebodyElseLeads);
+            if Instant::now() >= until {
+                // If that fails, the lease runs out by itself.
+                let _ = self.resign(name).await;
+                return Ended::TimeIsUp;
             }
-            let connections = self.run(connections::all).await?;
-            let ended = match connections.is_empty() {
-                true => Ended::NobodyWatches,
-                false if Instant::now() >= until => Ended::TimeIsUp,
-                false => {
-                    let frame = heartbeat.snapshot(clock()).await?.json.clone();
-                    self.send(gateway, connections, &frame).await?;
-                    continue;
-                }
-            };
-            self.run(async |connection| pusher::resign(connection, name).await).await?;
-            return Ok(ended);
+            // Errors are logged where they happen.
+            if let Ok(Ok(Some(ended))) =
+                timeout(ROUND_LIMIT, self.round(heartbeat, gateway, clock, name)).await
+            {
+                return ended;
+            }
         }
+    }
+
+    /// The work of one second; says so if there is nothing left to do.
+    async fn round(
+        &self,
+        heartbeat: &Heartbeat,
+        gateway: &impl Gateway,
+        clock: Clock,
+        name: &str,
+    ) -> Result<Option<Ended>, Error> {
+        if !self.run(async |connection| pusher::lead(connection, name, LEASE.as_secs_f64()).await).await? {
+            return Ok(Some(Ended::SomebodyElseLeads));
+        }
+        let connections = self.run(connections::all).await?;
+        if connections.is_empty() {
+            self.resign(name).await?;
+            // Whoever connected just before that took us for the one who sends.
+            let nobody = self.run(connections::all).await?.is_empty();
+            return Ok(nobody.then_some(Ended::NobodyWatches));
+        }
+        let frame = heartbeat.snapshot(clock()).await?.json.clone();
+        self.send(gateway, connections, &frame).await?;
+        Ok(None)
+    }
+
+    async fn resign(&self, name: &str) -> Result<(), Error> {
+        self.run(async |connection| pusher::resign(connection, name).await).await
     }
 
     /// Sends one frame to `connections`, and forgets those that are no more.
@@ -129,19 +152,10 @@ impl Stream {
         connections: Vec<String>,
         frame: &Bytes,
     ) -> Result<(), Error> {
-        let gone = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let posts = stream::iter(connections).for_each_concurrent(CONCURRENCY, |id| {
-            let gone = Arc::clone(&gone);
-            async move {
-                if gateway.post(&id, frame).await == Delivery::Gone {
-                    gone.lock().expect("nobody panics with it").push(id);
-                }
-            }
-        });
-        if timeout(ROUND_LIMIT, posts).await.is_err() {
-            tracing::warn!("some viewers were too slow, and miss a frame");
-        }
-        let gone = std::mem::take(&mut *gone.lock().expect("nobody panics with it"));
+        let posts = connections.into_iter().map(async |id| (gateway.post(&id, frame).await, id));
+        let posted = stream::iter(posts).buffer_unordered(CONCURRENCY);
+        let gone = posted.filter_map(async |(delivery, id)| (delivery == Delivery::Gone).then_some(id));
+        let gone: Vec<String> = gone.collect().await;
         if gone.is_empty() { Ok(()) } else { self.disconnect(&gone).await }
     }
 

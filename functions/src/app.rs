@@ -3,8 +3,9 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use heartbeat_core::{Config, Heartbeat};
+use heartbeat_core::{Clock, Config, Heartbeat, heartbeat::Visits};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
+use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
 /// The dependencies of the routes, built once by `main`.
@@ -15,19 +16,21 @@ pub struct App {
     /// What the owner has set.
     pub config: Arc<Config>,
     /// Tells the present time.
-    pub clock: fn() -> OffsetDateTime,
+    pub clock: Clock,
 }
 
 impl App {
     /// The dependencies of a program that runs by the clock of its machine.
     #[must_use]
-    pub fn new(heartbeat: Heartbeat, config: Config) -> Self {
+    pub fn start(database: PgConnectOptions, config: Config, visits: Visits) -> Self {
+        let heartbeat = Heartbeat::start(database, system_clock, visits);
         Self { heartbeat, config: Arc::new(config), clock: system_clock }
     }
 }
 
+/// The clock of this machine.
 #[expect(clippy::disallowed_methods, reason = "the one place that looks at the clock")]
-fn system_clock() -> OffsetDateTime {
+pub(crate) fn system_clock() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 

@@ -1,6 +1,8 @@
 //! What the functions of the stream need of AWS: posting to the WebSockets that API Gateway holds,
 //! and starting the function that does so.
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 use aws_sdk_apigatewaymanagement::{
     self as gateway,
@@ -18,8 +20,12 @@ use heartbeat_core::stream::{Delivery, Gateway};
 
 use crate::lambda::{Error, required};
 
-/// How long API Gateway may take for one frame. Late frames are worth nothing: there is a next one.
-const POST_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long API Gateway may take for one frame. Late frames are worth nothing: there is a next one, and
+/// one connection that hangs must not hold up the others.
+const POST_LIMIT: Duration = Duration::from_millis(600);
+
+/// How long Lambda may take to accept an order. Whoever connects waits for that.
+const START_LIMIT: Duration = Duration::from_secs(2);
 
 /// The WebSockets that API Gateway holds.
 #[derive(Debug)]
@@ -74,7 +80,11 @@ impl PusherStarter {
             .behavior_version(functions::config::BehaviorVersion::latest())
             .region(functions::config::Region::new(required("AWS_REGION")?))
             .credentials_provider(credentials()?)
-            .http_client(http_client());
+            .http_client(http_client())
+            .retry_config(functions::config::retry::RetryConfig::disabled())
+            .timeout_config(
+                functions::config::timeout::TimeoutConfig::builder().operation_timeout(START_LIMIT).build(),
+            );
         config.set_endpoint_url(required("AWS_ENDPOINT_URL_LAMBDA").ok());
         let client = functions::Client::from_conf(config.build());
         Ok(Self { client, function: required("PUSHER_FUNCTION")? })

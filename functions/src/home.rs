@@ -31,7 +31,7 @@ struct Page<'a> {
 async fn home(State(app): State<App>, Now(now): Now) -> Result<Html<String>, Response> {
     let page = |problem: Problem| problem.into_page();
     let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| page(error.into()))?;
-    app.heartbeat.count_visit();
+    app.heartbeat.count_visit().await;
     let config = &app.config;
     let home = Page {
         server_name: &config.server_name,

@@ -1,15 +1,17 @@
 //! A route as a Lambda function: the route's own router, behind API Gateway. And what functions have
 //! in common that answer other events.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Router,
     http::{Request, Uri, uri::PathAndQuery},
 };
 use heartbeat_core::{
-    Config, Heartbeat,
+    Config,
     config::{Database, Environment, Flags},
+    heartbeat::Visits,
+    stream::Stream,
 };
 pub(crate) use lambda_http::Context;
 pub use lambda_http::Error;
@@ -24,7 +26,9 @@ use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
 use crate::{
-    App, logging,
+    App,
+    app::system_clock,
+    logging,
     problem::Problem,
     routes::{self, Route},
 };
@@ -33,24 +37,32 @@ use crate::{
 /// database is first contacted by the first request, and answered for with 503 while it is away.
 pub async fn serve(route: Route) -> Result<(), Error> {
     start()?;
-    let app = App::new(Heartbeat::start(database()?), config()?);
-    let router = routes::router(&[route], Router::new(), app);
+    let router = routes::router(&[route], Router::new(), app()?);
     lambda_http::run(router.map_request(without_stage)).await
 }
 
 /// Answers events other than HTTP requests with `handle` until Lambda ends the process.
 pub(crate) async fn listen<E: DeserializeOwned, A: Serialize>(
-    handle: impl AsyncFn(E, Context) -> A,
+    handle: impl AsyncFn(E, Context) -> Result<A, Error>,
 ) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| {
-        Ok::<A, Infallible>(handle(event.payload, event.context).await)
-    }))
-    .await
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| handle(event.payload, event.context).await))
+        .await
 }
 
 /// What every function does first.
 pub(crate) fn start() -> Result<(), Error> {
     Ok(logging::start()?)
+}
+
+/// The dependencies of a function, built once for all its invocations. Nothing is put off until after
+/// an answer: Lambda freezes the process then.
+pub(crate) fn app() -> Result<App, Error> {
+    Ok(App::start(database()?, config()?, Visits::WrittenAtOnce))
+}
+
+/// The connections of API Gateway, as the database knows them.
+pub(crate) fn stream() -> Result<Stream, Error> {
+    Ok(Stream::new(database()?, system_clock))
 }
 
 /// The configuration, which comes from the environment alone.

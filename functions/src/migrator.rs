@@ -9,12 +9,9 @@ use crate::lambda::{self, Error};
 pub async fn serve() -> Result<(), Error> {
     lambda::start()?;
     let database = lambda::database()?;
-    lambda::listen(async |_: Value, _| match schema::migrate(&database).await {
-        Ok(applied) => json!({ "migrations_applied": applied }),
-        Err(error) => {
-            tracing::error!("database: {error}");
-            json!({ "error": error.to_string() })
-        }
+    lambda::listen(async |_: Value, _| {
+        let applied = schema::migrate(&database).await?;
+        Ok(json!({ "migrations_applied": applied }))
     })
     .await
 }

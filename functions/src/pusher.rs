@@ -3,17 +3,12 @@
 
 use std::time::Duration;
 
-use heartbeat_core::{
-    Error, Heartbeat,
-    stream::{Ended, Stream},
-    token::Token,
-};
+use heartbeat_core::{stream::Ended, token::Token};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    App,
     cloud::{ApiGateway, PusherStarter},
     lambda::{self, Context},
 };
@@ -24,27 +19,18 @@ const HAND_OVER: Duration = Duration::from_secs(5);
 /// Serves the pusher's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), lambda::Error> {
     lambda::start()?;
-    let database = lambda::database()?;
-    let app = App::new(Heartbeat::start(database.clone()), lambda::config()?);
-    let (stream, gateway) = (Stream::new(database), ApiGateway::from_environment()?);
+    let (app, stream) = (lambda::app()?, lambda::stream()?);
+    let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
     lambda::listen(async |_: Value, context: Context| {
         let until = Instant::now() + lambda::time_left(&context, (app.clock)()).saturating_sub(HAND_OVER);
-        let ended = push(&app, &stream, &gateway, until).await;
-        if ended == Ok(Ended::TimeIsUp) {
+        // No two invocations share a name, whatever Lambda calls them.
+        let name = Token::generate(&mut UnwrapErr(SysRng));
+        let ended = stream.push(&app.heartbeat, &gateway, app.clock, name.expose(), until).await;
+        if ended == Ended::TimeIsUp {
             starter.start().await;
         }
-        match ended {
-            Ok(ended) => json!({ "ended": format!("{ended:?}") }),
-            // Logged where it happened; the next hello, connection or minute tries again.
-            Err(error) => json!({ "error": error.to_string() }),
-        }
+        Ok(json!({ "ended": format!("{ended:?}") }))
     })
     .await
-}
-
-async fn push(app: &App, stream: &Stream, gateway: &ApiGateway, until: Instant) -> Result<Ended, Error> {
-    // No two invocations share a name, whatever Lambda calls them.
-    let name = Token::generate(&mut UnwrapErr(SysRng));
-    stream.push(&app.heartbeat, gateway, app.clock, name.expose(), until).await
 }

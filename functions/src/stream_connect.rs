@@ -11,8 +11,8 @@ use crate::{
 /// somebody sends to it.
 pub async fn serve() -> Result<(), Error> {
     lambda::start()?;
-    let (stream, starter) = (Stream::new(lambda::database()?), PusherStarter::from_environment()?);
-    lambda::listen(async |event: SocketEvent, _| connect(&stream, &starter, event.id()).await).await
+    let (stream, starter) = (lambda::stream()?, PusherStarter::from_environment()?);
+    lambda::listen(async |event: SocketEvent, _| Ok(connect(&stream, &starter, event.id()).await)).await
 }
 
 async fn connect(stream: &Stream, starter: &PusherStarter, id: &str) -> SocketAnswer {

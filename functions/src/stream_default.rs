@@ -2,7 +2,7 @@
 //! have connected, and again when they have heard nothing for a while.
 
 use heartbeat_core::{
-    Error, Heartbeat,
+    Error,
     stream::{Delivery, Gateway, Stream},
 };
 
@@ -17,19 +17,20 @@ use crate::{
 /// that somebody goes on sending them.
 pub async fn serve() -> Result<(), lambda::Error> {
     lambda::start()?;
-    let database = lambda::database()?;
-    let app = App::new(Heartbeat::start(database.clone()), lambda::config()?);
-    let (stream, gateway) = (Stream::new(database), ApiGateway::from_environment()?);
+    let (app, stream) = (lambda::app()?, lambda::stream()?);
+    let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
     lambda::listen(async |event: SocketEvent, _| {
         let answered = answer(&app, &stream, &gateway, event.id()).await;
         ensure_pushed(&stream, &starter).await;
-        answered.map_or_else(SocketAnswer::from, |()| SocketAnswer::OK)
+        Ok(answered.map_or_else(SocketAnswer::from, |()| SocketAnswer::OK))
     })
     .await
 }
 
 async fn answer(app: &App, stream: &Stream, gateway: &ApiGateway, id: &str) -> Result<(), Error> {
+    // A frame that came before API Gateway had opened the connection found it gone, and forgot it.
+    stream.connect(id).await?;
     let snapshot = app.heartbeat.snapshot((app.clock)()).await?;
     match gateway.post(id, &snapshot.json).await {
         Delivery::Gone => stream.disconnect(&[id.to_owned()]).await,

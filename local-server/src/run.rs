@@ -6,6 +6,7 @@ use heartbeat_core::{
     Config, Error, Heartbeat,
     config::Database,
     database::{failure, schema::SchemaProblem},
+    heartbeat::Visits,
 };
 use heartbeat_functions::{App, routes};
 use sqlx::postgres::PgConnectOptions;
@@ -77,8 +78,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
-    let heartbeat = Heartbeat::start(options);
-    let app = App::new(heartbeat.clone(), config);
+    let app = App::start(options, config, Visits::Gathered);
+    let heartbeat = app.heartbeat.clone();
     let stream = Stream::new(app.clone(), management.is_none());
     let router = routes::router(&routes::ROUTES, stream.router(), app.clone());
     if let Some(listener) = management {

@@ -22,6 +22,7 @@ use reqwest::{
     Method,
     header::{HeaderMap, SET_COOKIE},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 use tokio::{
     net::TcpListener,
@@ -114,6 +115,22 @@ impl Function {
     pub fn behind_stage(mut self, stage: &str) -> Self {
         stage.clone_into(&mut self.stage);
         self
+    }
+
+    /// Stops its process, as Lambda does between two invocations.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets its process go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.process.id().expect("a running function");
+        let pid = Pid::from_raw(id.cast_signed()).expect("not zero");
+        kill_process(pid, signal).expect("a running function");
     }
 
     /// Kills its process.

@@ -18,15 +18,19 @@ use std::time::Duration;
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection, error::DatabaseError, postgres::PgConnectOptions,
 };
-use tokio::time::{Instant, timeout_at};
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{Error, secret::Secret};
+use crate::{Clock, Error, secret::Secret};
 use failure::Failure;
 
 /// How long a connection may have been unused before it is tried with an empty round trip. The
 /// database, a proxy, or a frozen Lambda process may have let it die meanwhile; a statement sent
 /// into a dead connection fails, and cannot be sent again, as it may have been carried out.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+const TRUSTED_FOR: time::Duration = time::Duration::SECOND;
+
+/// How long that may take; the rest of the time is for a new connection.
+const PING_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long the database may work on one statement. Less than those who ask wait for it, so that no
 /// statement whose answer nobody awaits any more is carried out later.
@@ -43,7 +47,8 @@ const REPORT_PERIOD: Duration = Duration::from_mins(1);
 pub struct Session {
     options: Secret<PgConnectOptions>,
     connection: Option<PgConnection>,
-    last_used: Instant,
+    clock: Clock,
+    last_used: OffsetDateTime,
     /// When an outage was last logged, while there is one: it is logged when it begins, now and
     /// then, and when it ends, not with each request.
     reported_at: Option<Instant>,
@@ -52,11 +57,12 @@ pub struct Session {
 impl Session {
     /// A session that connects when it is first used.
     #[must_use]
-    pub fn new(options: PgConnectOptions) -> Self {
+    pub fn new(options: PgConnectOptions, clock: Clock) -> Self {
         Self {
             options: Secret::new(options.application_name("heartbeat").disable_statement_logging()),
             connection: None,
-            last_used: Instant::now(),
+            clock,
+            last_used: clock(),
             reported_at: None,
         }
     }
@@ -112,15 +118,16 @@ impl Session {
         let result = work(&mut connection).await;
         if result.as_ref().map_or_else(leaves_connection_well, |_| true) {
             self.connection = Some(connection);
-            self.last_used = Instant::now();
+            self.last_used = (self.clock)();
         }
         Ok(result?)
     }
 
     async fn reusable(&mut self) -> Option<PgConnection> {
         let mut connection = self.connection.take()?;
-        if self.last_used.elapsed() > TRUSTED_FOR {
-            connection.ping().await.ok()?;
+        let unused_for = (self.clock)() - self.last_used;
+        if !(time::Duration::ZERO..TRUSTED_FOR).contains(&unused_for) {
+            timeout(PING_LIMIT, connection.ping()).await.ok()?.ok()?;
         }
         Some(connection)
     }

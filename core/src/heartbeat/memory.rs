@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{Duration, OffsetDateTime};
-use tokio::time::Instant;
 
 use crate::{
     database::beats::Counted,
@@ -21,7 +20,7 @@ pub(super) struct Memory(Mutex<State>);
 struct State {
     figures: Option<Figures>,
     /// When the figures were last asked for. `None`: ask again before showing them.
-    read_at: Option<Instant>,
+    read_at: Option<OffsetDateTime>,
     /// Visits that are not in the database yet.
     visits: i64,
     /// The last snapshot made, and the Unix time that it shows.
@@ -30,14 +29,14 @@ struct State {
 
 impl Memory {
     /// Whether the figures are recent enough to be shown.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.state().is_fresh()
+    pub(super) fn is_fresh(&self, now: OffsetDateTime) -> bool {
+        self.state().is_fresh(now)
     }
 
     /// The figures at `now`, if they are recent enough to be shown.
     pub(super) fn fresh_snapshot(&self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
         let mut state = self.state();
-        if state.is_fresh() { state.snapshot(now) } else { None }
+        if state.is_fresh(now) { state.snapshot(now) } else { None }
     }
 
     /// The figures at `now`, however old they are.
@@ -46,7 +45,7 @@ impl Memory {
     }
 
     /// Takes figures that were asked for at `read_at`.
-    pub(super) fn replace(&self, figures: Figures, read_at: Instant) {
+    pub(super) fn replace(&self, figures: Figures, read_at: OffsetDateTime) {
         let mut state = self.state();
         state.figures = Some(figures);
         state.read_at = Some(read_at);
@@ -112,8 +111,9 @@ impl Memory {
 }
 
 impl State {
-    fn is_fresh(&self) -> bool {
-        self.read_at.is_some_and(|read_at| read_at.elapsed() < FRESH_FOR)
+    fn is_fresh(&self, now: OffsetDateTime) -> bool {
+        // A clock that was set back says nothing about age.
+        self.read_at.is_some_and(|read_at| (Duration::ZERO..FRESH_FOR).contains(&(now - read_at)))
     }
 
     /// Changes the figures, if there are any. `change` says whether they were complete enough to

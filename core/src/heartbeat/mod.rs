@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Error,
+    Clock, Error,
     device::DeviceName,
     stats::Snapshot,
     token::{Token, TokenHash},
@@ -30,6 +30,17 @@ const QUEUE: usize = 4096;
 pub struct Heartbeat {
     memory: Arc<Memory>,
     commands: mpsc::Sender<Command>,
+    clock: Clock,
+    visits: Visits,
+}
+
+/// When views of the pages are written to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visits {
+    /// Many at a time, within a second, or when the heartbeat is [stopped](Heartbeat::stop).
+    Gathered,
+    /// Before the page is answered: for processes that are frozen afterwards.
+    WrittenAtOnce,
 }
 
 /// A device as it is shown to the one who registered it.
@@ -45,11 +56,11 @@ impl Heartbeat {
     /// Starts the worker on the running tokio runtime. The database is first contacted when it is
     /// first needed.
     #[must_use]
-    pub fn start(database: PgConnectOptions) -> Self {
+    pub fn start(database: PgConnectOptions, clock: Clock, visits: Visits) -> Self {
         let memory = Arc::new(Memory::default());
         let (commands, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(Worker::new(database, Arc::clone(&memory), queue).run());
-        Self { memory, commands }
+        tokio::spawn(Worker::new(database, clock, Arc::clone(&memory), queue).run());
+        Self { memory, commands, clock, visits }
     }
 
     /// Records a beat that arrived at `now`; when this returns, it is committed.
@@ -69,12 +80,16 @@ impl Heartbeat {
         self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await
     }
 
-    /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) at once, and in
-    /// the database within a second, or when the heartbeat is [stopped](Self::stop).
-    pub fn count_visit(&self) {
-        if self.memory.count_visit() {
+    /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at
+    /// once, and in the database when [`Visits`] says.
+    pub async fn count_visit(&self) {
+        let first = self.memory.count_visit();
+        match self.visits {
             // A full queue wakes the worker just as well.
-            let _ = self.commands.try_send(Command::Wake);
+            Visits::Gathered if first => drop(self.commands.try_send(Command::Wake)),
+            Visits::Gathered => {}
+            // What cannot be written now is written with the next one. The worker has logged why.
+            Visits::WrittenAtOnce => drop(self.ask(Command::WriteVisits).await),
         }
     }
 
@@ -90,7 +105,7 @@ impl Heartbeat {
 
     /// Whether the database answers; asks it at most once a second.
     pub async fn check(&self) -> Result<(), Error> {
-        if self.memory.is_fresh() {
+        if self.memory.is_fresh((self.clock)()) {
             return Ok(());
         }
         self.ask(Command::Refresh).await

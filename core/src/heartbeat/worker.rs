@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{QUEUE, Registered, memory::Memory};
 use crate::{
-    Error,
+    Clock, Error,
     database::{Session, beats, devices, stats},
     device::DeviceName,
     token::TokenHash,
@@ -40,8 +40,10 @@ pub(super) enum Command {
     Change(Change),
     /// Make the figures in memory recent enough to be shown.
     Refresh(Reply<()>),
-    /// There is something to write down later.
+    /// There are visits to write down later.
     Wake,
+    /// Write the visits in memory down now.
+    WriteVisits(Reply<()>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -66,6 +68,7 @@ struct Round {
     beats: Vec<Beat>,
     changes: Vec<Change>,
     refreshes: Vec<Reply<()>>,
+    visits: Vec<Reply<()>>,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -74,6 +77,7 @@ pub(super) struct Worker {
     session: Session,
     memory: Arc<Memory>,
     queue: mpsc::Receiver<Command>,
+    clock: Clock,
     /// When the visits in memory are to be written down.
     write_visits_at: Option<Instant>,
 }
@@ -81,10 +85,11 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         database: PgConnectOptions,
+        clock: Clock,
         memory: Arc<Memory>,
         queue: mpsc::Receiver<Command>,
     ) -> Self {
-        Self { session: Session::new(database), memory, queue, write_visits_at: None }
+        Self { session: Session::new(database, clock), memory, queue, clock, write_visits_at: None }
     }
 
     /// Works until it is told to stop, or until nobody is left to tell it anything.
@@ -98,7 +103,7 @@ impl Worker {
                 self.change(change, deadline).await;
             }
             self.refresh(round.refreshes, deadline).await;
-            self.write_visits(round.stop.is_some(), deadline).await;
+            self.write_visits(round.visits, round.stop.is_some(), deadline).await;
             if let Some(stopped) = round.stop {
                 // Whoever waits for the end may have gone.
                 let _ = stopped.send(());
@@ -180,37 +185,43 @@ impl Worker {
         if waiting.is_empty() {
             return;
         }
-        let outcome = if self.memory.is_fresh() { Ok(()) } else { self.read(deadline).await };
+        let outcome = if self.memory.is_fresh((self.clock)()) { Ok(()) } else { self.read(deadline).await };
         for reply in waiting {
             let _ = reply.send(outcome);
         }
     }
 
     async fn read(&mut self, deadline: Instant) -> Result<(), Error> {
-        let asked_at = Instant::now();
+        let asked_at = (self.clock)();
         let figures = self.session.run(deadline, stats::read).await?;
         self.memory.replace(figures, asked_at);
         Ok(())
     }
 
-    /// Writes down the visits in memory if it is time, or if there will be no other time.
-    async fn write_visits(&mut self, last_chance: bool, deadline: Instant) {
+    /// Writes down the visits in memory if somebody waits for that, if it is time, or if there will be
+    /// no other time.
+    async fn write_visits(&mut self, waiting: Vec<Reply<()>>, last_chance: bool, deadline: Instant) {
         let visits = self.memory.unwritten_visits();
+        let mut outcome = Ok(());
         if visits == 0 {
             self.write_visits_at = None;
-            return;
+        } else {
+            let due = *self.write_visits_at.get_or_insert_with(|| Instant::now() + VISITS_WAIT);
+            if last_chance || !waiting.is_empty() || Instant::now() >= due {
+                outcome = self.write(visits, deadline).await;
+                let remaining = self.memory.unwritten_visits() > 0;
+                self.write_visits_at = remaining.then(|| Instant::now() + VISITS_WAIT);
+            }
         }
-        let due = *self.write_visits_at.get_or_insert_with(|| Instant::now() + VISITS_WAIT);
-        if !last_chance && Instant::now() < due {
-            return;
+        for reply in waiting {
+            let _ = reply.send(outcome);
         }
-        let written =
-            self.session.run(deadline, async |connection| stats::add_visits(connection, visits).await).await;
-        if written.is_ok() {
-            self.memory.visits_written(visits);
-        }
-        let remaining = self.memory.unwritten_visits() > 0;
-        self.write_visits_at = remaining.then(|| Instant::now() + VISITS_WAIT);
+    }
+
+    async fn write(&mut self, visits: i64, deadline: Instant) -> Result<(), Error> {
+        self.session.run(deadline, async |connection| stats::add_visits(connection, visits).await).await?;
+        self.memory.visits_written(visits);
+        Ok(())
     }
 }
 
@@ -223,6 +234,7 @@ impl Round {
                 Command::Change(change) => round.changes.push(change),
                 Command::Refresh(reply) => round.refreshes.push(reply),
                 Command::Wake => {}
+                Command::WriteVisits(reply) => round.visits.push(reply),
                 Command::Stop(stopped) => round.stop = Some(stopped),
             }
         }

@@ -70,7 +70,17 @@ impl Connections {
 
     /// Hands something to a connection; false if there is none of this name.
     pub(super) fn post(&self, id: &str, what: Posted) -> bool {
-        self.0.open().get(id).is_some_and(|inbox| inbox.send(what).is_ok())
+        let open = self.0.open();
+        let Some(inbox) = open.get(id) else { return false };
+        inbox.send_if_modified(|posted| {
+            // Nothing comes after the end.
+            let open = !matches!(posted, Posted::Close);
+            if open {
+                *posted = what;
+            }
+            open
+        });
+        true
     }
 
     /// Ends all connections, and waits until they have ended.

@@ -94,6 +94,7 @@ async fn upgrade(
         .read_buffer_size(BUFFER)
         .write_buffer_size(0)
         .max_message_size(MESSAGE_LIMIT)
+        .max_frame_size(MESSAGE_LIMIT)
         .on_upgrade(move |socket| viewer::serve(socket, connection, watching))
         .into_response();
     if !stream.pushes {

@@ -27,6 +27,9 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 /// How long a frame may wait for a viewer that does not read.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a viewer may take to answer a goodbye.
+const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
+
 /// Sends frames to a viewer until it goes, dies, or the server stops.
 pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, stream: Arc<Stream>) {
     let mut frames = interval(PERIOD);
@@ -36,9 +39,12 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
     let mut heard = Instant::now();
     loop {
         let message = tokio::select! {
-            _ = frames.tick(), if stream.pushes => match stream.frame().await {
-                Some(frame) => Message::Text(frame),
-                None => continue,
+            _ = frames.tick(), if stream.pushes => tokio::select! {
+                frame = stream.frame() => match frame {
+                    Some(frame) => Message::Text(frame),
+                    None => continue,
+                },
+                () = told(&mut connection.closing) => goodbye(close_code::AWAY, "the server stops"),
             },
             Ok(()) = connection.posted.changed() => match connection.posted.borrow_and_update().clone() {
                 Posted::Frame(frame) => Message::Text(frame),
@@ -62,6 +68,10 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
         };
         let last = matches!(message, Message::Close(_));
         let sent = timeout(SEND_LIMIT, socket.send(message)).await;
+        if last {
+            // What is not read when a socket is closed can take the goodbye down with it.
+            let _ = timeout(GOODBYE_LIMIT, async { while socket.recv().await.is_some() {} }).await;
+        }
         if last || !matches!(sent, Ok(Ok(()))) {
             return;
         }

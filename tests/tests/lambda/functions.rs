@@ -1,6 +1,6 @@
 //! What is particular to a function: the stage, the outage, the table of routes.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::{Database, Function};
@@ -35,6 +35,34 @@ async fn while_the_database_is_away_a_function_answers_503_and_then_recovers() {
 }
 
 #[tokio::test]
+async fn a_visit_is_in_the_database_before_the_page_is_answered() {
+    let database = Database::create().await;
+    let function = Function::start("home", &database, &[]).await;
+    for visits in 1..=3 {
+        assert_eq!(function.request(&Method::GET, "/", None, b"").await.status, 200);
+        // Lambda may freeze the process now, for ever.
+        assert_eq!(database.number("SELECT total_visits FROM heartbeat.stats").await, visits);
+    }
+}
+
+#[tokio::test]
+async fn a_function_whose_connection_died_meanwhile_answers_its_next_request() {
+    let database = Database::create().await;
+    let function = Function::start("stats", &database, &[]).await;
+    assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
+    function.freeze();
+    database
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    function.thaw();
+    assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
+}
+
+#[tokio::test]
 async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
     let database = Database::create().await;
     for (name, path) in
@@ -52,6 +80,10 @@ async fn the_migrator_sets_a_database_up_and_says_what_it_did() {
     let migrator = Function::start("migrator", &database, &[]).await;
     assert_eq!(migrator.invoke(json!({})).await, Ok(json!({ "migrations_applied": 2 })));
     assert_eq!(migrator.invoke(json!({})).await, Ok(json!({ "migrations_applied": 0 })));
+    // What fails is seen to fail, by whoever deploys.
+    database.execute("DELETE FROM heartbeat.migrations").await;
+    let error = migrator.invoke(json!({})).await.expect_err("an error");
+    assert!(error.contains("tables of an earlier Heartbeat"), "{error}");
 }
 
 #[test]

@@ -130,7 +130,7 @@ async fn the_pusher_sends_a_frame_a_second_until_nobody_watches() {
     }
     let pusher = Arc::new(cloud.function("pusher").await);
     let ended = push(&pusher);
-    let mut last: Option<Instant> = None;
+    let mut came = Vec::new();
     for _ in 0..4 {
         laptop.beat().await;
         let mut frames = Vec::new();
@@ -138,12 +138,11 @@ async fn the_pusher_sends_a_frame_a_second_until_nobody_watches() {
             frames.push(viewer.frame().await.expect("a frame"));
         }
         assert_eq!(frames[0].0, frames[1].0);
-        if let Some(last) = last {
-            let gap = frames[0].1 - last;
-            assert!(gap > Duration::from_millis(500) && gap < Duration::from_millis(1900), "{gap:?}");
-        }
-        last = Some(frames[0].1);
+        came.push(frames[0].1);
     }
+    // The machine may be slow to run us, but not by this much.
+    let span = came[3] - came[0];
+    assert!(span > Duration::from_millis(1500) && span < Duration::from_millis(4500), "{span:?}");
     // Beats through another process show within a second, and so in one of the next two frames.
     viewers[0].stats().await;
     assert_eq!(viewers[0].stats().await["total_beats"], 4);
@@ -187,6 +186,26 @@ async fn of_two_pushers_one_sends_and_the_other_ends() {
     // Two that send would send twice as often.
     assert!(came[3] - came[0] > Duration::from_millis(2500), "{came:?}");
     assert!(!first.is_finished());
+}
+
+#[tokio::test]
+async fn a_pusher_that_was_frozen_past_its_lease_does_not_send_beside_its_successor() {
+    let cloud = Cloud::start().await;
+    let mut viewer = cloud.server.viewer().await;
+    cloud.note(&viewer.id).await;
+    let pushers = [Arc::new(cloud.function("pusher").await), Arc::new(cloud.function("pusher").await)];
+    let first = push(&pushers[0]);
+    viewer.frame().await.expect("a frame");
+    pushers[0].freeze();
+    let expired = "SELECT count(*) FROM heartbeat.pusher WHERE expires_at <= now()";
+    eventually("a lease that has run out", async || cloud.database.number(expired).await == 1).await;
+    let second = push(&pushers[1]);
+    let led = "SELECT count(*) FROM heartbeat.pusher WHERE expires_at > now()";
+    eventually("a new lease", async || cloud.database.number(led).await == 1).await;
+    pushers[0].thaw();
+    assert_eq!(first.await.expect("an end"), Ok(json!({ "ended": "SomebodyElseLeads" })));
+    assert!(!second.is_finished());
+    viewer.frame().await.expect("a frame");
 }
 
 #[tokio::test]
