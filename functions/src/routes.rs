@@ -59,21 +59,19 @@ pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
 }
 
 /// Logs what was asked for and how it went, never who asked, and never the path as it was sent: a
-/// stranger chooses that.
+/// stranger chooses that. What went wrong on our side is worth a line at any time.
 async fn log_request(request: Request, next: Next) -> Response {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return next.run(request).await;
-    }
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
     let response = next.run(request).await;
-    tracing::debug!(
-        %method,
-        route = path.as_ref().map_or("none", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        microseconds = started.elapsed().as_micros(),
-        "request"
-    );
+    let status = response.status();
+    let route = path.as_ref().map_or("none", MatchedPath::as_str);
+    let microseconds = started.elapsed().as_micros();
+    if status.is_server_error() {
+        tracing::warn!(%method, route, status = status.as_u16(), microseconds, "request");
+    } else {
+        tracing::debug!(%method, route, status = status.as_u16(), microseconds, "request");
+    }
     response
 }

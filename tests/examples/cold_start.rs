@@ -23,23 +23,19 @@ const STARTS: usize = 15;
 #[tokio::main]
 async fn main() {
     let folder: PathBuf = std::env::args_os().nth(1).expect("the folder of the functions").into();
-    let (database, lambda) = (Database::create().await, idle_lambda().await);
+    let (database, cloud) = (Database::create().await, idle_cloud().await);
     // The first function sets the tables up, which is not part of anybody's cold start.
-    first_answer(&folder, "migrator", &database, &lambda).await;
+    first_answer(&folder, "migrator", &database, &cloud).await;
     println!("{:<24} {:>9} {:>18}", "function", "size", "start to answer");
-    let others = ["migrator", "stream_connect", "stream_disconnect"];
+    let others = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
     for name in ROUTES.iter().map(|route| route.name).chain(others) {
         let mut times = Vec::new();
         for _ in 0..STARTS {
-            times.push(first_answer(&folder, name, &database, &lambda).await);
+            times.push(first_answer(&folder, name, &database, &cloud).await);
         }
         times.sort();
         let size = std::fs::metadata(program(&folder, name)).expect("a function").len();
         println!("{name:<24} {:>6} kB {:>15.1} ms", size / 1000, times[STARTS / 2].as_secs_f64() * 1000.0);
-    }
-    for name in ["stream_default", "pusher"] {
-        let size = std::fs::metadata(program(&folder, name)).expect("a function").len();
-        println!("{name:<24} {:>6} kB {:>18}", size / 1000, "(needs a gateway)");
     }
 }
 
@@ -48,11 +44,12 @@ fn program(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Starts a function and asks it once; returns how long that took.
-async fn first_answer(folder: &Path, name: &str, database: &Database, lambda: &str) -> Duration {
+async fn first_answer(folder: &Path, name: &str, database: &Database, cloud: &str) -> Duration {
     let environment = [
         ("AWS_ACCESS_KEY_ID", "none"),
         ("AWS_SECRET_ACCESS_KEY", "none"),
-        ("AWS_ENDPOINT_URL_LAMBDA", lambda),
+        ("AWS_ENDPOINT_URL_LAMBDA", cloud),
+        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", cloud),
         ("PUSHER_FUNCTION", "none"),
     ];
     let program = program(folder, name);
@@ -71,8 +68,8 @@ async fn first_answer(folder: &Path, name: &str, database: &Database, lambda: &s
     started.elapsed()
 }
 
-/// Takes the orders to start a function, and starts none.
-async fn idle_lambda() -> String {
+/// Takes frames and the orders to start a function, and does nothing about them.
+async fn idle_cloud() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its number");
     let accept = Router::new().fallback(async || StatusCode::ACCEPTED);

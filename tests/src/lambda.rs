@@ -42,6 +42,7 @@ pub struct Function {
     events: mpsc::Sender<Value>,
     answers: Mutex<mpsc::Receiver<Result<Value, String>>>,
     process: Child,
+    log: Arc<std::sync::Mutex<String>>,
     stage: String,
 }
 
@@ -89,7 +90,7 @@ impl Function {
             .with_state(api);
         tokio::spawn(async move { axum::serve(NoDelay(listener), routes).await });
 
-        let process = Command::new(program)
+        let mut process = Command::new(program)
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
@@ -103,11 +104,12 @@ impl Function {
             ])
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("a function's process");
-        Self { events, answers: Mutex::new(answers), process, stage: "$default".to_owned() }
+        let log = server::keep_log(process.stderr.take().expect("its log")).0;
+        Self { events, answers: Mutex::new(answers), process, log, stage: "$default".to_owned() }
     }
 
     /// The same function behind a stage with a name.
@@ -115,6 +117,11 @@ impl Function {
     pub fn behind_stage(mut self, stage: &str) -> Self {
         stage.clone_into(&mut self.stage);
         self
+    }
+
+    /// All that it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no test panics while it reads").clone()
     }
 
     /// Stops its process, as Lambda does between two invocations.

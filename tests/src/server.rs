@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
     sync::watch,
     time::timeout,
 };
@@ -116,16 +116,7 @@ impl ServerBuilder {
     pub fn spawn(&self) -> Server {
         let mut process = self.command().stderr(Stdio::piped()).spawn().expect("a server process");
         let stderr = process.stderr.take().expect("its log");
-        let log = Arc::new(Mutex::new(String::new()));
-        let (said, lines) = watch::channel(0);
-        let kept = Arc::clone(&log);
-        tokio::spawn(async move {
-            let mut reader = BufReader::new(stderr).lines();
-            while let Ok(Some(line)) = reader.next_line().await {
-                kept.lock().expect("no test panics while it reads").push_str(&(line + "\n"));
-                said.send_modify(|count| *count += 1);
-            }
-        });
+        let (log, lines) = keep_log(stderr);
         Server { process, log, lines, home: Arc::clone(&self.home), base: String::new() }
     }
 
@@ -219,6 +210,21 @@ impl Server {
         self.signal(Signal::TERM);
         self.ended().await
     }
+}
+
+/// Keeps what a process logs, and counts the lines.
+pub fn keep_log(stderr: ChildStderr) -> (Arc<Mutex<String>>, watch::Receiver<usize>) {
+    let log = Arc::new(Mutex::new(String::new()));
+    let (said, lines) = watch::channel(0);
+    let kept = Arc::clone(&log);
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = reader.next_line().await {
+            kept.lock().expect("no test panics while it reads").push_str(&(line + "\n"));
+            said.send_modify(|count| *count += 1);
+        }
+    });
+    (log, lines)
 }
 
 /// The server's program.

@@ -32,9 +32,11 @@ const TRUSTED_FOR: time::Duration = time::Duration::SECOND;
 /// How long that may take; the rest of the time is for a new connection.
 const PING_LIMIT: Duration = Duration::from_millis(500);
 
-/// How long the database may work on one statement. Less than those who ask wait for it, so that no
-/// statement whose answer nobody awaits any more is carried out later.
-const STATEMENT_LIMIT: &str = "SET statement_timeout = '1500ms'";
+/// The settings of our sessions. The database may work on one statement for less time than those who
+/// ask wait for it, so that no statement whose answer nobody awaits any more is carried out later. And it
+/// is not to compile them: on tables that it has not counted yet it takes our small statements for large
+/// ones, and spends 23 ms on compiling what runs in one.
+const SETTINGS: &str = "SET statement_timeout = '1500ms'; SET jit = off";
 
 /// A statement is not begun with less than this left to wait for it.
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
@@ -135,7 +137,7 @@ impl Session {
     async fn connect(&self) -> Result<PgConnection, Failure> {
         let mut connection = self.options.expose().connect().await?;
         schema::ensure(&mut connection).await?;
-        connection.execute(STATEMENT_LIMIT).await?;
+        connection.execute(SETTINGS).await?;
         Ok(connection)
     }
 }

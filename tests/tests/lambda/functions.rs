@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use heartbeat_functions::routes::ROUTES;
-use heartbeat_tests::{Database, Function};
+use heartbeat_tests::{Database, Function, eventually};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The functions that answer no HTTP request.
 const OTHERS: [&str; 5] = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
@@ -32,6 +32,19 @@ async fn while_the_database_is_away_a_function_answers_503_and_then_recovers() {
     }
     database.create_now().await;
     assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn log_lines_are_json_and_name_the_request() {
+    let function = Function::start("stats", &Database::reserve(), &[]).await;
+    assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 503);
+    eventually("a line about the request", async || function.log().contains("\"status\":503")).await;
+    for line in function.log().lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        if line["fields"]["status"] == 503 {
+            assert_eq!(line["span"]["requestId"], "8476a536-e9f4-11e8-9739-2dfe598c3fcd", "{line}");
+        }
+    }
 }
 
 #[tokio::test]

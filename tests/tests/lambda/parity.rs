@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartbeat_functions::routes::ROUTES;
-use heartbeat_tests::{Answer, Database, Function, Server};
+use heartbeat_tests::{Answer, Database, Function, Server, ServerBuilder};
 use reqwest::Method;
 
 /// The headers that mean something to a client.
@@ -114,4 +114,21 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
         seen += 1;
     }
     assert!(seen > 40, "{seen}");
+}
+
+#[tokio::test]
+async fn without_a_database_they_fail_alike() {
+    let nowhere = Database::reserve();
+    let server = ServerBuilder::on(&nowhere).start_listening().await;
+    for route in ROUTES {
+        let function = Function::start(route.name, &nowhere, &[]).await;
+        let path = route.path.replace("{id}", "0");
+        let body = br#"{"name": "Laptop"}"#;
+        let method =
+            if path.starts_with("/api/") && route.name != "stats" { Method::POST } else { Method::GET };
+        let local = server.owner().send(method.clone(), &path, body.to_vec()).await;
+        let remote = function.request(&method, &path, Some("the owner's key"), body).await;
+        assert_eq!((local.status, local.header("retry-after")), (503, "5"), "{path}");
+        assert_eq!(essence(&local), essence(&remote), "{path}");
+    }
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use heartbeat_tests::{Client, Database, Server, ServerBuilder, Viewer, eventually};
 use insta::assert_snapshot;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 #[tokio::test]
 async fn a_frame_comes_at_once_and_then_one_a_second_with_what_stats_answers() {
@@ -44,17 +48,35 @@ async fn without_an_upgrade_it_says_what_it_is_for() {
     assert_eq!(server.stranger().post("/api/stats/ws", "").await.status, 405);
 }
 
-#[tokio::test]
-async fn while_the_database_is_away_nobody_is_let_in() {
-    let server = ServerBuilder::on(&Database::reserve()).start_listening().await;
-    let mut stream =
-        tokio::net::TcpStream::connect(("127.0.0.1", server.port())).await.expect("a connection");
+/// Opens a WebSocket by hand, as far as the first bytes of the answer.
+async fn open_by_hand(server: &Server) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.expect("a connection");
     let request = "GET /api/stats/ws HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut answer = vec![0; 64];
     let length = stream.read(&mut answer).await.expect("an answer");
-    assert!(answer[..length].starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
+    (stream, String::from_utf8_lossy(&answer[..length]).into_owned())
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_nobody_is_let_in() {
+    let server = ServerBuilder::on(&Database::reserve()).start_listening().await;
+    let (_, answer) = open_by_hand(&server).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+#[tokio::test]
+async fn viewers_that_give_no_sign_of_life_are_gone_within_thirty_seconds() {
+    let (server, _database) = Server::fresh().await;
+    let (mut mute, answer) = open_by_hand(&server).await;
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    // It takes what it gets, but never answers a ping.
+    let mut frames = Vec::new();
+    let closed = timeout(Duration::from_secs(30), mute.read_to_end(&mut frames)).await;
+    assert!(closed.is_ok(), "still open after {} bytes", frames.len());
+    // Others are none the worse for it.
+    server.viewer().await.stats().await;
 }
 
 #[tokio::test]
