@@ -8,7 +8,10 @@ mod connections;
 pub(crate) mod management;
 mod viewer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -20,8 +23,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use heartbeat_core::stats::Snapshot;
 use heartbeat_functions::{App, problem::Problem};
+use tokio::time::Instant;
 
 use connections::Connections;
 
@@ -37,6 +40,13 @@ const BUFFER: usize = 4 * 1024;
 /// The longest message that a viewer may send, in bytes.
 const MESSAGE_LIMIT: usize = 1024;
 
+/// The time from one frame to the next.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Frames are due at multiples of this. The gap between a viewer's first two frames is off by half of
+/// it at most.
+const BEAT: Duration = Duration::from_millis(50);
+
 /// Everything about the stream that lives as long as the server.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -45,13 +55,15 @@ pub(crate) struct Stream {
     /// Whether the server itself sends a frame each second. If not, somebody else does, through
     /// the management calls.
     pushes: bool,
-    /// The last frame, and the snapshot that it was made of.
-    frame: Mutex<Option<(Arc<Snapshot>, Utf8Bytes)>>,
+    started: Instant,
+    /// The last frame that was due for more than one viewer, and when it was.
+    frame: Mutex<Option<(Instant, Utf8Bytes)>>,
 }
 
 impl Stream {
     pub(crate) fn new(app: App, pushes: bool) -> Arc<Self> {
-        Arc::new(Self { app, connections: Connections::default(), pushes, frame: Mutex::default() })
+        let connections = Connections::default();
+        Arc::new(Self { app, connections, pushes, started: Instant::now(), frame: Mutex::default() })
     }
 
     /// The route.
@@ -64,18 +76,28 @@ impl Stream {
         self.connections.close().await;
     }
 
-    /// The frame that shows the figures of this second, made once for all viewers. None while the
-    /// database is away.
-    async fn frame(&self) -> Option<Utf8Bytes> {
+    /// When the second frame is due for a viewer who got the first at `first`: a period later, to the
+    /// nearest [`BEAT`], so that thousands of viewers share the frames of a few moments.
+    fn second_frame_due(&self, first: Instant) -> Instant {
+        let since_start = (first + PERIOD + BEAT / 2) - self.started;
+        let beats = since_start.as_millis() / BEAT.as_millis();
+        self.started + BEAT * u32::try_from(beats).unwrap_or(u32::MAX)
+    }
+
+    /// The frame of this moment. None while the database is away.
+    async fn frame_now(&self) -> Option<Utf8Bytes> {
         let snapshot = self.app.heartbeat.snapshot((self.app.clock)()).await.ok()?;
-        let mut last = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((shown, frame)) = &*last
-            && Arc::ptr_eq(shown, &snapshot)
-        {
+        Utf8Bytes::try_from(snapshot.json.clone()).ok()
+    }
+
+    /// The frame that is due at `due`, made once for all viewers for whom it is.
+    async fn frame_due(&self, due: Instant) -> Option<Utf8Bytes> {
+        let last = || self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = last().as_ref().filter(|(made_for, _)| *made_for == due) {
             return Some(frame.clone());
         }
-        let frame = Utf8Bytes::try_from(snapshot.json.clone()).ok()?;
-        *last = Some((snapshot, frame.clone()));
+        let frame = self.frame_now().await?;
+        *last() = Some((due, frame.clone()));
         Some(frame)
     }
 }

@@ -8,16 +8,13 @@ use axum::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, MissedTickBehavior, interval, interval_at, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 
 use super::{
-    Stream,
+    PERIOD, Stream,
     connections::{Connection, Posted},
 };
-
-/// The time from one frame to the next.
-const PERIOD: Duration = Duration::from_secs(1);
 
 /// How often a viewer is asked for a sign of life, and how long none may come. Together they stay
 /// below the thirty seconds after which a dead viewer must be gone.
@@ -32,15 +29,21 @@ const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
 
 /// Sends frames to a viewer until it goes, dies, or the server stops.
 pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, stream: Arc<Stream>) {
-    let mut frames = interval(PERIOD);
+    let mut heard = Instant::now();
+    if stream.pushes
+        && let Some(frame) = stream.frame_now().await
+        && !send(&mut socket, Message::Text(frame)).await
+    {
+        return;
+    }
+    let mut frames = interval_at(stream.second_frame_due(heard), PERIOD);
     // A viewer that was slow gets the next frame, not all that it missed.
     frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut pings = interval_at(Instant::now() + PING_PERIOD, PING_PERIOD);
-    let mut heard = Instant::now();
     loop {
         let message = tokio::select! {
-            _ = frames.tick(), if stream.pushes => tokio::select! {
-                frame = stream.frame() => match frame {
+            due = frames.tick(), if stream.pushes => tokio::select! {
+                frame = stream.frame_due(due) => match frame {
                     Some(frame) => Message::Text(frame),
                     None => continue,
                 },
@@ -67,15 +70,20 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
             () = told(&mut connection.closing) => goodbye(close_code::AWAY, "the server stops"),
         };
         let last = matches!(message, Message::Close(_));
-        let sent = timeout(SEND_LIMIT, socket.send(message)).await;
+        let sent = send(&mut socket, message).await;
         if last {
             // What is not read when a socket is closed can take the goodbye down with it.
             let _ = timeout(GOODBYE_LIMIT, async { while socket.recv().await.is_some() {} }).await;
         }
-        if last || !matches!(sent, Ok(Ok(()))) {
+        if last || !sent {
             return;
         }
     }
+}
+
+/// Sends a message to a viewer; false if it cannot be told anything any more.
+async fn send(socket: &mut WebSocket, message: Message) -> bool {
+    matches!(timeout(SEND_LIMIT, socket.send(message)).await, Ok(Ok(())))
 }
 
 /// Waits until the server tells its viewers to go.
