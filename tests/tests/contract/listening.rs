@@ -109,7 +109,7 @@ async fn the_first_answer_comes_within_300_ms_of_the_start() {
     let builder = ServerBuilder::on(&database).environment("HEARTBEAT_BIND", &format!("127.0.0.1:{port}"));
     let mut fastest = Duration::MAX;
     // The machine may be busy with something else; it is not each time.
-    for _ in 0..5 {
+    for _ in 0..10 {
         let started = Instant::now();
         let mut server = builder.spawn();
         let client = Client::new(&format!("http://127.0.0.1:{port}"));
