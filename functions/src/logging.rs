@@ -4,8 +4,13 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged when `RUST_LOG` does not say.
-const DEFAULT_FILTER: &str = if cfg!(debug_assertions) { "debug" } else { "info" };
+/// What is logged when `RUST_LOG` does not say: all but PostgreSQL's remarks on what it skipped, which
+/// are part of every migration.
+const DEFAULT_FILTER: &str = if cfg!(debug_assertions) {
+    "debug,sqlx::postgres::notice=warn"
+} else {
+    "info,sqlx::postgres::notice=warn"
+};
 
 /// Sends log lines to standard error, filtered by `RUST_LOG`: as JSON on Lambda, where machines read
 /// them, for people elsewhere. Fails on a filter that cannot be read, with a line that says so.

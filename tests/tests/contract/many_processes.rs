@@ -84,3 +84,25 @@ async fn a_server_stops_on_tables_that_are_not_its_own_and_says_what_to_do() {
         assert!(said.lines().last().is_some_and(|line| line.contains(advice)), "{said}");
     }
 }
+
+#[tokio::test]
+async fn on_older_tables_a_server_stops_and_migrate_brings_them_up_to_date() {
+    let (server, database) = Server::fresh().await;
+    server.device("Laptop").await.beat().await;
+    drop(server);
+    // As the first version left them.
+    database
+        .execute(
+            "DELETE FROM heartbeat.migrations WHERE version = 2;
+             DROP TABLE heartbeat.connections, heartbeat.pusher",
+        )
+        .await;
+    let builder = ServerBuilder::on(&database);
+    let (code, said) = builder.run().await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.lines().last().is_some_and(|line| line.contains("run `heartbeat migrate`")), "{said}");
+
+    let migrate = builder.clone().argument("migrate");
+    assert_eq!(migrate.run().await, (0, "The database is up to date: 1 migration was applied.\n".to_owned()));
+    assert_eq!(builder.start().await.stranger().stats().await["total_beats"], 1);
+}
