@@ -19,7 +19,7 @@ use crate::{
     token::{Token, TokenHash},
 };
 use memory::Memory;
-use worker::{Change, Command, Worker};
+use worker::{Asked, Change, Command, Worker};
 
 /// Commands that may wait for the worker. Whoever comes when there are more is turned away at once,
 /// so that a database that hangs makes neither memory nor waiting times grow.
@@ -29,7 +29,7 @@ const QUEUE: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
     memory: Arc<Memory>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Asked>,
     clock: Clock,
     visits: Visits,
 }
@@ -86,7 +86,7 @@ impl Heartbeat {
         let first = self.memory.count_visit();
         match self.visits {
             // A full queue wakes the worker just as well.
-            Visits::Gathered if first => drop(self.commands.try_send(Command::Wake)),
+            Visits::Gathered if first => drop(self.commands.try_send(Asked::now(Command::Wake))),
             Visits::Gathered => {}
             // What cannot be written now is written with the next one. The worker has logged why.
             Visits::WrittenAtOnce => drop(self.ask(Command::WriteVisits).await),
@@ -115,7 +115,7 @@ impl Heartbeat {
     /// with [`Error::Unavailable`].
     pub async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
-        if self.commands.send(Command::Stop(reply)).await.is_ok() {
+        if self.commands.send(Asked::now(Command::Stop(reply))).await.is_ok() {
             // An error says that the worker has gone, which is what was wanted.
             let _ = stopped.await;
         }
@@ -126,7 +126,7 @@ impl Heartbeat {
         command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.commands.try_send(command(reply)).map_err(|_| Error::Unavailable)?;
+        self.commands.try_send(Asked::now(command(reply))).map_err(|_| Error::Unavailable)?;
         answer.await.unwrap_or(Err(Error::Unavailable))
     }
 }

@@ -13,6 +13,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use tracing::{Instrument, Span};
+
 use super::{QUEUE, Registered, memory::Memory};
 use crate::{
     Clock, Error,
@@ -32,6 +34,21 @@ const VISITS_WAIT: Duration = Duration::from_secs(1);
 const BATCH_SPAN: time::Duration = time::Duration::SECOND;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// A command together with the span in which it was given: what the worker logs about it belongs to the
+/// request behind it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    span: Span,
+    command: Command,
+}
+
+impl Asked {
+    /// A command of whoever is at work now.
+    pub(super) fn now(command: Command) -> Self {
+        Self { span: Span::current(), command }
+    }
+}
 
 /// What the worker can be asked.
 #[derive(Debug)]
@@ -72,11 +89,18 @@ struct Round {
     stop: Option<oneshot::Sender<()>>,
 }
 
+/// What comes after a round.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Round,
+    Stop,
+}
+
 #[derive(Debug)]
 pub(super) struct Worker {
     session: Session,
     memory: Arc<Memory>,
-    queue: mpsc::Receiver<Command>,
+    queue: mpsc::Receiver<Asked>,
     clock: Clock,
     /// When the visits in memory are to be written down.
     write_visits_at: Option<Instant>,
@@ -87,7 +111,7 @@ impl Worker {
         database: PgConnectOptions,
         clock: Clock,
         memory: Arc<Memory>,
-        queue: mpsc::Receiver<Command>,
+        queue: mpsc::Receiver<Asked>,
     ) -> Self {
         Self { session: Session::new(database, clock), memory, queue, clock, write_visits_at: None }
     }
@@ -96,24 +120,31 @@ impl Worker {
     pub(super) async fn run(mut self) {
         let mut commands = Vec::new();
         while self.receive(&mut commands).await {
-            let round = Round::sort(commands.drain(..));
-            let deadline = Instant::now() + ROUND_LIMIT;
-            self.record(round.beats, deadline).await;
-            for change in round.changes {
-                self.change(change, deadline).await;
-            }
-            self.refresh(round.refreshes, deadline).await;
-            self.write_visits(round.visits, round.stop.is_some(), deadline).await;
-            if let Some(stopped) = round.stop {
-                // Whoever waits for the end may have gone.
-                let _ = stopped.send(());
+            // Where requests share a round, the first one stands for all.
+            let span = commands.first().map_or_else(Span::none, |asked| asked.span.clone());
+            let round = Round::sort(commands.drain(..).map(|asked| asked.command));
+            if self.work(round).instrument(span).await == Next::Stop {
                 return;
             }
         }
     }
 
+    async fn work(&mut self, round: Round) -> Next {
+        let deadline = Instant::now() + ROUND_LIMIT;
+        self.record(round.beats, deadline).await;
+        for change in round.changes {
+            self.change(change, deadline).await;
+        }
+        self.refresh(round.refreshes, deadline).await;
+        self.write_visits(round.visits, round.stop.is_some(), deadline).await;
+        let Some(stopped) = round.stop else { return Next::Round };
+        // Whoever waits for the end may have gone.
+        let _ = stopped.send(());
+        Next::Stop
+    }
+
     /// Waits for commands, or until visits are to be written down. False when nobody is left.
-    async fn receive(&mut self, commands: &mut Vec<Command>) -> bool {
+    async fn receive(&mut self, commands: &mut Vec<Asked>) -> bool {
         let received = self.queue.recv_many(commands, QUEUE);
         match self.write_visits_at {
             Some(at) => timeout_at(at, received).await.is_err() || !commands.is_empty(),
