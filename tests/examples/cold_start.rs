@@ -12,7 +12,7 @@ use std::{
 
 use axum::{Router, http::StatusCode};
 use heartbeat_functions::routes::ROUTES;
-use heartbeat_tests::{Database, Function};
+use heartbeat_tests::{Database, Function, lambda::EVENT_FUNCTIONS};
 use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -27,8 +27,7 @@ async fn main() {
     // The first function sets the tables up, which is not part of anybody's cold start.
     first_answer(&folder, "migrator", &database, &cloud).await;
     println!("{:<24} {:>9} {:>18}", "function", "size", "start to answer");
-    let others = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
-    for name in ROUTES.iter().map(|route| route.name).chain(others) {
+    for name in ROUTES.iter().map(|route| route.name).chain(EVENT_FUNCTIONS) {
         let mut times = Vec::new();
         for _ in 0..STARTS {
             times.push(first_answer(&folder, name, &database, &cloud).await);

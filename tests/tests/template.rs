@@ -4,14 +4,12 @@ use std::{collections::BTreeMap, fs};
 
 use heartbeat_core::config::KEYS;
 use heartbeat_functions::routes::ROUTES;
+use heartbeat_tests::lambda::EVENT_FUNCTIONS;
 use serde_yaml_ng::Value;
 
 /// The events of the WebSocket API and the functions that answer them.
 const SOCKET_ROUTES: [(&str, &str); 3] =
     [("$connect", "StreamConnect"), ("$default", "StreamDefault"), ("$disconnect", "StreamDisconnect")];
-
-/// The functions that answer no HTTP request.
-const OTHERS: [&str; 5] = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
 fn template() -> Value {
     serde_yaml_ng::from_str(include_str!("../../infra/template.yaml")).expect("YAML")
@@ -61,7 +59,7 @@ fn reference(value: &Value) -> &str {
 #[test]
 fn every_function_of_the_program_is_deployed_and_no_other() {
     let routes = ROUTES.iter().map(|route| route.name);
-    let mut expected: Vec<String> = routes.chain(OTHERS).map(logical_id).collect();
+    let mut expected: Vec<String> = routes.chain(EVENT_FUNCTIONS).map(logical_id).collect();
     expected.sort();
     assert_eq!(functions().into_keys().collect::<Vec<_>>(), expected);
 }

@@ -3,12 +3,9 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use heartbeat_functions::routes::ROUTES;
-use heartbeat_tests::{Database, Function, eventually};
+use heartbeat_tests::{Database, Function, eventually, lambda::EVENT_FUNCTIONS};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-/// The functions that answer no HTTP request.
-const OTHERS: [&str; 5] = ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
 #[tokio::test]
 async fn the_name_of_the_stage_is_no_part_of_the_path() {
@@ -112,7 +109,7 @@ fn every_route_has_its_file_and_its_program() {
         })
         .collect();
     let routes = ROUTES.iter().map(|route| route.name);
-    let functions: BTreeSet<String> = routes.chain(OTHERS).map(str::to_owned).collect();
+    let functions: BTreeSet<String> = routes.chain(EVENT_FUNCTIONS).map(str::to_owned).collect();
     assert_eq!(functions, programs);
     for route in functions {
         assert!(source.join(format!("{route}.rs")).is_file(), "{route}");
