@@ -16,6 +16,7 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    pin::pin,
     time::Duration,
 };
 
@@ -23,7 +24,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout_at},
 };
 
 use binaries::Binaries;
@@ -124,9 +125,17 @@ async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: onesh
             }
             deadline = &mut stop => return postmaster.stop(deadline.unwrap_or_else(|_| Instant::now())).await,
         }
+        let mut restarting = pin!(restart(&cluster));
         tokio::select! {
-            restarted = restart(&cluster) => postmaster = restarted,
-            _ = &mut stop => return,
+            restarted = &mut restarting => postmaster = restarted,
+            deadline = &mut stop => {
+                // What is half started is stopped too, not left to itself.
+                let deadline = deadline.unwrap_or_else(|_| Instant::now());
+                if let Ok(restarted) = timeout_at(deadline, restarting).await {
+                    restarted.stop(deadline).await;
+                }
+                return;
+            }
         }
     }
 }
