@@ -19,12 +19,13 @@ run: ## Build Heartbeat and run it on a private PostgreSQL, everything kept in .
 
 test: ## Run every test on a PostgreSQL started for it (one: make test T=name)
 	cargo build --workspace --all-features
-	infra/with-postgres cargo test --workspace --all-features -- $(T)
+	infra/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
 
 check: ## Check format, lints, documentation, shell scripts and generated files
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
 	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo clippy --package heartbeat-local-server --all-targets --no-default-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
 		cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done

@@ -5,19 +5,26 @@
 //! - [`token`]: the secrets of devices and of the owner: made, hashed, compared.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`stats`]: the figures that the whole service exists to show, and their JSON.
+//! - [`words`]: figures as people read them.
+//! - [`freshness`]: how much a silence means.
+//! - `badge`: the figures as small pictures (feature `badges`).
 //! - [`stream`]: the figures, sent to WebSockets that somebody else holds.
 //! - [`database`]: the connection, the schema, and every SQL statement.
 //! - [`heartbeat`]: the handle that routes work with, and the task behind it which gathers beats
 //!   into commits and keeps the figures in memory.
 
+#[cfg(feature = "badges")]
+pub mod badge;
 pub mod config;
 pub mod database;
 pub mod device;
+pub mod freshness;
 pub mod heartbeat;
 pub mod secret;
 pub mod stats;
 pub mod stream;
 pub mod token;
+pub mod words;
 
 pub use config::Config;
 pub use heartbeat::Heartbeat;

@@ -8,6 +8,9 @@ use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
+#[cfg(feature = "badges")]
+use crate::pictures::Pictures;
+
 /// The dependencies of the routes, built once by `main`.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -17,6 +20,9 @@ pub struct App {
     pub config: Arc<Config>,
     /// Tells the present time.
     pub clock: Clock,
+    /// What was drawn lately.
+    #[cfg(feature = "badges")]
+    pub(crate) pictures: Arc<Pictures>,
 }
 
 impl App {
@@ -24,7 +30,13 @@ impl App {
     #[must_use]
     pub fn start(database: PgConnectOptions, config: Config, visits: Visits) -> Self {
         let heartbeat = Heartbeat::start(database, system_clock, visits);
-        Self { heartbeat, config: Arc::new(config), clock: system_clock }
+        Self {
+            heartbeat,
+            config: Arc::new(config),
+            clock: system_clock,
+            #[cfg(feature = "badges")]
+            pictures: Arc::default(),
+        }
     }
 }
 

@@ -1,43 +1,80 @@
 //! `GET /`: the page that shows the heartbeat to the world.
 
 use askama::Template;
-use axum::{
-    Router,
-    extract::State,
-    response::{Html, Response},
-    routing::get,
+use axum::{Router, extract::State, response::Response, routing::get};
+use heartbeat_core::{
+    stats::{DeviceStats, Stats},
+    words,
 };
-use heartbeat_core::stats::Stats;
-use url::Url;
+use time::OffsetDateTime;
 
-use crate::{App, app::Now, problem::Problem};
+use crate::{
+    App,
+    app::Now,
+    page::{self, Frame, Moment},
+    problem::Problem,
+    trace,
+};
 
 pub(crate) const PATH: &str = "/";
 
 pub(crate) fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(home))
+    Router::new().route(PATH, get(home)).layer(page::compression())
 }
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Page<'a> {
-    server_name: &'a str,
-    repo: &'a str,
+    frame: Frame<'a>,
     /// Where the stream is.
     stream: &'a str,
     stats: &'a Stats,
+    /// The last beat of any device.
+    last: Option<Moment>,
+    freshness: &'static str,
+    devices: Vec<Device<'a>>,
 }
 
-async fn home(State(app): State<App>, Now(now): Now) -> Result<Html<String>, Response> {
-    let page = |problem: Problem| problem.into_page();
-    let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| page(error.into()))?;
-    app.heartbeat.count_visit().await;
-    let config = &app.config;
-    let home = Page {
-        server_name: &config.server_name,
-        repo: config.repo.as_str(),
-        stream: config.ws_url.as_ref().map_or("/api/stats/ws", Url::as_str),
-        stats: &snapshot.stats,
+/// A device as the page shows it.
+struct Device<'a> {
+    id: i64,
+    name: &'a str,
+    beats: i64,
+    /// Seconds since its last beat.
+    age: Option<i64>,
+    last: Option<Moment>,
+    /// Whether its last beat is the last of all.
+    is_last: bool,
+    /// Its part of all beats, in percent.
+    share: String,
+}
+
+impl<'a> Device<'a> {
+    fn new(device: &'a DeviceStats, stats: &Stats, now: OffsetDateTime) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a tenth of a percent is all that is shown")]
+        let share = device.num_beats as f64 * 100.0 / stats.total_beats.max(1) as f64;
+        Self {
+            id: device.id,
+            name: device.name.as_deref().unwrap_or("A device without a name"),
+            beats: device.num_beats,
+            age: device.last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
+            last: device.last_beat.and_then(Moment::at),
+            is_last: device.last_beat.is_some() && device.last_beat == stats.last_seen,
+            share: format!("{share:.1}"),
+        }
+    }
+}
+
+async fn home(State(app): State<App>, Now(now): Now) -> Result<Response, Response> {
+    let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| Problem::from(error).into_page())?;
+    let stats = &snapshot.stats;
+    let page = Page {
+        frame: Frame::new(PATH, "", page::summary(stats), &app.config),
+        stream: page::stream(&app.config),
+        stats,
+        last: stats.last_seen.and_then(Moment::at),
+        freshness: page::freshness(stats.last_seen_relative),
+        devices: stats.devices.iter().map(|it| Device::new(it, stats, now)).collect(),
     };
-    home.render().map(Html).map_err(|_| page(Problem::Internal))
+    Ok(page::view(&app, &page).await)
 }

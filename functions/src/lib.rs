@@ -9,12 +9,26 @@
 //!
 //! The routes, named after their paths:
 //!
+//! - [`assets`]: `GET /assets/{file}`
+//! - `badge_last_seen`, `badge_total_beats`: `GET /badge/last-seen`, `GET /badge/total-beats`
+//! - `badges`: `GET /badges`
 //! - [`beat`]: `POST /api/beat`
 //! - [`devices`]: `POST /api/devices`
 //! - [`devices_token_generate`]: `POST /api/devices/{id}/token/generate`
 //! - [`health`]: `GET /.well-known/health`
 //! - [`home`]: `GET /`
+//! - `og`: `GET /og.png`
+//! - [`privacy`]: `GET /privacy`
 //! - [`stats`]: `GET /api/stats`
+//! - [`stats_page`]: `GET /stats`
+//!
+//! Behind more than one of them:
+//!
+//! - [`page`]: the frame around all pages, and their headers
+//! - [`trace`]: the line on which devices stand at the time of their last beat
+//! - `badge`: parameters, formats and headers of badges
+//! - `pictures`: what was drawn lately
+//! - [`conditional`]: `ETag` and 304
 //!
 //! The functions that answer no HTTP request:
 //!
@@ -37,8 +51,18 @@ pub mod stream_default;
 pub mod stream_disconnect;
 
 pub mod app;
+pub mod assets;
 pub mod auth;
+#[cfg(feature = "badges")]
+mod badge;
+#[cfg(feature = "badges")]
+pub mod badge_last_seen;
+#[cfg(feature = "badges")]
+pub mod badge_total_beats;
+#[cfg(feature = "badges")]
+pub mod badges;
 pub mod beat;
+mod conditional;
 pub mod devices;
 pub mod devices_token_generate;
 pub mod health;
@@ -46,8 +70,16 @@ pub mod home;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod logging;
+#[cfg(feature = "badges")]
+pub mod og;
+mod page;
+#[cfg(feature = "badges")]
+mod pictures;
+pub mod privacy;
 pub mod problem;
 pub mod routes;
 pub mod stats;
+pub mod stats_page;
+mod trace;
 
 pub use app::App;

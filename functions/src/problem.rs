@@ -7,14 +7,16 @@ use axum::{
         HeaderValue, StatusCode, Uri,
         header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
     },
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use heartbeat_core::Error;
 use serde::Serialize;
 
+use crate::page;
+
 /// Seconds after which a client may ask again when the database was away. Recovery takes the
 /// server less; clients that beat once a minute need not hurry.
-const RETRY_AFTER_SECONDS: &str = "5";
+pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
 
 /// An error that a client is told about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,8 +105,9 @@ impl Problem {
         }
         let status = self.status();
         let page = Page { title: status.canonical_reason().unwrap_or_default(), detail: self.detail() };
-        let html = Html(page.render().unwrap_or_default());
-        self.add_headers((status, html).into_response())
+        let mut response = page::render(&page);
+        *response.status_mut() = status;
+        self.add_headers(response)
     }
 
     /// The answer in the form that suits the address: JSON under `/api`, else a page.

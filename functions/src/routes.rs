@@ -9,41 +9,85 @@ use axum::{
     response::Response,
 };
 
-use crate::{App, beat, devices, devices_token_generate, health, home, problem, stats};
+use crate::{
+    App, assets, beat, devices, devices_token_generate, health, home, privacy, problem, stats, stats_page,
+};
+#[cfg(feature = "badges")]
+use crate::{badge_last_seen, badge_total_beats, badges, og};
 
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
 
-/// One route: what answers at one path.
+/// One route: what answers at one path, or at a few that differ in a detail.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// The name of its file.
     pub name: &'static str,
-    /// Its path, as axum writes it.
-    pub path: &'static str,
+    /// Its paths, as axum writes them.
+    pub paths: &'static [&'static str],
     /// Makes its router. A route that this configuration switches off makes an empty one.
     pub router: fn(&App) -> Router<App>,
 }
 
 /// `POST /api/beat`
-pub const BEAT: Route = Route { name: "beat", path: beat::PATH, router: beat::router };
+pub const BEAT: Route = Route { name: "beat", paths: &[beat::PATH], router: beat::router };
 /// `POST /api/devices`
-pub const DEVICES: Route = Route { name: "devices", path: devices::PATH, router: devices::router };
+pub const DEVICES: Route = Route { name: "devices", paths: &[devices::PATH], router: devices::router };
 /// `POST /api/devices/{id}/token/generate`
 pub const DEVICES_TOKEN_GENERATE: Route = Route {
     name: "devices_token_generate",
-    path: devices_token_generate::PATH,
+    paths: &[devices_token_generate::PATH],
     router: devices_token_generate::router,
 };
 /// `GET /.well-known/health`
-pub const HEALTH: Route = Route { name: "health", path: health::PATH, router: health::router };
+pub const HEALTH: Route = Route { name: "health", paths: &[health::PATH], router: health::router };
 /// `GET /`
-pub const HOME: Route = Route { name: "home", path: home::PATH, router: home::router };
+pub const HOME: Route = Route { name: "home", paths: &[home::PATH], router: home::router };
 /// `GET /api/stats`
-pub const STATS: Route = Route { name: "stats", path: stats::PATH, router: stats::router };
+pub const STATS: Route = Route { name: "stats", paths: &[stats::PATH], router: stats::router };
+
+/// `GET /assets/{file}`
+pub const ASSETS: Route = Route { name: "assets", paths: assets::PATHS, router: assets::router };
+/// `GET /badge/last-seen`
+#[cfg(feature = "badges")]
+pub const BADGE_LAST_SEEN: Route =
+    Route { name: "badge_last_seen", paths: badge_last_seen::PATHS, router: badge_last_seen::router };
+/// `GET /badge/total-beats`
+#[cfg(feature = "badges")]
+pub const BADGE_TOTAL_BEATS: Route =
+    Route { name: "badge_total_beats", paths: badge_total_beats::PATHS, router: badge_total_beats::router };
+/// `GET /badges`
+#[cfg(feature = "badges")]
+pub const BADGES: Route = Route { name: "badges", paths: &[badges::PATH], router: badges::router };
+/// `GET /og.png`
+#[cfg(feature = "badges")]
+pub const OG: Route = Route { name: "og", paths: &[og::PATH], router: og::router };
+/// `GET /privacy`
+pub const PRIVACY: Route = Route { name: "privacy", paths: &[privacy::PATH], router: privacy::router };
+/// `GET /stats`
+pub const STATS_PAGE: Route =
+    Route { name: "stats_page", paths: &[stats_page::PATH], router: stats_page::router };
 
 /// Every route.
-pub const ROUTES: [Route; 6] = [BEAT, DEVICES, DEVICES_TOKEN_GENERATE, HEALTH, HOME, STATS];
+pub const ROUTES: &[Route] = &[
+    ASSETS,
+    #[cfg(feature = "badges")]
+    BADGE_LAST_SEEN,
+    #[cfg(feature = "badges")]
+    BADGE_TOTAL_BEATS,
+    #[cfg(feature = "badges")]
+    BADGES,
+    BEAT,
+    DEVICES,
+    DEVICES_TOKEN_GENERATE,
+    HEALTH,
+    HOME,
+    #[cfg(feature = "badges")]
+    OG,
+    PRIVACY,
+    STATS,
+    STATS_PAGE,
+];
 
 /// The router that answers for `routes`, for what `more` adds to them, and, with 404 and 405, for
 /// everything else.

@@ -81,7 +81,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let app = App::start(options, config, Visits::Gathered);
     let heartbeat = app.heartbeat.clone();
     let stream = Stream::new(app.clone(), management.is_none());
-    let router = routes::router(&routes::ROUTES, stream.router(), app.clone());
+    let router = routes::router(routes::ROUTES, stream.router(), app.clone());
     if let Some(listener) = management {
         tracing::info!("the management calls listen on {}", listener.describe());
         let calls = management::router(Arc::clone(&stream));

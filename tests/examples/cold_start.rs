@@ -57,8 +57,8 @@ async fn first_answer(folder: &Path, name: &str, database: &Database, cloud: &st
         Function::start_program(&program, name, database, &environment, Duration::from_mins(1)).await;
     if let Some(route) = ROUTES.iter().find(|route| route.name == name) {
         let method =
-            if route.path.starts_with("/api/") && name != "stats" { Method::POST } else { Method::GET };
-        let path = route.path.replace("{id}", "0");
+            if route.paths[0].starts_with("/api/") && name != "stats" { Method::POST } else { Method::GET };
+        let path = route.paths[0].replace("{id}", "0").replace("{file}", "heartbeat.css");
         function.request(&method, &path, Some("the owner's key"), br#"{"name": "Laptop"}"#).await;
     } else {
         let event = json!({ "requestContext": { "connectionId": "none" } });

@@ -20,8 +20,10 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body as text.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Client {
@@ -64,11 +66,8 @@ impl Client {
             request = request.header("authorization", authorization);
         }
         let response = request.send().await?;
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.text().await?,
-        })
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer::new(status, headers, response.bytes().await?.into()))
     }
 
     /// The figures.
@@ -95,6 +94,11 @@ impl Client {
 }
 
 impl Answer {
+    /// What came back.
+    pub fn new(status: u16, headers: HeaderMap, bytes: Vec<u8>) -> Self {
+        Self { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+    }
+
     /// A header, or an empty text.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()

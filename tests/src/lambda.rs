@@ -203,9 +203,9 @@ impl Function {
 fn from_gateway(answer: &Value) -> Answer {
     let body = answer["body"].as_str().unwrap_or_default();
     let body = if answer["isBase64Encoded"] == true {
-        String::from_utf8(BASE64_STANDARD.decode(body).expect("base64")).expect("text")
+        BASE64_STANDARD.decode(body).expect("base64")
     } else {
-        body.to_owned()
+        body.as_bytes().to_owned()
     };
     let nothing = Map::new();
     let headers = answer["headers"].as_object().unwrap_or(&nothing).iter().map(|(name, value)| {
@@ -215,7 +215,7 @@ fn from_gateway(answer: &Value) -> Answer {
     let mut headers: HeaderMap = headers.collect();
     headers.remove(SET_COOKIE);
     let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
-    Answer { status: status.expect("a status"), headers, body }
+    Answer::new(status.expect("a status"), headers, body)
 }
 
 async fn next(State(api): State<RuntimeApi>) -> Response {

@@ -1,0 +1,74 @@
+//! Colours as badges' addresses write them.
+
+use std::str::FromStr;
+
+use badge_maker_rs::NamedColor;
+
+/// A colour of a badge.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Color(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Kind {
+    /// One of shields.io's own, whose shade is for the one who draws to know.
+    Named(&'static str),
+    /// `#rrggbb`, or `#rrggbbaa` if it is translucent.
+    Hex(String),
+}
+
+impl Color {
+    /// Reads one of shields.io's names, hexadecimal digits with or without `#`, or any colour of CSS.
+    /// All but the first are resolved to digits: not everything that shows badges knows all of CSS.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(badge_maker_rs::Color::Named(named)) =
+            badge_maker_rs::Color::from_str(&text.to_ascii_lowercase())
+        {
+            return Some(Self(Kind::Named(NamedColor::as_str(named))));
+        }
+        let color = csscolorparser::parse(text).ok()?;
+        Some(Self(Kind::Hex(color.to_css_hex().to_string())))
+    }
+
+    /// Its name, or its digits with `#`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Kind::Named(name) => name,
+            Kind::Hex(digits) => digits,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_digits_and_everything_of_css_are_colours() {
+        for (text, name) in [
+            ("brightgreen", "brightgreen"),
+            ("BrightGreen", "brightgreen"),
+            ("success", "success"),
+            ("4c1", "#44cc11"),
+            ("#4C1", "#44cc11"),
+            ("e91e63", "#e91e63"),
+            ("rebeccapurple", "#663399"),
+            ("RebeccaPurple", "#663399"),
+            ("rgb(255,0,128)", "#ff0080"),
+            ("rgb(255 0 128 / 50%)", "#ff008080"),
+            ("hsl(120,60%,80%)", "#adebad"),
+            ("hwb(0 0% 0%)", "#ff0000"),
+        ] {
+            assert_eq!(Color::parse(text).as_ref().map(Color::name), Some(name), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        for text in ["", "notacolour", "12", "#12345", "rgb(1,2)", "url(#a)", "\"/><script>", "red;"] {
+            assert_eq!(Color::parse(text), None, "{text}");
+        }
+    }
+}

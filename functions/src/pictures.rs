@@ -1,0 +1,93 @@
+//! Pictures that were drawn lately. Equal pictures are asked for again and again, and drawing one takes up
+//! to some milliseconds of a processor.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use heartbeat_core::badge::{Badge, card::Card};
+use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::conditional::Representation;
+
+/// Pictures that are kept. Strangers choose what is drawn, so there must be a limit: with 64 characters
+/// on each side of a badge, this is some megabytes at most.
+const LIMIT: usize = 256;
+
+/// Pictures of pixels that are drawn at the same time. The other requests need the processors too.
+const CONCURRENCY: usize = 2;
+
+/// A picture that can be drawn. All that it shows is in here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Picture {
+    /// A badge as a drawing.
+    Svg(Badge),
+    /// A badge as pixels, so many in each direction for one of the drawing's.
+    Png(Badge, u8),
+    /// A badge in words; true if it shows none of our figures.
+    Json(Badge, bool),
+    /// The picture that links unfold to.
+    Card(Card),
+}
+
+impl Picture {
+    fn draw(&self) -> Representation {
+        let (content_type, body): (_, Bytes) = match self {
+            Self::Svg(badge) => ("image/svg+xml", badge.svg().into()),
+            Self::Png(badge, scale) => ("image/png", badge.png(*scale).into()),
+            Self::Json(badge, is_error) => ("application/json", badge.json(*is_error).into()),
+            Self::Card(card) => ("image/png", card.png().into()),
+        };
+        let hash = Sha256::digest(&body);
+        let version = hash.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        Representation { content_type, version, body }
+    }
+
+    /// Whether drawing it takes long enough to hold up other work.
+    fn is_slow(&self) -> bool {
+        matches!(self, Self::Png(..) | Self::Card(_))
+    }
+}
+
+/// The pictures that this process has drawn lately.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    drawn: Mutex<HashMap<Picture, Representation>>,
+    turns: Semaphore,
+}
+
+impl Default for Pictures {
+    fn default() -> Self {
+        Self { drawn: Mutex::default(), turns: Semaphore::new(CONCURRENCY) }
+    }
+}
+
+impl Pictures {
+    /// The picture, drawn if it was not drawn lately.
+    pub(crate) async fn get(&self, picture: Picture) -> Representation {
+        if let Some(drawn) = self.drawn().get(&picture) {
+            return drawn.clone();
+        }
+        let drawn = if picture.is_slow() { self.draw_aside(picture.clone()).await } else { picture.draw() };
+        let mut all = self.drawn();
+        if all.len() >= LIMIT {
+            all.clear();
+        }
+        all.insert(picture, drawn.clone());
+        drawn
+    }
+
+    /// Draws on another thread, when it is this picture's turn.
+    async fn draw_aside(&self, picture: Picture) -> Representation {
+        let _turn = self.turns.acquire().await.expect("a semaphore that is never closed");
+        spawn_blocking(move || picture.draw()).await.expect("drawing does not panic")
+    }
+
+    fn drawn(&self) -> MutexGuard<'_, HashMap<Picture, Representation>> {
+        // Nothing panics while it holds the lock.
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

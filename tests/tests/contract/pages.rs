@@ -1,0 +1,133 @@
+//! What all pages have in common: `/`, `/stats`, `/badges`, `/privacy`, and the one that tells of an error
+
+use heartbeat_tests::{Database, Server, ServerBuilder};
+use insta::assert_snapshot;
+
+const PAGES: [&str; 4] = ["/", "/stats", "/badges", "/privacy"];
+
+const NAME: &str = "<img src=x onerror=alert(1)>\"'&";
+
+#[tokio::test]
+async fn names_are_shown_as_text_everywhere() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment("HEARTBEAT_SERVER_NAME", NAME).start().await;
+    server.device(NAME).await.beat().await;
+    for path in PAGES.into_iter().chain(["/badges?device=0&label=<img src=x>&style=\"><img>&badge=<img>"]) {
+        let page = server.stranger().get(path).await;
+        assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
+        assert!(page.body.contains("img src=x onerror=alert(1)&#62;"), "{path}: {}", page.body);
+        let pictures = page.body.matches("<img ").count();
+        assert_eq!(pictures, usize::from(path.starts_with("/badges")), "{path}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn every_page_carries_the_name_of_the_server() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment("HEARTBEAT_SERVER_NAME", "Ada lives").start().await;
+    for path in PAGES {
+        let page = server.stranger().get(path).await.body;
+        let inside = |tag: &str| page.split(&format!("<{tag}>")).nth(1)?.split(&format!("</{tag}>")).next();
+        for tag in ["title", "h1"] {
+            assert!(inside(tag).is_some_and(|text| text.contains("Ada lives")), "{path}: {page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_be_strict() {
+    let (server, _database) = Server::fresh().await;
+    for path in PAGES.into_iter().chain(["/nothing"]) {
+        let page = server.stranger().get(path).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("x-frame-options"), "DENY");
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert_eq!(page.header("cache-control"), "no-cache");
+        for inline in ["<style", " style=", "<script>", " onload=", "javascript:", "http-equiv"] {
+            assert!(!page.body.contains(inline), "{path} holds {inline}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_reach_the_stream_wherever_it_is() {
+    let database = Database::create().await;
+    for (variable, value, origin) in [
+        ("HEARTBEAT_LIVE_URL", "https://beat.example.org", "connect-src 'self' wss://beat.example.org"),
+        (
+            "HEARTBEAT_WS_URL",
+            "wss://stream.example.org:8443/live",
+            "connect-src 'self' wss://stream.example.org:8443",
+        ),
+    ] {
+        let server = ServerBuilder::on(&database).environment(variable, value).start().await;
+        let page = server.stranger().get("/").await;
+        assert!(page.header("content-security-policy").ends_with(origin), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn links_unfold() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_LIVE_URL", "https://beat.example.org/")
+        .environment("HEARTBEAT_SERVER_NAME", "Ada lives")
+        .start()
+        .await;
+    let page = server.stranger().get("/stats").await.body;
+    let tags = page.lines().map(str::trim).filter(|line| line.contains("og:") || line.contains("twitter:"));
+    assert_snapshot!(tags.collect::<Vec<_>>().join("\n"), @r#"
+    <meta property="og:type" content="website">
+    <meta property="og:url" content="https://beat.example.org/stats">
+    <meta property="og:title" content="Statistics · Ada lives">
+    <meta property="og:description" content="No heartbeat yet.">
+    <meta property="og:image" content="https://beat.example.org/og.png">
+    <meta property="og:image:type" content="image/png">
+    <meta property="og:image:width" content="1200">
+    <meta property="og:image:height" content="630">
+    <meta property="og:image:alt" content="Ada lives. No heartbeat yet.">
+    <meta name="twitter:card" content="summary_large_image">
+    "#);
+}
+
+#[tokio::test]
+async fn only_views_of_pages_are_counted() {
+    let (server, _database) = Server::fresh().await;
+    let stranger = server.stranger();
+    for path in PAGES {
+        stranger.get(path).await;
+    }
+    for path in
+        ["/api/stats", "/badge/last-seen", "/og.png", "/assets/heartbeat.css", "/favicon.ico", "/nothing"]
+    {
+        stranger.get(path).await;
+    }
+    assert_eq!(stranger.stats().await["num_visits"], 4);
+    assert!(stranger.get("/stats").await.body.contains("data-number=\"num_visits\">5<"));
+}
+
+#[tokio::test]
+async fn without_a_script_the_pages_are_complete() {
+    let (server, database) = Server::fresh().await;
+    let empty = server.stranger().get("/").await.body;
+    assert!(empty.contains("No heartbeat yet") && empty.contains("curl http://127.0.0.1:6060/api/devices"));
+    server.device("Laptop").await.beat().await;
+    server.device("Phone").await;
+    database
+        .execute(
+            "UPDATE heartbeat.devices SET last_beat = '2023-11-02 09:48:40Z', num_beats = 36308 WHERE id = 0;
+             UPDATE heartbeat.stats SET longest_absence = '84898 seconds'",
+        )
+        .await;
+    heartbeat_tests::eventually("what the database holds", async || {
+        server.stranger().stats().await["total_beats"] == 36_308
+    })
+    .await;
+    let page = server.stranger().get("/").await.body;
+    for text in ["2 November 2023, 09:48:40 UTC", "datetime=\"2023-11-02T09:48:40Z\"", "36,308", "never"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(page.contains("data-freshness=\"lost\"") && page.contains("After 48 hours of silence"), "{page}");
+}
