@@ -17,7 +17,8 @@ help: ## List the verbs
 run: ## Build Heartbeat and run it on a private PostgreSQL, everything kept in .heartbeat
 	@infra/run
 
-test: ## Run every test on a PostgreSQL started for it (one: make test T=name)
+test: ## Run every test on a PostgreSQL started for it, and in a browser (one: make test T=name)
+	@infra/install-browser
 	cargo build --workspace --all-features
 	infra/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
 

@@ -210,6 +210,7 @@ class Stream {
   #retry;
   #heard = Date.now();
   #asked = 0;
+  #began = 0;
 
   constructor(main) {
     this.#main = main;
@@ -229,7 +230,7 @@ class Stream {
     const socket = new WebSocket(this.#url);
     this.#socket?.close();
     this.#socket = socket;
-    this.#asked = Date.now();
+    this.#began = this.#asked = Date.now();
     socket.onopen = () => socket.send("hello");
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
@@ -262,7 +263,7 @@ class Stream {
     this.#figures.tick();
     const now = Date.now();
     if (!this.#socket) return;
-    if (now - Math.max(this.#heard, this.#asked) > Stream.GIVE_UP) {
+    if (now - Math.max(this.#heard, this.#began) > Stream.GIVE_UP) {
       this.#socket.close();
       this.#lost();
     } else if (this.#socket.readyState === WebSocket.OPEN && now - this.#heard > Stream.ASK && now - this.#asked > Stream.ASK) {

@@ -5,18 +5,21 @@
 //! - [`lambda`]: a Lambda function's program, fed with events by a Runtime API of our own.
 //! - [`client`]: requests to it, and answers fit for a snapshot.
 //! - [`viewer`]: somebody who watches the stream.
+//! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
 #![expect(clippy::must_use_candidate, reason = "a test that forgets a value has other warnings")]
 
 use std::time::{Duration, Instant};
 
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod lambda;
 pub mod server;
 pub mod viewer;
 
+pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use lambda::Function;

@@ -1,0 +1,211 @@
+//! `/` and `/stats`, alive.
+
+use std::time::{Duration, Instant};
+
+use heartbeat_tests::{Browser, Database, eventually};
+use serde_json::json;
+
+use crate::{at_port, server, url};
+
+/// What a beat may take from the device to the eye.
+const GLANCE: Duration = Duration::from_millis(1500);
+
+const AN_HOUR_AGO: &str =
+    "UPDATE heartbeat.devices SET last_beat = now() - interval '1 hour', num_beats = 41";
+
+#[tokio::test]
+async fn a_beat_is_seen_at_once_and_time_goes_on() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let laptop = server.device("Laptop").await;
+    database.execute(AN_HOUR_AGO).await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    browser.sees(".age", "1 hr").await;
+    for beats in 42..45 {
+        let before = Instant::now();
+        laptop.beat().await;
+        browser.sees("[data-number=total_beats]", &beats.to_string()).await;
+        assert!(before.elapsed() < GLANCE, "{:?}", before.elapsed());
+        assert!(browser.text(".age").await.contains("sec"));
+    }
+    // Nobody beats any more, and the number goes on.
+    browser.sees(".age", "2 sec").await;
+    browser.sees(".age", "3 sec").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_empty_page_fills_by_itself() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    browser.sees(".empty", "No device is registered").await;
+    let laptop = server.device("Laptop").await;
+    browser.sees(".devices", "Laptop").await;
+    browser.sees(".devices .seen", "never").await;
+    assert!(!browser.text(".empty").await.contains("No device is registered"));
+    laptop.beat().await;
+    browser.sees(".hero", "ago").await;
+    browser.sees(".devices .count", "1 beat · 100.0%").await;
+    assert_eq!(browser.run("return document.querySelector('.empty').hidden").await, true);
+}
+
+#[tokio::test]
+async fn a_restart_of_the_server_is_said_and_survived_in_place() {
+    let database = Database::create().await;
+    let mut first = server(&database).await;
+    let laptop = first.device("Laptop").await;
+    laptop.beat().await;
+    let browser = Browser::start().await;
+    browser.open(&url(&first, "/")).await;
+    browser.run("window.sameAsBefore = true").await;
+    let port = first.port();
+    first.stop().await;
+    browser.sees(".notice", "Not connected since ").await;
+    let _second = at_port(&database, port).start().await;
+    laptop.beat().await;
+    browser.sees("[data-number=total_beats]", "2").await;
+    assert_eq!(browser.text(".notice").await, "");
+    assert_eq!(browser.run("return window.sameAsBefore").await, true);
+}
+
+#[tokio::test]
+async fn a_page_that_slept_catches_up_when_it_wakes() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let laptop = server.device("Laptop").await;
+    laptop.beat().await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    browser.sees("[data-number=total_beats]", "1").await;
+    browser.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await;
+    for _ in 0..3 {
+        laptop.beat().await;
+    }
+    browser.devtools("Page.setWebLifecycleState", json!({ "state": "active" })).await;
+    let woken = Instant::now();
+    browser.sees("[data-number=total_beats]", "4").await;
+    assert!(woken.elapsed() < GLANCE, "{:?}", woken.elapsed());
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_is_given_up_and_opened_anew() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await.beat().await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    // The socket stays open, and nothing comes through it any more.
+    browser.sees(".age", "sec").await;
+    server.signal(rustix::process::Signal::STOP);
+    browser.sees(".notice", "Not connected since ").await;
+    server.signal(rustix::process::Signal::CONT);
+    eventually("a page that is up to date again", async || browser.text(".notice").await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn an_arriving_beat_pulses_unless_the_visitor_wants_no_motion() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let laptop = server.device("Laptop").await;
+    laptop.beat().await;
+    let browser = Browser::start().await;
+    // Counts what moves, for movements are short.
+    let count = "window.moved = 0; const animate = Element.prototype.animate;
+                 Element.prototype.animate = function (...how) { window.moved += 1; return animate.apply(this, how); }";
+    for (preference, moves) in [("reduce", false), ("no-preference", true)] {
+        browser.prefer(&[("prefers-reduced-motion", preference)]).await;
+        browser.open(&url(&server, "/")).await;
+        browser.run(count).await;
+        let beats = server.stranger().stats().await["total_beats"].as_i64().expect("a number");
+        browser.sees("[data-number=total_beats]", &beats.to_string()).await;
+        // The first frame only says how things are.
+        laptop.beat().await;
+        browser.sees("[data-number=total_beats]", &(beats + 1).to_string()).await;
+        laptop.beat().await;
+        browser.sees("[data-number=total_beats]", &(beats + 2).to_string()).await;
+        assert_eq!(browser.run("return window.moved > 0").await, moves, "{preference}");
+    }
+}
+
+#[tokio::test]
+async fn the_script_says_what_the_server_says() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    // Ages in the middle of what is shown, so that a second more or less changes nothing.
+    let ages = [150, 3_000, 5_400, 90_030, 200_000, 6_000_000, 40_000_000, 90_000_000];
+    for (id, age) in ages.iter().enumerate() {
+        server.device(&format!("Device {id}")).await;
+        database
+            .execute(&format!(
+                "UPDATE heartbeat.devices SET last_beat = now() - interval '{age} s', num_beats = {age} WHERE id = {id}"
+            ))
+            .await;
+    }
+    database.execute("UPDATE heartbeat.stats SET longest_absence = interval '84898 s'").await;
+    server.device("New").await;
+    eventually("what the database holds", async || {
+        server.stranger().stats().await["total_beats"] == ages.iter().sum::<i64>()
+    })
+    .await;
+    let browser = Browser::start().await;
+    let shown = "return [...document.querySelectorAll('.devices li, .figures dd, .moment')]
+        .map((it) => it.textContent.replace(/\\s+/g, ' ').trim())
+        .concat([...document.querySelectorAll('.trace circle[data-device]')].map((it) => parseFloat(it.getAttribute('cx'))),
+            document.querySelector('main').dataset.freshness)";
+    browser.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await;
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    browser.open(&url(&server, "/")).await;
+    let by_server = browser.run(shown).await;
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": false })).await;
+    browser.open(&url(&server, "/")).await;
+    eventually("a frame", async || {
+        browser.run("return document.querySelector('.seen').title !== ''").await == true
+    })
+    .await;
+    let by_script = browser.run(shown).await;
+    let (by_server, by_script) = (by_server.as_array().expect("texts"), by_script.as_array().expect("texts"));
+    assert_eq!(by_server.len(), by_script.len());
+    for (server, script) in by_server.iter().zip(by_script) {
+        match (server.as_f64(), script.as_f64()) {
+            (Some(server), Some(script)) => assert!((server - script).abs() < 1.0, "{server} and {script}"),
+            // A browser's words for a point in time are its own.
+            _ if server.as_str().is_some_and(|text| text.ends_with("UTC")) => {}
+            _ => assert_eq!(server, script),
+        }
+    }
+}
+
+#[tokio::test]
+async fn statistics_change_as_one_looks() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/stats")).await;
+    browser.sees("[data-number=devices]", "0").await;
+    server.device("Laptop").await.beat().await;
+    browser.sees("[data-number=devices]", "1").await;
+    browser.sees("[data-number=total_beats]", "1").await;
+    browser.sees("[data-number=num_visits]", "1").await;
+    server.stranger().get("/").await;
+    browser.sees("[data-number=num_visits]", "2").await;
+    browser.sees("[data-duration=uptime]", "sec").await;
+}
+
+#[tokio::test]
+async fn times_are_those_of_the_visitor() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await;
+    database.execute("UPDATE heartbeat.devices SET num_beats = 1, last_beat = '2023-11-02 09:48:40Z'").await;
+    let browser = Browser::start().await;
+    for (zone, time) in [("Asia/Tokyo", "18:48:40"), ("America/New_York", "05:48:40")] {
+        browser.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
+        browser.open(&url(&server, "/")).await;
+        browser.sees(".moment", time).await;
+        let datetime = browser.run("return document.querySelector('.moment time').dateTime").await;
+        assert!(datetime.as_str().is_some_and(|text| text.starts_with("2023-11-02T09:48:40")), "{datetime}");
+    }
+}

@@ -1,0 +1,168 @@
+//! What holds for every page: it fits, everybody can use it, it is valid and small.
+
+use std::{path::Path, process::Stdio};
+
+use heartbeat_tests::{Browser, Database, Server};
+use tokio::process::Command;
+
+use crate::{server, url};
+
+const NAME: &str = "<img src=x onerror=alert(1)>\"'&";
+
+/// Pages and what their pictures are called.
+const PAGES: [(&str, &str); 5] = [
+    ("/", "home"),
+    ("/stats", "stats"),
+    ("/badges", "badges"),
+    ("/privacy", "privacy"),
+    ("/nothing", "error"),
+];
+
+/// From a small phone to a wall.
+const SIZES: [(u32, u32); 4] = [(320, 568), (360, 640), (1440, 900), (3840, 2160)];
+
+/// A server with something to show.
+async fn lively(database: &Database) -> Server {
+    let server = server(database).await;
+    for name in ["Laptop", "Pixel 9", "Workstation at the office", NAME, &"W".repeat(100)] {
+        server.device(name).await;
+    }
+    database
+        .execute(
+            "UPDATE heartbeat.devices SET num_beats = 36308, last_beat = now() - interval '192 s' WHERE id = 0;
+             UPDATE heartbeat.devices SET num_beats = 81234, last_beat = now() - interval '5 h' WHERE id = 1;
+             UPDATE heartbeat.devices SET num_beats = 2811, last_beat = now() - interval '30 h' WHERE id = 2;
+             UPDATE heartbeat.devices SET num_beats = 7, last_beat = now() - interval '9 d' WHERE id = 3;
+             UPDATE heartbeat.stats SET longest_absence = interval '84898 s', total_visits = 1628",
+        )
+        .await;
+    heartbeat_tests::eventually("what the database holds", async || {
+        server.stranger().stats().await["total_beats"] == 120_360
+    })
+    .await;
+    server
+}
+
+#[tokio::test]
+async fn every_page_fits_every_screen_and_is_for_everybody() {
+    let database = Database::create().await;
+    let server = lively(&database).await;
+    let axe = std::fs::read_to_string(tool("node_modules/axe-core/axe.min.js")).expect("axe");
+    let browser = Browser::start().await;
+    for scheme in ["light", "dark"] {
+        browser.prefer(&[("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")]).await;
+        for (path, name) in PAGES {
+            browser.open(&url(&server, path)).await;
+            for (width, height) in SIZES {
+                browser.resize(width, height).await;
+                let overflow = browser
+                    .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    .await;
+                assert_eq!(overflow, 0, "{path} is wider than {width}");
+                browser.keep_screenshot(&format!("{name}-{scheme}-{width}x{height}")).await;
+                assert_eq!(violations(&browser, &axe).await, Vec::<String>::new(), "{path} at {width}");
+            }
+            // The one that does not exist says so, here too.
+            let console = browser.console().await;
+            let unexpected: Vec<_> = console.iter().filter(|line| !line.contains("/nothing ")).collect();
+            assert_eq!(unexpected, Vec::<&String>::new(), "{path}");
+            assert_eq!(console.len(), usize::from(path == "/nothing"), "{console:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_empty_page_is_for_everybody_too() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let axe = std::fs::read_to_string(tool("node_modules/axe-core/axe.min.js")).expect("axe");
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    for (width, height) in SIZES {
+        browser.resize(width, height).await;
+        browser.keep_screenshot(&format!("empty-light-{width}x{height}")).await;
+        assert_eq!(violations(&browser, &axe).await, Vec::<String>::new(), "at {width}");
+    }
+}
+
+/// What axe finds wrong.
+async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
+    let script = format!(
+        "{axe}; const done = arguments[arguments.length - 1];
+         axe.run().then(({{ violations }}) => done(violations.map(({{ id, nodes }}) => `${{id}}: ${{nodes[0].html}}`)), (error) => done([String(error)]))"
+    );
+    let found = browser.run_async(&script).await;
+    let found = found.as_array().expect("a list").iter();
+    found.map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_pages_can_be_printed() {
+    let database = Database::create().await;
+    let server = lively(&database).await;
+    let browser = Browser::start().await;
+    let media = serde_json::json!({ "media": "print", "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+    browser.devtools("Emulation.setEmulatedMedia", media).await;
+    browser.resize(794, 1123).await;
+    browser.open(&url(&server, "/")).await;
+    browser.keep_screenshot("home-print").await;
+    let background = browser.run("return getComputedStyle(document.documentElement).backgroundColor").await;
+    assert_eq!(background, "rgb(255, 255, 255)");
+    assert_eq!(browser.run("return document.querySelector('nav').offsetHeight").await, 0);
+}
+
+#[tokio::test]
+async fn the_page_and_all_it_loads_are_under_thirty_kilobytes() {
+    let database = Database::create().await;
+    let server = lively(&database).await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    let sizes = browser
+        .run(
+            "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+                .map(({ name, transferSize }) => [new URL(name).pathname, transferSize])",
+        )
+        .await;
+    let sizes = sizes.as_array().expect("a list");
+    let total: u64 = sizes.iter().map(|it| it[1].as_u64().expect("a size")).sum();
+    assert!(sizes.len() >= 3 && total > 2_000 && total < 30_000, "{total}: {sizes:?}");
+    for size in sizes {
+        assert!(size[1].as_u64().expect("a size") > 0, "{size} was not measured");
+    }
+}
+
+#[tokio::test]
+async fn the_html_is_valid() {
+    let database = Database::create().await;
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let empty = server(&database).await;
+    let page = empty.stranger().get("/").await.body;
+    std::fs::write(folder.path().join("empty.html"), page).expect("a page");
+    drop(empty);
+    let server = lively(&database).await;
+    for (path, name) in PAGES {
+        let page = server.stranger().get(path).await.body;
+        std::fs::write(folder.path().join(format!("{name}.html")), page).expect("a page");
+    }
+    // How text is laid out in the file is of no interest, and neither is which way of many to write a thing.
+    let rules = r#"{ "root": true, "extends": ["html-validate:standard", "html-validate:a11y"],
+        "rules": { "void-style": "off", "long-title": "off", "no-inline-style": "error" } }"#;
+    std::fs::write(folder.path().join(".htmlvalidate.json"), rules).expect("rules");
+    let output = Command::new(tool("bin/node"))
+        .arg(tool("node_modules/html-validate/bin/html-validate.mjs"))
+        .args(["--formatter", "text", "*.html"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("html-validate");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A file of what `infra/install-browser` installs.
+fn tool(path: &str) -> std::path::PathBuf {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools-web").join(path);
+    assert!(file.exists(), "{path} is missing: infra/install-browser installs it");
+    file
+}
