@@ -27,6 +27,7 @@ check: ## Check format, lints, documentation, shell scripts and generated files
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo clippy --package heartbeat-local-server --all-targets --no-default-features -- --deny warnings
+	! cargo tree --quiet --package heartbeat-local-server --no-default-features --edges normal | grep -E 'reqwest|resvg'
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
 		cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done

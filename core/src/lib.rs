@@ -8,6 +8,8 @@
 //! - [`words`]: figures as people read them.
 //! - [`freshness`]: how much a silence means.
 //! - `badge`: the figures as small pictures (feature `badges`).
+//! - [`event`]: what happens and is told to others.
+//! - `webhook`: the telling (feature `webhook`).
 //! - [`stream`]: the figures, sent to WebSockets that somebody else holds.
 //! - [`database`]: the connection, the schema, and every SQL statement.
 //! - [`heartbeat`]: the handle that routes work with, and the task behind it which gathers beats
@@ -18,12 +20,15 @@ pub mod badge;
 pub mod config;
 pub mod database;
 pub mod device;
+pub mod event;
 pub mod freshness;
 pub mod heartbeat;
 pub mod secret;
 pub mod stats;
 pub mod stream;
 pub mod token;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 pub mod words;
 
 pub use config::Config;

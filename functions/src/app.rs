@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use heartbeat_core::{Clock, Config, Heartbeat, heartbeat::Visits};
+use heartbeat_core::{Clock, Config, Heartbeat, event::Audience, heartbeat::Visits};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
@@ -29,7 +29,7 @@ impl App {
     /// The dependencies of a program that runs by the clock of its machine.
     #[must_use]
     pub fn start(database: PgConnectOptions, config: Config, visits: Visits) -> Self {
-        let heartbeat = Heartbeat::start(database, system_clock, visits);
+        let heartbeat = Heartbeat::start(database, system_clock, visits, Audience::of(&config));
         Self {
             heartbeat,
             config: Arc::new(config),

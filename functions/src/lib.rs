@@ -28,6 +28,7 @@
 //! - [`trace`]: the line on which devices stand at the time of their last beat
 //! - `badge`: parameters, formats and headers of badges
 //! - `pictures`: what was drawn lately
+//! - `webhook`: telling others what happened (feature `webhook`)
 //! - [`conditional`]: `ETag` and 304
 //!
 //! The functions that answer no HTTP request:
@@ -35,10 +36,13 @@
 //! - [`stream_connect`], [`stream_default`], [`stream_disconnect`]: the events of API Gateway's WebSockets
 //! - [`pusher`]: sends the figures to them
 //! - [`cloud`]: what these need of AWS
+//! - [`deliverer`]: tells others what happened
 //! - [`migrator`]: brings the tables up to date
 
 #[cfg(feature = "lambda")]
 pub mod cloud;
+#[cfg(feature = "lambda")]
+pub mod deliverer;
 #[cfg(feature = "lambda")]
 pub mod migrator;
 #[cfg(feature = "lambda")]
@@ -81,5 +85,7 @@ pub mod routes;
 pub mod stats;
 pub mod stats_page;
 mod trace;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use app::App;

@@ -12,11 +12,15 @@ const DEFAULT_FILTER: &str = if cfg!(debug_assertions) {
     "info,sqlx::postgres::notice=warn"
 };
 
+/// Libraries whose details hold addresses of other machines, and perhaps more. No filter brings them out.
+const DISCREET: &str = "hyper=warn,hyper_util=warn,reqwest=warn";
+
 /// Sends log lines to standard error, filtered by `RUST_LOG`: as JSON on Lambda, where machines read
 /// them, for people elsewhere. Fails on a filter that cannot be read, with a line that says so.
 pub fn start() -> Result<(), String> {
     let filter = variable("RUST_LOG");
-    let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(DEFAULT_FILTER)).map_err(|error| {
+    let filter = format!("{},{DISCREET}", filter.as_deref().unwrap_or(DEFAULT_FILTER));
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
         format!("RUST_LOG (environment variable): expected a filter such as info: {error}")
     })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

@@ -8,10 +8,13 @@ use heartbeat_core::{
     database::{failure, schema::SchemaProblem},
     heartbeat::Visits,
 };
+#[cfg(feature = "webhook")]
+use heartbeat_functions::webhook;
 use heartbeat_functions::{App, routes};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
     time::{Instant, timeout},
 };
 
@@ -32,6 +35,9 @@ pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long the database may take to write down what only memory holds when the server stops.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a delivery may take to its end when the server stops.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long viewers may take to receive their last frame when the server stops.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
@@ -78,7 +84,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
-    let app = App::start(options, config, Visits::Gathered);
+    let app = App::start(options.clone(), config, Visits::Gathered);
     let heartbeat = app.heartbeat.clone();
     let stream = Stream::new(app.clone(), management.is_none());
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
@@ -92,6 +98,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     if app.config.secret_key.is_none() {
         tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
     }
+    let (stopping, stopped) = oneshot::channel();
+    let deliverer = tokio::spawn(deliver(options, app, stopped));
     let mut unusable = None;
     let mut deadline = Instant::now();
     let stop = async {
@@ -105,6 +113,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         }
     };
     server::serve(listener, router, stop).await;
+    // Without anybody who delivers there is nobody to tell.
+    let _ = stopping.send(());
+    if timeout(DELIVERY_LIMIT, deliverer).await.is_err() {
+        tracing::info!("an event is still on its way; it is delivered, perhaps again, after the next start");
+    }
     if timeout(FLUSH_LIMIT, heartbeat.stop()).await.is_err() {
         tracing::warn!("the database did not take the last visits in time");
     }
@@ -112,6 +125,24 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         embedded.stop(deadline).await;
     }
     unusable.map_or(Ok(()), |problem| Err(problem.into()))
+}
+
+/// Tells others what happens until `stopped`.
+#[cfg(feature = "webhook")]
+async fn deliver(database: PgConnectOptions, app: App, stopped: oneshot::Receiver<()>) {
+    if let Some(deliverer) = webhook::to_discord(&app.config, database) {
+        // An error says that the server has gone, which says the same.
+        deliverer.run(&app.heartbeat, async { drop(stopped.await) }).await;
+    }
+}
+
+/// Says that there is nobody to tell others.
+#[cfg(not(feature = "webhook"))]
+async fn deliver(_: PgConnectOptions, app: App, stopped: oneshot::Receiver<()>) {
+    if app.config.webhook_url.is_some() {
+        tracing::warn!("webhook.url is set, but this program was built without the feature webhook");
+    }
+    drop(stopped.await);
 }
 
 /// Tries to reach the database until it answers. Ready only if its tables are not ours to use.

@@ -34,8 +34,8 @@ use tokio::{
 use crate::{Answer, Database, server};
 
 /// The functions that answer no HTTP request.
-pub const EVENT_FUNCTIONS: [&str; 5] =
-    ["migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
+pub const EVENT_FUNCTIONS: [&str; 6] =
+    ["deliverer", "migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
 /// When a function that should answer is taken to have failed.
 const PATIENCE: Duration = Duration::from_secs(30);

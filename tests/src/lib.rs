@@ -4,6 +4,7 @@
 //! - [`server`]: a running `heartbeat`, with its log.
 //! - [`lambda`]: a Lambda function's program, fed with events by a Runtime API of our own.
 //! - [`client`]: requests to it, and answers fit for a snapshot.
+//! - [`receiver`]: a stand-in for Discord.
 //! - [`viewer`]: somebody who watches the stream.
 //! - [`browser`]: a real browser.
 
@@ -16,6 +17,7 @@ pub mod browser;
 pub mod client;
 pub mod database;
 pub mod lambda;
+pub mod receiver;
 pub mod server;
 pub mod viewer;
 

@@ -157,7 +157,7 @@ fn rights_are_no_wider_than_needed() {
 #[test]
 fn secrets_come_from_the_secrets_manager() {
     let template = include_str!("../../infra/template.yaml");
-    for name in ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY"] {
+    for name in ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY", "HEARTBEAT_WEBHOOK_URL"] {
         for line in template.lines().filter(|line| line.contains(name)) {
             assert!(line.contains("\"{{resolve:secretsmanager:${"), "{line}");
         }

@@ -3,7 +3,10 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::token::TokenHash;
+use crate::{
+    event::{Audience, LONG_ABSENCE},
+    token::TokenHash,
+};
 
 /// A device that beat, with its figures right after.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Counted {
     pub last_beat: OffsetDateTime,
     /// The longest absence in seconds, if this batch came after a second or more of silence.
     pub longest_absence: Option<i64>,
+    /// Whether this batch ended an absence of more than an hour.
+    pub ended_absence: bool,
 }
 
 /// Records a batch of beats, each a token and a time, in one statement and one commit: finds the
@@ -31,11 +36,15 @@ pub struct Counted {
 /// processes never wait for each other in a circle. `stats` is written only when the last beat it
 /// knows is a second old: absences are whole seconds, and the beats of many processes need not
 /// queue for one row. The process that does write it is, by that, the one that ended the absence:
-/// another that waited for the row finds the condition gone.
+/// another that waited for the row finds the condition gone. So an absence of more than an hour is kept,
+/// and told, once, whoever else beats at the same time.
+///
+/// What `audience` wants to be told is written into the outbox.
 pub async fn record(
     connection: &mut PgConnection,
     tokens: &[TokenHash],
     times: &[OffsetDateTime],
+    audience: &Audience,
 ) -> Result<Vec<Counted>, sqlx::Error> {
     let tokens: Vec<&[u8]> = tokens.iter().map(|token| &token.as_bytes()[..]).collect();
     sqlx::query_as!(
@@ -63,34 +72,63 @@ pub async fn record(
             ) AS new
             WHERE device.id = new.id
             RETURNING device.id, device.token_hash, device.num_beats, device.last_beat
+        ), batch AS (
+            SELECT
+                min(time_stamp) AS earliest,
+                max(time_stamp) AS latest,
+                (array_agg(id ORDER BY time_stamp))[1] AS first_device,
+                -- As of before this statement.
+                (SELECT max(last_beat) FROM heartbeat.devices) AS previous
+            FROM accepted
         ), noted AS (
             UPDATE heartbeat.stats
             SET last_beat = batch.latest,
+                silent_since = GREATEST(stats.last_beat, batch.previous),
                 longest_absence = GREATEST(
                     stats.longest_absence,
-                    batch.earliest - GREATEST(
-                        stats.last_beat,
-                        -- As of before this statement.
-                        (SELECT max(last_beat) FROM heartbeat.devices)
-                    )
+                    batch.earliest - GREATEST(stats.last_beat, batch.previous)
                 )
-            FROM (
-                SELECT min(time_stamp) AS earliest, max(time_stamp) AS latest FROM accepted
-            ) AS batch
+            FROM batch
             WHERE batch.latest >= stats.last_beat + interval '1 second'
                OR batch.latest IS NOT NULL AND stats.last_beat IS NULL
-            RETURNING floor(extract(epoch FROM stats.longest_absence))::bigint AS longest_absence
+            RETURNING
+                floor(extract(epoch FROM stats.longest_absence))::bigint AS longest_absence,
+                stats.silent_since,
+                batch.earliest,
+                batch.first_device
+        ), ended AS (
+            INSERT INTO heartbeat.absences (ended_by, started_at, ended_at)
+            SELECT first_device, silent_since, earliest
+            FROM noted
+            WHERE earliest - silent_since > make_interval(secs => $3)
+            RETURNING ended_by, started_at, ended_at
+        ), told AS (
+            INSERT INTO heartbeat.events (receiver, kind, device, happened_at, since)
+            SELECT receiver, kind, device, happened_at, since
+            FROM (
+                SELECT receiver, 'absence_ended' AS kind, ended_by AS device, ended_at AS happened_at,
+                    started_at AS since
+                FROM ended, unnest($4::text[]) AS receiver
+                UNION ALL
+                SELECT receiver, 'beat', id, time_stamp, NULL
+                FROM accepted, unnest($5::text[]) AS receiver
+            ) AS event
+            ORDER BY happened_at, kind
         )
         SELECT
             counted.id AS "id!",
             counted.token_hash AS "token_hash!",
             counted.num_beats AS "num_beats!",
             counted.last_beat AS "last_beat!",
-            noted.longest_absence
+            noted.longest_absence,
+            EXISTS (SELECT FROM ended) AS "ended_absence!"
         FROM counted LEFT JOIN noted ON true
         "#,
         &tokens as _,
         times,
+        LONG_ABSENCE.as_seconds_f64(),
+        &audience.absences,
+        &audience.beats,
     )
     .fetch_all(connection)
     .await

@@ -2,13 +2,14 @@
 //!
 //! - [`Session`]: one connection that opens when it is needed and again after it broke.
 //! - [`schema`]: sets up an empty database and tells one that is older or newer than the program.
-//! - [`beats`], [`devices`], [`stats`], [`connections`], [`pusher`]: the statements, named after the table they are about.
+//! - [`beats`], [`devices`], [`stats`], [`connections`], [`pusher`], [`outbox`]: the statements, named after the table they are about.
 //! - [`failure`]: what an error of the database means to the one who asked.
 
 pub mod beats;
 pub mod connections;
 pub mod devices;
 pub mod failure;
+pub mod outbox;
 pub mod pusher;
 pub mod schema;
 pub mod stats;

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
     Clock, Error,
     device::DeviceName,
+    event::Audience,
     stats::Snapshot,
     token::{Token, TokenHash},
 };
@@ -32,6 +33,7 @@ pub struct Heartbeat {
     commands: mpsc::Sender<Asked>,
     clock: Clock,
     visits: Visits,
+    events: Arc<Notify>,
 }
 
 /// When views of the pages are written to the database.
@@ -54,13 +56,15 @@ pub struct Registered {
 
 impl Heartbeat {
     /// Starts the worker on the running tokio runtime. The database is first contacted when it is
-    /// first needed.
+    /// first needed. Events that `audience` wants go into the outbox.
     #[must_use]
-    pub fn start(database: PgConnectOptions, clock: Clock, visits: Visits) -> Self {
+    pub fn start(database: PgConnectOptions, clock: Clock, visits: Visits, audience: Audience) -> Self {
         let memory = Arc::new(Memory::default());
         let (commands, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(Worker::new(database, clock, Arc::clone(&memory), queue).run());
-        Self { memory, commands, clock, visits }
+        let events = Arc::default();
+        let worker = Worker::new(database, clock, Arc::clone(&memory), queue, audience, Arc::clone(&events));
+        tokio::spawn(worker.run());
+        Self { memory, commands, clock, visits, events }
     }
 
     /// Records a beat that arrived at `now`; when this returns, it is committed.
@@ -109,6 +113,11 @@ impl Heartbeat {
             return Ok(());
         }
         self.ask(Command::Refresh).await
+    }
+
+    /// Waits until this process has put something into the outbox since this was last asked.
+    pub async fn event(&self) {
+        self.events.notified().await;
     }
 
     /// Writes down what only memory holds, and ends the worker. Everything asked for later fails

@@ -9,7 +9,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 
@@ -20,6 +20,7 @@ use crate::{
     Clock, Error,
     database::{Session, beats, devices, stats},
     device::DeviceName,
+    event::Audience,
     token::TokenHash,
 };
 
@@ -102,6 +103,9 @@ pub(super) struct Worker {
     memory: Arc<Memory>,
     queue: mpsc::Receiver<Asked>,
     clock: Clock,
+    audience: Audience,
+    /// Told when there is something in the outbox.
+    events: Arc<Notify>,
     /// When the visits in memory are to be written down.
     write_visits_at: Option<Instant>,
 }
@@ -112,8 +116,11 @@ impl Worker {
         clock: Clock,
         memory: Arc<Memory>,
         queue: mpsc::Receiver<Asked>,
+        audience: Audience,
+        events: Arc<Notify>,
     ) -> Self {
-        Self { session: Session::new(database, clock), memory, queue, clock, write_visits_at: None }
+        let session = Session::new(database, clock);
+        Self { session, memory, queue, clock, audience, events, write_visits_at: None }
     }
 
     /// Works until it is told to stop, or until nobody is left to tell it anything.
@@ -167,10 +174,17 @@ impl Worker {
         let times: Vec<OffsetDateTime> = batch.iter().map(|beat| beat.time).collect();
         let outcome = self
             .session
-            .run(deadline, async |connection| beats::record(connection, &tokens, &times).await)
+            .run(deadline, async |connection| {
+                beats::record(connection, &tokens, &times, &self.audience).await
+            })
             .await;
         if let Ok(counted) = &outcome {
             self.memory.count(counted);
+            let ended =
+                counted.iter().any(|device| device.ended_absence) && !self.audience.absences.is_empty();
+            if ended || !counted.is_empty() && !self.audience.beats.is_empty() {
+                self.events.notify_one();
+            }
         }
         let recognised = outcome
             .as_ref()
@@ -189,12 +203,18 @@ impl Worker {
     async fn change(&mut self, change: Change, deadline: Instant) {
         match change {
             Change::Register { name, token, reply } => {
+                let (now, receivers) = ((self.clock)(), &self.audience.devices);
                 let added = self
                     .session
-                    .run(deadline, async |connection| devices::add(connection, &name, token).await)
+                    .run(deadline, async |connection| {
+                        devices::add(connection, &name, token, now, receivers).await
+                    })
                     .await;
                 if let Ok(id) = added {
                     self.memory.add_device(id, name.as_str());
+                    if !receivers.is_empty() {
+                        self.events.notify_one();
+                    }
                 }
                 let _ = reply.send(added.map(|id| Registered { id, name: Some(name.as_str().to_owned()) }));
             }

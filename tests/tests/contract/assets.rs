@@ -1,6 +1,6 @@
 //! `GET /assets/{file}`, `GET /favicon.ico`
 
-use heartbeat_tests::Server;
+use heartbeat_tests::{Server, client::http};
 
 /// The addresses of what a page loads.
 fn addresses(page: &str) -> Vec<String> {
@@ -37,7 +37,7 @@ async fn without_its_version_an_asset_is_asked_for_again() {
 async fn assets_come_compressed_to_those_who_take_it_so() {
     let (server, _database) = Server::fresh().await;
     let url = format!("http://127.0.0.1:{}/assets/heartbeat.js", server.port());
-    let http = reqwest::Client::new();
+    let http = http().build().expect("a client");
     let mut tags = Vec::new();
     for (accepted, encoding) in [
         ("gzip, deflate, br, zstd", "br"),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use heartbeat_tests::{Database, Server, ServerBuilder, eventually};
+use heartbeat_tests::{Database, Server, ServerBuilder, client::http, eventually};
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::Value;
@@ -187,7 +187,7 @@ async fn other_methods_are_refused() {
 async fn a_client_that_has_the_picture_is_not_sent_it_again() {
     let (server, _database) = with_beats().await;
     let base = format!("http://127.0.0.1:{}", server.port());
-    let http = reqwest::Client::new();
+    let http = http().build().expect("a client");
     for (extension, _) in FORMATS {
         let path = format!("/badge/total-beats{extension}?cacheSeconds=300");
         let first = server.stranger().get(&path).await;

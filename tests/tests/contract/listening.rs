@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use heartbeat_tests::{Client, Database, Server, ServerBuilder, eventually};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, client::http, eventually};
 use reqwest::Version;
 use rustix::process::Signal;
 use tokio::{
@@ -21,7 +21,7 @@ fn on_socket(database: &Database) -> (ServerBuilder, std::path::PathBuf) {
 }
 
 fn through(path: &std::path::Path) -> Client {
-    Client::with("http://socket", reqwest::Client::builder().unix_socket(path))
+    Client::with("http://socket", http().unix_socket(path))
 }
 
 #[tokio::test]
@@ -82,10 +82,10 @@ async fn a_port_in_use_is_an_error_that_says_what_to_do() {
 async fn http_2_is_spoken_in_cleartext_beside_http_1() {
     let (server, _database) = Server::fresh().await;
     let base = format!("http://127.0.0.1:{}/api/stats", server.port());
-    let two = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().expect("a client");
+    let two = http().http2_prior_knowledge().build().expect("a client");
     let answer = two.get(&base).send().await.expect("an answer");
     assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_2, 200));
-    let one = reqwest::Client::builder().no_proxy().http1_only().build().expect("a client");
+    let one = http().http1_only().build().expect("a client");
     let answer = one.get(&base).send().await.expect("an answer");
     assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_11, 200));
 }

@@ -1,6 +1,6 @@
 //! What is logged, and what never is.
 
-use heartbeat_tests::{Database, ServerBuilder};
+use heartbeat_tests::{Database, ServerBuilder, client::http};
 
 #[tokio::test]
 async fn no_log_line_holds_a_token_a_key_or_an_address() {
@@ -17,7 +17,7 @@ async fn no_log_line_holds_a_token_a_key_or_an_address() {
     server.stranger().authorized("hbt_wrong").post("/api/beat", "").await;
     server.owner().post("/api/devices/0/token/generate", "").await;
     server.stranger().get("/elsewhere?token=hbt_inquery").await;
-    let two = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().expect("a client");
+    let two = http().http2_prior_knowledge().build().expect("a client");
     let base = format!("http://127.0.0.1:{}/api/beat", server.port());
     two.post(base).header("authorization", "hbt_overhttp2").send().await.expect("an answer");
     assert!(server.stop().await.success());

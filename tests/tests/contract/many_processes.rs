@@ -64,7 +64,7 @@ async fn migrating_an_up_to_date_database_changes_nothing_and_says_so() {
     let builder = ServerBuilder::on(&database).argument("migrate");
     assert_eq!(
         builder.run().await,
-        (0, "The database is up to date: 2 migrations were applied.\n".to_owned())
+        (0, "The database is up to date: 3 migrations were applied.\n".to_owned())
     );
     assert_eq!(builder.run().await, (0, "The database is up to date.\n".to_owned()));
 }

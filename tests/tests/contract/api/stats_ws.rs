@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartbeat_tests::{Client, Database, Server, ServerBuilder, Viewer, eventually};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, Viewer, client::http, eventually};
 use insta::assert_snapshot;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -118,7 +118,7 @@ async fn managed() -> (Server, Client, Database) {
     let socket = builder.home().join("management.sock");
     let bind = format!("unix:{}", socket.display());
     let server = builder.environment("HEARTBEAT_MANAGEMENT_BIND", &bind).start().await;
-    let manager = Client::with("http://management", reqwest::Client::builder().unix_socket(socket));
+    let manager = Client::with("http://management", http().unix_socket(socket));
     (server, manager, database)
 }
 
