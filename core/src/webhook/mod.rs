@@ -23,7 +23,7 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// How long the right to deliver lasts: longer than an attempt and the note of its outcome, so that nobody
 /// else delivers meanwhile; no longer than needed, for that is how long a process that died holds up the
 /// others.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(30);
 
 /// How long one statement may take.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(2);
@@ -44,6 +44,9 @@ const PATIENCE: Duration = Duration::from_hours(24);
 /// How long to wait before looking again for what nobody told us of: events that other processes wrote,
 /// and that they could not deliver.
 const LOOK_PERIOD: Duration = Duration::from_secs(10);
+
+/// How long to wait for another process that delivers.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// Somebody who can be told of events.
 pub trait Receiver: Send + Sync {
@@ -74,6 +77,23 @@ pub enum Outcome {
     Closed(String),
 }
 
+/// What comes after an attempt.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    /// How long to wait.
+    wait: Duration,
+    /// Whether nothing is waiting to be told.
+    idle: bool,
+}
+
+impl Next {
+    const IDLE: Self = Self { wait: LOOK_PERIOD, idle: true };
+
+    fn after(wait: Duration) -> Self {
+        Self { wait, idle: false }
+    }
+}
+
 /// Delivers what waits for one receiver.
 #[derive(Debug)]
 pub struct Deliverer<R> {
@@ -102,12 +122,11 @@ impl<R: Receiver> Deliverer<R> {
     /// Delivers until `until` has come or nothing is left that is due. For processes that are there only
     /// while they are needed.
     pub async fn deliver_until(&mut self, until: Instant) {
-        while let Ok(wait) = self.deliver().await {
-            let next = Instant::now() + wait;
-            if wait >= LOOK_PERIOD || next + SEND_LIMIT > until {
+        while let Ok(next) = self.deliver().await {
+            if next.idle || Instant::now() + next.wait + SEND_LIMIT > until {
                 return;
             }
-            sleep(wait).await;
+            sleep(next.wait).await;
         }
     }
 
@@ -117,23 +136,23 @@ impl<R: Receiver> Deliverer<R> {
         let mut stop = pin!(stop);
         loop {
             // What failed was logged where it did.
-            let wait = self.deliver().await.unwrap_or(LOOK_PERIOD);
-            // An event that waits for its turn is no reason to hurry.
+            let next = self.deliver().await.unwrap_or(Next::after(LOOK_PERIOD));
             tokio::select! {
-                () = sleep(wait) => {}
-                () = heartbeat.event(), if wait >= LOOK_PERIOD => {}
+                () = sleep(next.wait) => {}
+                // While others wait for their turn, one more is no reason to hurry.
+                () = heartbeat.event(), if next.idle => {}
                 () = &mut stop => return,
             }
         }
     }
 
-    /// Makes one delivery, if one is due. Returns how long to wait before the next.
-    async fn deliver(&mut self) -> Result<Duration, Error> {
+    /// Makes one delivery, if one is due.
+    async fn deliver(&mut self) -> Result<Next, Error> {
         let due = self.run_statement(async |connection| outbox::due_in(connection, R::NAME).await).await?;
         match due {
-            None => return Ok(LOOK_PERIOD),
+            None => return Ok(Next::IDLE),
             Some(seconds) if seconds > 0.0 => {
-                return Ok(Duration::from_secs_f64(seconds).min(LOOK_PERIOD / 2));
+                return Ok(Next::after(Duration::from_secs_f64(seconds).min(LONGEST_PAUSE)));
             }
             Some(_) => {}
         }
@@ -144,13 +163,14 @@ impl<R: Receiver> Deliverer<R> {
             })
             .await?;
         // Somebody else was faster, and delivers.
-        let Some(attempts) = claimed else { return Ok(LOOK_PERIOD / 10) };
+        let Some(attempts) = claimed else { return Ok(Next::after(BUSY_WAIT)) };
         let limit = i64::try_from(R::LIMIT).unwrap_or(i64::MAX);
         let events =
             self.run_statement(async |connection| outbox::first(connection, R::NAME, limit).await).await?;
-        let wait = if events.is_empty() { LOOK_PERIOD } else { self.tell(&events, attempts).await? };
+        let next =
+            if events.is_empty() { Next::IDLE } else { Next::after(self.tell(&events, attempts).await?) };
         self.run_statement(async |connection| outbox::release(connection, R::NAME, &holder).await).await?;
-        Ok(wait)
+        Ok(next)
     }
 
     /// Sends some events, and notes what became of them.
