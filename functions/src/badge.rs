@@ -88,17 +88,19 @@ async fn badge(
     now: OffsetDateTime,
     request: &HeaderMap,
 ) -> Response {
-    let shown = match Parameters::parse(query) {
-        Ok(parameters) => show(app, figure, &parameters, now).await.map(|badge| (badge, parameters)),
-        Err(mistake) => Err(Refusal { status: StatusCode::BAD_REQUEST, message: mistake }),
-    };
-    let mut response = match shown {
-        Ok((badge, parameters)) => {
-            let picture = picture(format, badge, parameters.scale, false);
-            let cache_control = parameters.cache_control();
-            app.pictures.get(picture).await.answer(request, cache_control)
+    let mut response = match Parameters::parse(query) {
+        Err(mistake) => {
+            let refusal = Refusal { status: StatusCode::BAD_REQUEST, message: mistake };
+            refuse(app, figure, format, &refusal, &Parameters::default()).await
         }
-        Err(refusal) => refuse(app, figure, format, &refusal).await,
+        Ok(parameters) => match show(app, figure, &parameters, now).await {
+            Err(refusal) => refuse(app, figure, format, &refusal, &parameters).await,
+            Ok(badge) => {
+                let picture = picture(format, badge, parameters.scale, false);
+                let cache_control = parameters.cache_control();
+                app.pictures.get(picture).await.answer(request, cache_control)
+            }
+        },
     };
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -149,9 +151,20 @@ struct Refusal {
 }
 
 /// A badge that says why there is no figure: a README has no other place to say it.
-async fn refuse(app: &App, figure: Figure, format: Format, refusal: &Refusal) -> Response {
-    let badge = Badge::without_figure(figure.label, &refusal.message);
-    let representation = app.pictures.get(picture(format, badge, 1, true)).await;
+async fn refuse(
+    app: &App,
+    figure: Figure,
+    format: Format,
+    refusal: &Refusal,
+    parameters: &Parameters,
+) -> Response {
+    let label = parameters.label.as_deref().unwrap_or(figure.label);
+    let badge = Badge {
+        style: parameters.style,
+        heart: parameters.heart,
+        ..Badge::without_figure(label, &refusal.message)
+    };
+    let representation = app.pictures.get(picture(format, badge, parameters.scale, true)).await;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(representation.content_type)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -185,11 +198,9 @@ struct Parameters {
     scale: u8,
 }
 
-impl Parameters {
-    /// Reads a query. Names that are none of ours are passed over; of a name that comes twice, the last
-    /// one counts; a name without a value stands for its default. The error says what is wrong.
-    fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
-        let mut parameters = Self {
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
             style: Style::default(),
             label: None,
             label_color: None,
@@ -198,7 +209,15 @@ impl Parameters {
             cache_seconds: None,
             device: None,
             scale: 1,
-        };
+        }
+    }
+}
+
+impl Parameters {
+    /// Reads a query. Names that are none of ours are passed over; of a name that comes twice, the last
+    /// one counts; a name without a value stands for its default. The error says what is wrong.
+    fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
+        let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             // An empty label is a badge without one.
             if name == "label" {

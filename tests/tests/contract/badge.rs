@@ -219,6 +219,9 @@ async fn without_a_database_it_says_so_and_nothing_else() {
             if extension != ".png" {
                 assert!(answer.body.contains("unavailable"), "{answer}");
             }
+            let large =
+                server.stranger().get(&format!("/badge/{name}.png?style=for-the-badge&scale=2")).await;
+            assert_eq!((large.status, png_size(&large.bytes).1), (503, 56));
         }
     }
 }
