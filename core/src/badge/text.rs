@@ -8,8 +8,9 @@ use super::png;
 /// The most characters that a text on a badge has; what is longer ends in an ellipsis.
 const LIMIT: usize = 64;
 
-/// What stands for a character that our fonts do not have.
-const BOX: &str = "□";
+/// What stands for a character that our fonts do not have: of the boxes there are, the one that is as wide
+/// in our font as shields.io takes it to be, so that it does not run into its neighbours.
+const BOX: &str = "▯";
 
 /// A text on a badge: at most 64 characters, without control characters, blanks single.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -95,9 +96,9 @@ mod tests {
     fn each_character_that_the_fonts_lack_is_one_box() {
         for (text, drawn) in [
             ("Łódź – день ← ♥", "Łódź – день ← ♥"),
-            ("alive ✔ 👨‍👩‍👧 ok", "alive ✔ □ ok"),
-            ("最終 3 分前", "□□ 3 □□"),
-            ("🇩🇪❤️", "□❤️"),
+            ("alive ✔ 👨‍👩‍👧 ok", "alive ✔ ▯ ok"),
+            ("最終 3 分前", "▯▯ 3 ▯▯"),
+            ("🇩🇪❤️", "▯❤️"),
             ("לפני 3 דקות", "לפני 3 דקות"),
         ] {
             assert_eq!(Text::new(text).drawable().0, drawn);
