@@ -194,6 +194,16 @@ class Figures {
   }
 }
 
+/** The statistics in a frame; nothing if it holds something else. */
+function statistics(frame) {
+  try {
+    const stats = JSON.parse(frame);
+    return Array.isArray(stats?.devices) ? stats : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The stream: connected as long as the page is there. */
 class Stream {
   /** After so many silent milliseconds the other side is asked for a frame, or given up. */
@@ -234,9 +244,12 @@ class Stream {
     socket.onopen = () => socket.send("hello");
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
+      const stats = statistics(data);
+      // What comes from the cloud may be a complaint of the cloud's own, and counts as silence.
+      if (!stats) return;
       this.#attempts = 0;
       this.#heard = Date.now();
-      this.#figures.take(JSON.parse(data));
+      this.#figures.take(stats);
       this.#notice("");
     };
     socket.onclose = () => { if (socket === this.#socket) this.#lost(); };
@@ -287,10 +300,12 @@ class Builder {
     this.#form = form;
     $(".without-script", form).hidden = true;
     let waiting;
-    form.addEventListener("input", () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(() => this.#show(), 200);
-    });
+    for (const kind of ["input", "change"]) {
+      form.addEventListener(kind, () => {
+        clearTimeout(waiting);
+        waiting = setTimeout(() => this.#show(), 200);
+      });
+    }
     form.addEventListener("submit", (event) => event.preventDefault());
     for (const button of $$("[data-copy]")) {
       const name = button.textContent;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -56,12 +56,12 @@ impl Picture {
 #[derive(Debug)]
 pub(crate) struct Pictures {
     drawn: Mutex<HashMap<Picture, Representation>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Default for Pictures {
     fn default() -> Self {
-        Self { drawn: Mutex::default(), turns: Semaphore::new(CONCURRENCY) }
+        Self { drawn: Mutex::default(), turns: Arc::new(Semaphore::new(CONCURRENCY)) }
     }
 }
 
@@ -82,8 +82,14 @@ impl Pictures {
 
     /// Draws on another thread, when it is this picture's turn.
     async fn draw_aside(&self, picture: Picture) -> Representation {
-        let _turn = self.turns.acquire().await.expect("a semaphore that is never closed");
-        spawn_blocking(move || picture.draw()).await.expect("drawing does not panic")
+        let turns = Arc::clone(&self.turns);
+        let turn = turns.acquire_owned().await.expect("a semaphore that is never closed");
+        let drawing = spawn_blocking(move || {
+            // Drawing goes on when the one who asked has hung up; the turn lasts as long.
+            let _turn = turn;
+            picture.draw()
+        });
+        drawing.await.expect("drawing does not panic")
     }
 
     fn drawn(&self) -> MutexGuard<'_, HashMap<Picture, Representation>> {

@@ -133,6 +133,8 @@ async fn an_arriving_beat_pulses_unless_the_visitor_wants_no_motion() {
 #[tokio::test]
 async fn the_script_says_what_the_server_says() {
     let database = Database::create().await;
+    // Before the ages are set: it may have to wait for its turn.
+    let browser = Browser::start().await;
     let server = server(&database).await;
     // Ages in the middle of what is shown, so that a second more or less changes nothing.
     let ages = [150, 3_000, 5_400, 90_030, 200_000, 6_000_000, 40_000_000, 90_000_000];
@@ -150,7 +152,6 @@ async fn the_script_says_what_the_server_says() {
         server.stranger().stats().await["total_beats"] == ages.iter().sum::<i64>()
     })
     .await;
-    let browser = Browser::start().await;
     let shown = "return [...document.querySelectorAll('.devices li, .figures dd, .moment')]
         .map((it) => it.textContent.replace(/\\s+/g, ' ').trim())
         .concat([...document.querySelectorAll('.trace circle[data-device]')].map((it) => parseFloat(it.getAttribute('cx'))),
@@ -176,6 +177,22 @@ async fn the_script_says_what_the_server_says() {
             _ => assert_eq!(server, script),
         }
     }
+}
+
+#[tokio::test]
+async fn a_complaint_of_the_cloud_is_no_figure_and_counts_as_silence() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await.beat().await;
+    let browser = Browser::start().await;
+    let complaining = "window.WebSocket = class extends WebSocket {
+        set onmessage(take) { super.onmessage = () => take({ data: '{\"message\": \"Internal server error\"}' }); }
+    };";
+    let script = json!({ "source": complaining });
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", script).await;
+    browser.open(&url(&server, "/")).await;
+    browser.sees(".notice", "Not connected since ").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
 #[tokio::test]
