@@ -3,6 +3,9 @@
 /// The most characters (Unicode scalar values) a device's name may have.
 const NAME_LIMIT: usize = 100;
 
+/// What a device is called that an earlier Heartbeat registered without a name.
+pub const UNNAMED: &str = "A device without a name";
+
 /// A device's name: 1 to 100 characters, no control characters, no blanks around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceName(String);

@@ -22,12 +22,10 @@ use url::form_urlencoded;
 use crate::{
     App,
     app::Now,
+    conditional::ASK_AGAIN,
     pictures::Picture,
     problem::{Problem, RETRY_AFTER_SECONDS},
 };
-
-/// Tells image proxies to ask again each time.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache, max-age=0, must-revalidate");
 
 /// A drawing that is opened by itself may style itself, and nothing else.
 const POLICY: HeaderValue =
@@ -215,7 +213,7 @@ impl Default for Parameters {
 
 impl Parameters {
     /// Reads a query. Names that are none of ours are passed over; of a name that comes twice, the last
-    /// one counts; a name without a value stands for its default. The error says what is wrong.
+    /// value counts; a name without a value is passed over, too. The error says what is wrong.
     fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

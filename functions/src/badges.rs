@@ -9,7 +9,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use heartbeat_core::badge::Style;
+use heartbeat_core::{badge::Style, device::UNNAMED};
 use url::form_urlencoded;
 
 use crate::{
@@ -120,9 +120,7 @@ async fn badges(
     let page = Page {
         frame: Frame::new(PATH, "Badges", "Put a heartbeat badge together.".to_owned(), &app.config),
         form: Form::parse(query.as_deref().unwrap_or_default()),
-        devices: devices
-            .map(|it| (it.id.to_string(), it.name.as_deref().unwrap_or("A device without a name")))
-            .collect(),
+        devices: devices.map(|it| (it.id.to_string(), it.name.as_deref().unwrap_or(UNNAMED))).collect(),
     };
     Ok(page::view(&app, &page).await)
 }

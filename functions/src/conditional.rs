@@ -10,6 +10,10 @@ use axum::{
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 
+/// Tells clients, and the proxies that sites put before pictures, to ask again each time.
+#[cfg(feature = "badges")]
+pub(crate) const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache, max-age=0, must-revalidate");
+
 /// Something to send, and how to tell whether a client has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Representation {

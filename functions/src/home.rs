@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
 use heartbeat_core::{
+    device::UNNAMED,
     stats::{DeviceStats, Stats},
     words,
 };
@@ -55,7 +56,7 @@ impl<'a> Device<'a> {
         let share = device.num_beats as f64 * 100.0 / stats.total_beats.max(1) as f64;
         Self {
             id: device.id,
-            name: device.name.as_deref().unwrap_or("A device without a name"),
+            name: device.name.as_deref().unwrap_or(UNNAMED),
             beats: device.num_beats,
             age: device.last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
             last: device.last_beat.and_then(Moment::at),

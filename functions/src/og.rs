@@ -1,20 +1,11 @@
 //! `GET /og.png`: the picture that a link to the pages unfolds to (Open Graph, ogp.me).
 
-use axum::{
-    Router,
-    extract::State,
-    http::{HeaderMap, HeaderValue},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::State, http::HeaderMap, response::Response, routing::get};
 use heartbeat_core::badge::card::Card;
 
-use crate::{App, app::Now, page, pictures::Picture, problem::Problem};
+use crate::{App, app::Now, conditional::ASK_AGAIN, page, pictures::Picture, problem::Problem};
 
 pub(crate) const PATH: &str = "/og.png";
-
-/// Those who unfold links keep the picture for long anyway; the rest ask again.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache, max-age=0, must-revalidate");
 
 pub(crate) fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(og))

@@ -15,7 +15,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::form
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 use url::Url;
 
-use crate::{App, assets, problem::Problem};
+pub(crate) use crate::assets::address as asset;
+use crate::{App, problem::Problem};
 
 /// What a page without any configuration, such as one about an error, may load: what comes with us.
 const BASE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -40,15 +41,10 @@ impl<'a> Frame<'a> {
         Self { path, title, description, server_name, repo: config.repo.as_str(), live_url: &config.live_url }
     }
 
-    /// One of our paths as the world finds it.
+    /// One of our paths as the world finds it, below the address that the owner gave.
     pub(crate) fn absolute(&self, path: &str) -> String {
-        absolute(self.live_url, path)
+        format!("{}{path}", self.live_url.as_str().trim_end_matches('/'))
     }
-}
-
-/// One of our paths as the world finds it, below the address that the owner gave.
-pub(crate) fn absolute(live_url: &Url, path: &str) -> String {
-    format!("{}{path}", live_url.as_str().trim_end_matches('/'))
 }
 
 /// The pages that the navigation leads to.
@@ -154,9 +150,4 @@ pub(crate) fn summary(stats: &Stats) -> String {
 /// The name of the step that the age of the last beat is at.
 pub(crate) fn freshness(seconds: Option<i64>) -> &'static str {
     Freshness::of(seconds).name()
-}
-
-/// The address of an asset.
-pub(crate) fn asset(name: &str) -> String {
-    assets::address(name)
 }

@@ -14,7 +14,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use crate::conditional::Representation;
 
 /// Pictures that are kept. Strangers choose what is drawn, so there must be a limit: with 64 characters
-/// on each side of a badge, this is some megabytes at most.
+/// on each side of a badge, this is about ten megabytes.
 const LIMIT: usize = 256;
 
 /// Pictures of pixels that are drawn at the same time. The other requests need the processors too.

@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub enum Mood {
     /// Takes it.
     Takes,
+    /// Takes it, and says that its limit is reached for so many seconds.
+    IsExhausted(&'static str),
     /// Answers with a status and a header, and does not take it.
     Answers(u16, &'static str, &'static str),
     /// Takes the connection, and never answers.
@@ -101,6 +103,10 @@ async fn message(State(channel): State<Channel>, Json(message): Json<Value>) -> 
             // The test may be over.
             let _ = channel.taken.send((Instant::now(), message));
             StatusCode::OK.into_response()
+        }
+        Mood::IsExhausted(seconds) => {
+            let _ = channel.taken.send((Instant::now(), message));
+            [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", seconds)].into_response()
         }
         Mood::Answers(status, header, value) => {
             let header = (HeaderName::from_static(header), HeaderValue::from_static(value));

@@ -154,11 +154,10 @@ async fn a_receiver_that_asks_for_patience_gets_it() {
 
 #[tokio::test]
 async fn a_receiver_that_says_that_its_limit_is_reached_is_left_alone_until_then() {
-    let (server, database, mut receiver) = start("all", Mood::Takes).await;
+    let (server, database, mut receiver) = start("all", Mood::IsExhausted("2.5")).await;
     let laptop = server.device("Laptop").await;
     receiver.message().await;
     all_is_told(&database).await;
-    database.execute("UPDATE heartbeat.receivers SET due_at = now() + interval '2 seconds'").await;
     let beaten = Instant::now();
     laptop.beat().await;
     let (taken, _) = receiver.message().await;

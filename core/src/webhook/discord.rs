@@ -11,6 +11,7 @@ use url::Url;
 
 use super::{Outcome, Receiver};
 use crate::{
+    device::UNNAMED,
     event::{DISCORD, Event, Kind},
     secret::Secret,
     words,
@@ -156,7 +157,7 @@ impl<'a> Message<'a> {
 
 impl<'a> Embed<'a> {
     fn new(event: &Event, live_url: &'a Url) -> Self {
-        let name = event.device.as_deref().map_or("A device without a name".to_owned(), plain);
+        let name = event.device.as_deref().map_or(UNNAMED.to_owned(), plain);
         let at = event.happened_at.unix_timestamp();
         let (title, description, color) = match event.kind {
             Kind::Beat => ("Heartbeat", format!("**{name}** beat on <t:{at}:D> at <t:{at}:T>."), 0x00e5_484d),

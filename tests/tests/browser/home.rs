@@ -78,13 +78,22 @@ async fn a_page_that_slept_catches_up_when_it_wakes() {
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
     let browser = Browser::start().await;
+    // A socket that died while the page slept: open to all appearances, and mute.
+    let mortal = "window.WebSocket = class extends WebSocket {
+        constructor(url) { super(url); window.latest = this; }
+        set onmessage(take) { super.onmessage = (event) => { if (window.dead !== this) take(event); }; }
+    };";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": mortal })).await;
     browser.open(&url(&server, "/")).await;
     browser.sees("[data-number=total_beats]", "1").await;
-    browser.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await;
+    browser.run("window.dead = window.latest; window.diedAt = Date.now()").await;
     for _ in 0..3 {
         laptop.beat().await;
     }
-    browser.devtools("Page.setWebLifecycleState", json!({ "state": "active" })).await;
+    let asleep = "return Date.now() - window.diedAt > 2200";
+    eventually("a sleep that is long enough", async || browser.run(asleep).await == true).await;
+    assert_eq!(browser.text("[data-number=total_beats]").await, "1");
+    browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
     let woken = Instant::now();
     browser.sees("[data-number=total_beats]", "4").await;
     assert!(woken.elapsed() < GLANCE, "{:?}", woken.elapsed());
