@@ -6,6 +6,9 @@
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
 
+# The parts of the benchmark to run; all of them unless `make bench B="name …"` says otherwise.
+B ?=
+
 # How the functions are built. The compiler of this machine will do for its own kind of processor; for
 # another, cargo-lambda brings one along (zig).
 LAMBDA_PROFILE ?= function
@@ -33,8 +36,11 @@ check: ## Check format, lints, documentation, shell scripts and generated files
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
 	infra/with-postgres infra/queries --check
 
-bench: lambda ## Measure the cold start and the size of every Lambda function
-	infra/with-postgres cargo run --quiet --package heartbeat-tests --example cold_start -- target/lambda
+bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
+	cargo build --release --package heartbeat-local-server --all-features
+	cargo build --release --package heartbeat-tests --example bench
+	case " $(B) " in "  " | *" lambda "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
+	DURABLE=1 infra/with-postgres target/release/examples/bench $(B)
 
 lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
 	@infra/tools

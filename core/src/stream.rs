@@ -161,7 +161,7 @@ impl Stream {
 
     async fn run<T>(
         &self,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         self.session.lock().await.run(Instant::now() + STATEMENT_LIMIT, work).await
     }

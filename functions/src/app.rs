@@ -1,42 +1,70 @@
 //! What every handler can ask for.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, ops::Deref, sync::Arc};
 
-use axum::{extract::FromRequestParts, http::request::Parts};
-use heartbeat_core::{Clock, Config, Heartbeat, event::Audience, heartbeat::Visits};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderValue, request::Parts},
+};
+use bytes::Bytes;
+use heartbeat_core::{Clock, Config, Heartbeat, event::Audience, heartbeat::Process};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
 #[cfg(feature = "badges")]
-use crate::pictures::Pictures;
+use crate::{conditional::Representation, pictures::Pictures};
+use crate::{latest::Latest, page};
 
-/// The dependencies of the routes, built once by `main`.
+/// The dependencies of the routes, built once by `main`. Each request has a clone, so clones are cheap.
 #[derive(Debug, Clone)]
-pub struct App {
+pub struct App(Arc<Dependencies>);
+
+/// What an [`App`] holds.
+#[derive(Debug)]
+pub struct Dependencies {
     /// The core.
     pub heartbeat: Heartbeat,
     /// What the owner has set.
-    pub config: Arc<Config>,
+    pub config: Config,
     /// Tells the present time.
     pub clock: Clock,
+    /// What pages may load.
+    pub(crate) page_policy: HeaderValue,
+    /// The page that was last shown at `/`.
+    pub(crate) home: Latest<Bytes>,
+    /// The badges that were shown just now, each with its `Cache-Control`.
+    #[cfg(feature = "badges")]
+    pub(crate) badges: Latest<(Representation, HeaderValue)>,
     /// What was drawn lately.
     #[cfg(feature = "badges")]
-    pub(crate) pictures: Arc<Pictures>,
+    pub(crate) pictures: Pictures,
 }
 
 impl App {
     /// The dependencies of a program that runs by the clock of its machine.
     #[must_use]
-    pub fn start(database: PgConnectOptions, config: Config, visits: Visits) -> Self {
-        let heartbeat = Heartbeat::start(database, system_clock, visits, Audience::of(&config));
-        Self {
+    pub fn start(database: PgConnectOptions, config: Config, process: Process) -> Self {
+        let heartbeat = Heartbeat::start(database, system_clock, process, Audience::of(&config));
+        Self(Arc::new(Dependencies {
             heartbeat,
-            config: Arc::new(config),
+            page_policy: page::policy(&config),
+            home: Latest::default(),
+            config,
             clock: system_clock,
             #[cfg(feature = "badges")]
-            pictures: Arc::default(),
-        }
+            badges: Latest::default(),
+            #[cfg(feature = "badges")]
+            pictures: Pictures::default(),
+        }))
+    }
+}
+
+impl Deref for App {
+    type Target = Dependencies;
+
+    fn deref(&self) -> &Dependencies {
+        &self.0
     }
 }
 

@@ -65,8 +65,7 @@ async fn asset(
     };
     // Each encoding is a representation with a tag of its own (RFC 9110, section 8.8.3.3).
     let version = format!("{}{}", asset.version, encoding.unwrap_or_default());
-    let representation =
-        Representation { content_type: asset.content_type, version, body: Bytes::from_static(body) };
+    let representation = Representation::new(asset.content_type, &version, Bytes::from_static(body));
     let by_version = query.as_deref().and_then(|query| query.strip_prefix("v=")) == Some(asset.version);
     let mut response = representation.answer(&headers, if by_version { FOR_EVER } else { REVALIDATE });
     let headers = response.headers_mut();

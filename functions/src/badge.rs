@@ -22,7 +22,7 @@ use url::form_urlencoded;
 use crate::{
     App,
     app::Now,
-    conditional::ASK_AGAIN,
+    conditional::{ASK_AGAIN, Representation},
     pictures::Picture,
     problem::{Problem, RETRY_AFTER_SECONDS},
 };
@@ -55,7 +55,8 @@ pub(crate) fn router(paths: &'static [&'static str], figure: Figure) -> Router<A
                                   Now(now): Now,
                                   RawQuery(query): RawQuery,
                                   headers: HeaderMap| {
-            badge(&app, figure, format, query.as_deref().unwrap_or_default(), now, &headers).await
+            let asked = Asked { figure, path, format, query: query.as_deref().unwrap_or_default() };
+            asked.answer(&app, now, &headers).await
         };
         router.route(path, get(handler))
     })
@@ -78,32 +79,53 @@ impl Format {
     }
 }
 
-async fn badge(
-    app: &App,
+/// What was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
     figure: Figure,
+    path: &'static str,
     format: Format,
-    query: &str,
-    now: OffsetDateTime,
-    request: &HeaderMap,
-) -> Response {
-    let mut response = match Parameters::parse(query) {
-        Err(mistake) => {
-            let refusal = Refusal { status: StatusCode::BAD_REQUEST, message: mistake };
-            refuse(app, figure, format, &refusal, &Parameters::default()).await
+    query: &'a str,
+}
+
+impl Asked<'_> {
+    async fn answer(self, app: &App, now: OffsetDateTime, request: &HeaderMap) -> Response {
+        let mut response = match self.shown(app, now).await {
+            Ok((representation, cache_control)) => representation.answer(request, cache_control),
+            Err(refusal) => refusal,
+        };
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+        response
+    }
+
+    /// The badge and its `Cache-Control`, or a badge that says why there is none.
+    async fn shown(self, app: &App, now: OffsetDateTime) -> Result<(Representation, HeaderValue), Response> {
+        let address = format!("{}?{}", self.path, self.query);
+        let revision = app.heartbeat.revision(now).await.ok();
+        if let Some(shown) = revision.and_then(|revision| app.badges.get(&address, revision)) {
+            return Ok(shown);
         }
-        Ok(parameters) => match show(app, figure, &parameters, now).await {
-            Err(refusal) => refuse(app, figure, format, &refusal, &parameters).await,
-            Ok(badge) => {
-                let picture = picture(format, badge, parameters.scale, false);
-                let cache_control = parameters.cache_control();
-                app.pictures.get(picture).await.answer(request, cache_control)
+        let Self { figure, format, .. } = self;
+        let parameters = match Parameters::parse(self.query) {
+            Ok(parameters) => parameters,
+            Err(message) => {
+                let refusal = Refusal { status: StatusCode::BAD_REQUEST, message };
+                return Err(refuse(app, figure, format, &refusal, &Parameters::default()).await);
             }
-        },
-    };
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    response
+        };
+        let badge = match show(app, figure, &parameters, now).await {
+            Ok(badge) => badge,
+            Err(refusal) => return Err(refuse(app, figure, format, &refusal, &parameters).await),
+        };
+        let picture = picture(format, badge, parameters.scale, false);
+        let shown = (app.pictures.get(picture).await, parameters.cache_control());
+        if let Some(revision) = revision {
+            app.badges.keep(&address, revision, shown.clone());
+        }
+        Ok(shown)
+    }
 }
 
 /// The badge that was asked for.

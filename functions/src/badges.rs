@@ -6,6 +6,7 @@ use askama::Template;
 use axum::{
     Router,
     extract::{RawQuery, State},
+    http::Method,
     response::Response,
     routing::get,
 };
@@ -113,6 +114,7 @@ impl Form {
 async fn badges(
     State(app): State<App>,
     Now(now): Now,
+    method: Method,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| Problem::from(error).into_page())?;
@@ -122,7 +124,8 @@ async fn badges(
         form: Form::parse(query.as_deref().unwrap_or_default()),
         devices: devices.map(|it| (it.id.to_string(), it.name.as_deref().unwrap_or(UNNAMED))).collect(),
     };
-    Ok(page::view(&app, &page).await)
+    let html = page::html(&page).map_err(Problem::into_page)?;
+    Ok(page::view(&app, &method, html).await)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `GET /`: the page that shows the heartbeat to the world.
 
 use askama::Template;
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
+use bytes::Bytes;
 use heartbeat_core::{
     device::UNNAMED,
     stats::{DeviceStats, Stats},
@@ -66,8 +67,18 @@ impl<'a> Device<'a> {
     }
 }
 
-async fn home(State(app): State<App>, Now(now): Now) -> Result<Response, Response> {
-    let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| Problem::from(error).into_page())?;
+async fn home(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
+    let html = page(&app, now).await.map_err(Problem::into_page)?;
+    Ok(page::view(&app, &method, html).await)
+}
+
+/// The page as of `now`.
+async fn page(app: &App, now: OffsetDateTime) -> Result<Bytes, Problem> {
+    let revision = app.heartbeat.revision(now).await?;
+    if let Some(html) = app.home.get(PATH, revision) {
+        return Ok(html);
+    }
+    let snapshot = app.heartbeat.snapshot(now).await?;
     let stats = &snapshot.stats;
     let page = Page {
         frame: Frame::new(PATH, "", page::summary(stats), &app.config),
@@ -77,5 +88,7 @@ async fn home(State(app): State<App>, Now(now): Now) -> Result<Response, Respons
         freshness: page::freshness(stats.last_seen_relative),
         devices: stats.devices.iter().map(|it| Device::new(it, stats, now)).collect(),
     };
-    Ok(page::view(&app, &page).await)
+    let html = page::html(&page)?;
+    app.home.keep(PATH, revision, html.clone());
+    Ok(html)
 }

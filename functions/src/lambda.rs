@@ -10,7 +10,7 @@ use axum::{
 use heartbeat_core::{
     Config,
     config::{Database, Environment, Flags},
-    heartbeat::Visits,
+    heartbeat::Process,
     stream::Stream,
 };
 pub(crate) use lambda_http::Context;
@@ -57,7 +57,7 @@ pub(crate) fn start() -> Result<(), Error> {
 /// The dependencies of a function, built once for all its invocations. Nothing is put off until after
 /// an answer: Lambda freezes the process then.
 pub(crate) fn app() -> Result<App, Error> {
-    Ok(App::start(database()?, config()?, Visits::WrittenAtOnce))
+    Ok(App::start(database()?, config()?, Process::Frozen))
 }
 
 /// The connections of API Gateway, as the database knows them.

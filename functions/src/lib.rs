@@ -30,6 +30,7 @@
 //! - `pictures`: what was drawn lately
 //! - `webhook`: telling others what happened (feature `webhook`)
 //! - [`conditional`]: `ETag` and 304
+//! - [`latest`]: answers that were made just now
 //!
 //! The functions that answer no HTTP request:
 //!
@@ -73,6 +74,7 @@ pub mod health;
 pub mod home;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod latest;
 pub mod logging;
 #[cfg(feature = "badges")]
 pub mod og;

@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 /// What is logged when `RUST_LOG` does not say: all but PostgreSQL's remarks on what it skipped, which
 /// are part of every migration.
@@ -20,16 +22,17 @@ const DISCREET: &str = "hyper=warn,hyper_util=warn,reqwest=warn";
 pub fn start() -> Result<(), String> {
     let filter = variable("RUST_LOG");
     let filter = format!("{},{DISCREET}", filter.as_deref().unwrap_or(DEFAULT_FILTER));
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
+    let filter: Targets = filter.parse().map_err(|error| {
         format!("RUST_LOG (environment variable): expected a filter such as info: {error}")
     })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if variable("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if variable("AWS_LAMBDA_FUNCTION_NAME").is_some() {
         // The span of an invocation holds its request id; CloudWatch adds the time.
-        lines.json().with_current_span(true).with_span_list(false).without_time().init();
+        lines.json().with_current_span(true).with_span_list(false).without_time().boxed()
     } else {
-        lines.with_ansi(io::stderr().is_terminal() && variable("NO_COLOR").is_none()).init();
-    }
+        lines.with_ansi(io::stderr().is_terminal() && variable("NO_COLOR").is_none()).boxed()
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 use askama::Template;
 use axum::{
     http::{
-        HeaderMap, HeaderValue,
+        HeaderMap, HeaderValue, Method,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     response::{Html, IntoResponse, Response},
 };
+use bytes::Bytes;
 use heartbeat_core::{Config, freshness::Freshness, stats::Stats, words};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use tower_http::{CompressionLevel, compression::CompressionLayer};
@@ -58,28 +59,37 @@ pub(crate) const PAGES: &[(&str, &str)] =
 /// Whether this program draws badges. Templates do not offer what there is not.
 pub(crate) const BADGES: bool = cfg!(feature = "badges");
 
-/// The answer to the view of a page, which is counted.
-pub(crate) async fn view(app: &App, page: &impl Template) -> Response {
-    app.heartbeat.count_visit().await;
-    let mut response = render(page);
-    let policy = format!("{BASE_POLICY}; connect-src 'self' {}", stream_origin(&app.config));
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+/// The answer to the view of a page, which is counted. To ask for its headers alone is no view.
+pub(crate) async fn view(app: &App, method: &Method, html: Bytes) -> Response {
+    if method == Method::GET {
+        app.heartbeat.count_visit().await;
     }
-    response
+    answer(html, app.page_policy.clone())
 }
 
-/// A page and its headers.
-pub(crate) fn render(page: &impl Template) -> Response {
-    let Ok(html) = page.render() else {
-        return Problem::Internal.into_response();
-    };
+/// A page that has no use for any configuration, and is not counted.
+pub(crate) fn plain(page: &impl Template) -> Response {
+    html(page).map_or_else(Problem::into_response, |html| answer(html, HeaderValue::from_static(BASE_POLICY)))
+}
+
+/// A page as HTML.
+pub(crate) fn html(page: &impl Template) -> Result<Bytes, Problem> {
+    page.render().map(Bytes::from).map_err(|_| Problem::Internal)
+}
+
+fn answer(html: Bytes, policy: HeaderValue) -> Response {
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(BASE_POLICY));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     protect(headers);
     response
+}
+
+/// What our pages may load.
+pub(crate) fn policy(config: &Config) -> HeaderValue {
+    let policy = format!("{BASE_POLICY}; connect-src 'self' {}", stream_origin(config));
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(BASE_POLICY))
 }
 
 /// Keeps browsers from taking an answer for something else, from showing it inside other sites, and from

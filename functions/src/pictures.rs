@@ -43,7 +43,7 @@ impl Picture {
         };
         let hash = Sha256::digest(&body);
         let version = hash.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        Representation { content_type, version, body }
+        Representation::new(content_type, &version, body)
     }
 
     /// Whether drawing it takes long enough to hold up other work.
@@ -68,28 +68,40 @@ impl Default for Pictures {
 impl Pictures {
     /// The picture, drawn if it was not drawn lately.
     pub(crate) async fn get(&self, picture: Picture) -> Representation {
-        if let Some(drawn) = self.drawn().get(&picture) {
-            return drawn.clone();
+        match self.find(&picture) {
+            Some(drawn) => drawn,
+            None if picture.is_slow() => self.draw_aside(picture).await,
+            None => self.keep(picture.clone(), picture.draw()),
         }
-        let drawn = if picture.is_slow() { self.draw_aside(picture.clone()).await } else { picture.draw() };
-        let mut all = self.drawn();
-        if all.len() >= LIMIT {
-            all.clear();
-        }
-        all.insert(picture, drawn.clone());
-        drawn
     }
 
     /// Draws on another thread, when it is this picture's turn.
     async fn draw_aside(&self, picture: Picture) -> Representation {
         let turns = Arc::clone(&self.turns);
         let turn = turns.acquire_owned().await.expect("a semaphore that is never closed");
+        // Many ask for a new picture at once; the first one draws it for all.
+        if let Some(drawn) = self.find(&picture) {
+            return drawn;
+        }
         let drawing = spawn_blocking(move || {
             // Drawing goes on when the one who asked has hung up; the turn lasts as long.
-            let _turn = turn;
-            picture.draw()
+            (picture.draw(), picture, turn)
         });
-        drawing.await.expect("drawing does not panic")
+        let (drawn, picture, _turn) = drawing.await.expect("drawing does not panic");
+        self.keep(picture, drawn)
+    }
+
+    fn find(&self, picture: &Picture) -> Option<Representation> {
+        self.drawn().get(picture).cloned()
+    }
+
+    fn keep(&self, picture: Picture, drawn: Representation) -> Representation {
+        let mut all = self.drawn();
+        if all.len() >= LIMIT {
+            all.clear();
+        }
+        all.insert(picture, drawn.clone());
+        drawn
     }
 
     fn drawn(&self) -> MutexGuard<'_, HashMap<Picture, Representation>> {

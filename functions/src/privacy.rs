@@ -1,11 +1,12 @@
 //! `GET /privacy`: what is kept of whom.
 
 use askama::Template;
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 
 use crate::{
     App,
     page::{self, Frame},
+    problem::Problem,
 };
 
 pub(crate) const PATH: &str = "/privacy";
@@ -20,7 +21,9 @@ struct Page<'a> {
     frame: Frame<'a>,
 }
 
-async fn privacy(State(app): State<App>) -> Response {
+async fn privacy(State(app): State<App>, method: Method) -> Result<Response, Response> {
     let description = "What this server keeps of its visitors: nothing but their number.".to_owned();
-    page::view(&app, &Page { frame: Frame::new(PATH, "Privacy", description, &app.config) }).await
+    let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config) };
+    let html = page::html(&page).map_err(Problem::into_page)?;
+    Ok(page::view(&app, &method, html).await)
 }

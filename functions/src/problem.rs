@@ -105,7 +105,7 @@ impl Problem {
         }
         let status = self.status();
         let page = Page { title: status.canonical_reason().unwrap_or_default(), detail: self.detail() };
-        let mut response = page::render(&page);
+        let mut response = page::plain(&page);
         *response.status_mut() = status;
         self.add_headers(response)
     }

@@ -1,7 +1,7 @@
 //! `GET /stats`: the figures of the server itself.
 
 use askama::Template;
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 use heartbeat_core::{stats::Stats, words};
 
 use crate::{
@@ -28,7 +28,7 @@ struct Page<'a> {
     started: Option<Moment>,
 }
 
-async fn stats(State(app): State<App>, Now(now): Now) -> Result<Response, Response> {
+async fn stats(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| Problem::from(error).into_page())?;
     let stats = &snapshot.stats;
     let page = Page {
@@ -37,5 +37,6 @@ async fn stats(State(app): State<App>, Now(now): Now) -> Result<Response, Respon
         stats,
         started: Moment::at(now.unix_timestamp() - stats.uptime),
     };
-    Ok(page::view(&app, &page).await)
+    let html = page::html(&page).map_err(Problem::into_page)?;
+    Ok(page::view(&app, &method, html).await)
 }

@@ -6,7 +6,7 @@ use heartbeat_core::{
     Config, Error, Heartbeat,
     config::Database,
     database::{failure, schema::SchemaProblem},
-    heartbeat::Visits,
+    heartbeat::Process,
 };
 #[cfg(feature = "webhook")]
 use heartbeat_functions::webhook;
@@ -75,6 +75,7 @@ pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Optio
 /// cannot work on.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
+    server::allow_many_connections();
     let listener = Listener::bind(&config.bind).await?;
     let management = match &config.management_bind {
         Some(bind) => Some(Listener::bind(bind).await?),
@@ -84,7 +85,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
-    let app = App::start(options.clone(), config, Visits::Gathered);
+    let app = App::start(options.clone(), config, Process::Running);
     let heartbeat = app.heartbeat.clone();
     let stream = Stream::new(app.clone(), management.is_none());
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());

@@ -18,6 +18,7 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
@@ -56,6 +57,14 @@ pub(crate) async fn serve(listener: Listener, router: Router, stop: impl Future<
     if timeout(STOP_LIMIT, connections.graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time, and were cut off");
     }
+}
+
+/// Allows this process as many file descriptors as the system lets it have: what it has without asking, often
+/// 1,024, is for programs of another time, and fewer than there may be viewers.
+pub(crate) fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not, it goes on with what it has.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 struct Connections {

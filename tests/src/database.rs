@@ -1,6 +1,7 @@
 //! A fresh database for each test, on the server that `infra/with-postgres` started.
 
 use std::{
+    path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -33,6 +34,22 @@ impl Database {
         let mut server = connect(&url("postgres")).await;
         let statement = format!("CREATE DATABASE {}", self.name);
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut server).await.expect("a new database");
+    }
+
+    /// The socket of the server that all databases are on.
+    pub fn socket() -> PathBuf {
+        let url = url("postgres");
+        let (_, folder) = url.split_once("host=").expect("a folder");
+        Path::new(folder).join(".s.PGSQL.5432")
+    }
+
+    /// Ends all connections to it but the one that does so.
+    pub async fn end_connections(&self) {
+        self.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
     }
 
     /// Its name.

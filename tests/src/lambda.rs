@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
+    serve::ListenerExt,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::{
@@ -92,7 +93,7 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(error))
             .with_state(api);
-        tokio::spawn(async move { axum::serve(NoDelay(listener), routes).await });
+        tokio::spawn(async move { axum::serve(listener.tap_io(server::without_delay), routes).await });
 
         let mut process = Command::new(program)
             .env_clear()
@@ -255,26 +256,4 @@ async fn keep(api: &RuntimeApi, answer: Result<Value, String>) -> StatusCode {
     // The test may have ended.
     let _ = api.answers.send(answer).await;
     StatusCode::ACCEPTED
-}
-
-/// Accepts connections that send without delay, as Lambda's own Runtime API does.
-struct NoDelay(TcpListener);
-
-impl axum::serve::Listener for NoDelay {
-    type Io = tokio::net::TcpStream;
-    type Addr = std::net::SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            if let Ok((stream, address)) = self.0.accept().await
-                && stream.set_nodelay(true).is_ok()
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
 }

@@ -6,6 +6,7 @@
 //! - [`client`]: requests to it, and answers fit for a snapshot.
 //! - [`receiver`]: a stand-in for Discord.
 //! - [`viewer`]: somebody who watches the stream.
+//! - [`wire`]: a wire to PostgreSQL that counts round trips.
 //! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
@@ -20,6 +21,7 @@ pub mod lambda;
 pub mod receiver;
 pub mod server;
 pub mod viewer;
+pub mod wire;
 
 pub use browser::Browser;
 pub use client::{Answer, Client};
@@ -27,6 +29,7 @@ pub use database::Database;
 pub use lambda::Function;
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
+pub use wire::Wire;
 
 /// When a state that should come about is taken not to.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
     process::{Child, ChildStderr, Command},
     sync::watch,
     time::timeout,
@@ -225,6 +226,12 @@ pub fn keep_log(stderr: ChildStderr) -> (Arc<Mutex<String>>, watch::Receiver<usi
         }
     });
     (log, lines)
+}
+
+/// Lets a connection send at once, as Heartbeat's own do.
+pub fn without_delay(stream: &mut TcpStream) {
+    // A connection that has gone by now is found out when it is read.
+    let _ = stream.set_nodelay(true);
 }
 
 /// The server's program.

@@ -25,6 +25,15 @@ struct State {
     visits: i64,
     /// The last snapshot made, and the Unix time that it shows.
     snapshot: Option<(i64, Arc<Snapshot>)>,
+    /// How often the figures have changed, visits left out.
+    changes: u64,
+}
+
+/// The figures of one moment, visits left out: whoever sees the same one twice sees the same figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    second: i64,
+    changes: u64,
 }
 
 impl Memory {
@@ -39,6 +48,11 @@ impl Memory {
         if state.is_fresh(now) { state.snapshot(now) } else { None }
     }
 
+    /// The name of the figures at `now`.
+    pub(super) fn revision(&self, now: OffsetDateTime) -> Revision {
+        Revision { second: now.unix_timestamp(), changes: self.state().changes }
+    }
+
     /// The figures at `now`, however old they are.
     pub(super) fn snapshot(&self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
         self.state().snapshot(now)
@@ -48,6 +62,7 @@ impl Memory {
     pub(super) fn replace(&self, figures: Figures, read_at: OffsetDateTime) {
         let mut state = self.state();
         state.figures = Some(figures);
+        state.changes += 1;
         state.read_at = Some(read_at);
         state.snapshot = None;
     }
@@ -123,6 +138,7 @@ impl State {
         if !complete {
             self.read_at = None;
         }
+        self.changes += 1;
         self.snapshot = None;
     }
 

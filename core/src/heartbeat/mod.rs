@@ -14,12 +14,14 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
     Clock, Error,
+    database::Session,
     device::DeviceName,
     event::Audience,
     stats::Snapshot,
     token::{Token, TokenHash},
 };
 use memory::Memory;
+pub use memory::Revision;
 use worker::{Asked, Change, Command, Worker};
 
 /// Commands that may wait for the worker. Whoever comes when there are more is turned away at once,
@@ -32,17 +34,18 @@ pub struct Heartbeat {
     memory: Arc<Memory>,
     commands: mpsc::Sender<Asked>,
     clock: Clock,
-    visits: Visits,
+    process: Process,
     events: Arc<Notify>,
 }
 
-/// When views of the pages are written to the database.
+/// What becomes of this process between two requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visits {
-    /// Many at a time, within a second, or when the heartbeat is [stopped](Heartbeat::stop).
-    Gathered,
-    /// Before the page is answered: for processes that are frozen afterwards.
-    WrittenAtOnce,
+pub enum Process {
+    /// It goes on. Views of the pages are written to the database many at a time, within a second, or when
+    /// the heartbeat is [stopped](Heartbeat::stop).
+    Running,
+    /// It stands still, as on Lambda. Views are written before the page is answered.
+    Frozen,
 }
 
 /// A device as it is shown to the one who registered it.
@@ -58,13 +61,17 @@ impl Heartbeat {
     /// Starts the worker on the running tokio runtime. The database is first contacted when it is
     /// first needed. Events that `audience` wants go into the outbox.
     #[must_use]
-    pub fn start(database: PgConnectOptions, clock: Clock, visits: Visits, audience: Audience) -> Self {
+    pub fn start(database: PgConnectOptions, clock: Clock, process: Process, audience: Audience) -> Self {
         let memory = Arc::new(Memory::default());
         let (commands, queue) = mpsc::channel(QUEUE);
         let events = Arc::default();
-        let worker = Worker::new(database, clock, Arc::clone(&memory), queue, audience, Arc::clone(&events));
+        let session = match process {
+            Process::Running => Session::new(database, clock),
+            Process::Frozen => Session::new(database, clock).of_a_frozen_process(),
+        };
+        let worker = Worker::new(session, clock, Arc::clone(&memory), queue, audience, Arc::clone(&events));
         tokio::spawn(worker.run());
-        Self { memory, commands, clock, visits, events }
+        Self { memory, commands, clock, process, events }
     }
 
     /// Records a beat that arrived at `now`; when this returns, it is committed.
@@ -85,15 +92,15 @@ impl Heartbeat {
     }
 
     /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at
-    /// once, and in the database when [`Visits`] says.
+    /// once, and in the database when [`Process`] says.
     pub async fn count_visit(&self) {
         let first = self.memory.count_visit();
-        match self.visits {
+        match self.process {
             // A full queue wakes the worker just as well.
-            Visits::Gathered if first => drop(self.commands.try_send(Asked::now(Command::Wake))),
-            Visits::Gathered => {}
+            Process::Running if first => drop(self.commands.try_send(Asked::now(Command::Wake))),
+            Process::Running => {}
             // What cannot be written now is written with the next one. The worker has logged why.
-            Visits::WrittenAtOnce => drop(self.ask(Command::WriteVisits).await),
+            Process::Frozen => drop(self.ask(Command::WriteVisits).await),
         }
     }
 
@@ -105,6 +112,12 @@ impl Heartbeat {
         }
         self.check().await?;
         self.memory.snapshot(now).ok_or(Error::Unavailable)
+    }
+
+    /// The name of the figures that [`snapshot`](Self::snapshot) has at the time `now`, or of older ones.
+    pub async fn revision(&self, now: OffsetDateTime) -> Result<Revision, Error> {
+        self.check().await?;
+        Ok(self.memory.revision(now))
     }
 
     /// Whether the database answers; asks it at most once a second.

@@ -6,7 +6,6 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -31,7 +30,7 @@ const ROUND_LIMIT: Duration = Duration::from_secs(2);
 /// How long a visit may be in memory alone.
 const VISITS_WAIT: Duration = Duration::from_secs(1);
 
-/// The times of the beats in one statement span less than this; see [`beats::record`].
+/// The times of the beats in one statement span less than this; see [`beats::Batch`].
 const BATCH_SPAN: time::Duration = time::Duration::SECOND;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -104,6 +103,8 @@ pub(super) struct Worker {
     queue: mpsc::Receiver<Asked>,
     clock: Clock,
     audience: Audience,
+    /// The last beat that `stats` knew of when this process last moved it.
+    noted: Option<OffsetDateTime>,
     /// Told when there is something in the outbox.
     events: Arc<Notify>,
     /// When the visits in memory are to be written down.
@@ -112,15 +113,14 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        database: PgConnectOptions,
+        session: Session,
         clock: Clock,
         memory: Arc<Memory>,
         queue: mpsc::Receiver<Asked>,
         audience: Audience,
         events: Arc<Notify>,
     ) -> Self {
-        let session = Session::new(database, clock);
-        Self { session, memory, queue, clock, audience, events, write_visits_at: None }
+        Self { session, memory, queue, clock, audience, noted: None, events, write_visits_at: None }
     }
 
     /// Works until it is told to stop, or until nobody is left to tell it anything.
@@ -169,17 +169,18 @@ impl Worker {
         }
     }
 
-    async fn record_batch(&mut self, batch: Vec<Beat>, deadline: Instant) {
-        let tokens: Vec<TokenHash> = batch.iter().map(|beat| beat.token).collect();
-        let times: Vec<OffsetDateTime> = batch.iter().map(|beat| beat.time).collect();
+    async fn record_batch(&mut self, beats: Vec<Beat>, deadline: Instant) {
+        let (tokens, times) = beats.iter().map(|beat| (beat.token, beat.time)).unzip();
+        let batch = beats::Batch { tokens, times };
         let outcome = self
             .session
             .run(deadline, async |connection| {
-                beats::record(connection, &tokens, &times, &self.audience).await
+                beats::record(connection, &batch, &self.audience, self.noted).await
             })
             .await;
         if let Ok(counted) = &outcome {
             self.memory.count(counted);
+            self.noted = self.noted.max(counted.iter().find_map(|device| device.noted));
             let ended =
                 counted.iter().any(|device| device.ended_absence) && !self.audience.absences.is_empty();
             if ended || !counted.is_empty() && !self.audience.beats.is_empty() {
@@ -189,7 +190,7 @@ impl Worker {
         let recognised = outcome
             .as_ref()
             .map(|counted| counted.iter().map(|device| device.token_hash.as_slice()).collect::<HashSet<_>>());
-        for beat in batch {
+        for beat in beats {
             let answer = match &recognised {
                 Ok(tokens) if tokens.contains(&beat.token.as_bytes()[..]) => Ok(()),
                 Ok(_) => Err(Error::UnknownToken),

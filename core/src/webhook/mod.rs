@@ -251,7 +251,7 @@ impl<R: Receiver> Deliverer<R> {
 
     async fn run_statement<T>(
         &mut self,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         self.session.run(Instant::now() + STATEMENT_LIMIT, work).await
     }

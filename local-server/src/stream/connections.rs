@@ -17,12 +17,26 @@ pub(super) struct Connections(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    open: Mutex<HashMap<String, Inbox>>,
+    open: Mutex<Open>,
     /// How many are open.
     count: watch::Sender<usize>,
-    /// Whether all are to be closed.
-    closing: watch::Sender<bool>,
     next: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    inboxes: HashMap<String, Inbox>,
+    /// Whether all are told to go, those that are still to come included.
+    closing: bool,
+}
+
+impl Open {
+    fn tell_all_to_leave(&mut self) {
+        self.closing = true;
+        for inbox in self.inboxes.values() {
+            inbox.send_replace(Posted::Leave);
+        }
+    }
 }
 
 /// Where frames for one connection are put. It holds one: who reads too slowly skips the rest.
@@ -36,8 +50,10 @@ pub(super) enum Posted {
     Nothing,
     /// Send a frame.
     Frame(Utf8Bytes),
-    /// End.
+    /// End, because somebody wants it to.
     Close,
+    /// End, because the server does.
+    Leave,
 }
 
 /// One connection, known for as long as this is kept.
@@ -46,8 +62,6 @@ pub(super) struct Connection {
     id: String,
     /// What others want of it.
     pub(super) posted: watch::Receiver<Posted>,
-    /// Whether it is to end because the server does.
-    pub(super) closing: watch::Receiver<bool>,
     shared: Arc<Shared>,
 }
 
@@ -57,24 +71,28 @@ impl Connections {
         let shared = Arc::clone(&self.0);
         let id = shared.next.fetch_add(1, Ordering::Relaxed).to_string();
         let (inbox, posted) = watch::channel(Posted::Nothing);
-        shared.open().insert(id.clone(), inbox);
+        let mut open = shared.open();
+        if open.closing {
+            inbox.send_replace(Posted::Leave);
+        }
+        open.inboxes.insert(id.clone(), inbox);
+        drop(open);
         shared.count.send_modify(|count| *count += 1);
-        let closing = shared.closing.subscribe();
-        Connection { id, posted, closing, shared }
+        Connection { id, posted, shared }
     }
 
     /// Whether there is a connection of this name.
     pub(super) fn knows(&self, id: &str) -> bool {
-        self.0.open().contains_key(id)
+        self.0.open().inboxes.contains_key(id)
     }
 
     /// Hands something to a connection; false if there is none of this name.
     pub(super) fn post(&self, id: &str, what: Posted) -> bool {
         let open = self.0.open();
-        let Some(inbox) = open.get(id) else { return false };
+        let Some(inbox) = open.inboxes.get(id) else { return false };
         inbox.send_if_modified(|posted| {
             // Nothing comes after the end.
-            let open = !matches!(posted, Posted::Close);
+            let open = !matches!(posted, Posted::Close | Posted::Leave);
             if open {
                 *posted = what;
             }
@@ -85,14 +103,14 @@ impl Connections {
 
     /// Ends all connections, and waits until they have ended.
     pub(super) async fn close(&self) {
-        self.0.closing.send_replace(true);
+        self.0.open().tell_all_to_leave();
         // It fails only when the sender is gone, which is ours.
         let _ = self.0.count.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
 impl Shared {
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Inbox>> {
+    fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,11 +120,17 @@ impl Connection {
     pub(super) fn id(&self) -> &str {
         &self.id
     }
+
+    /// Waits until the server ends.
+    pub(super) async fn told_to_leave(&mut self) {
+        // It fails only when the server has gone, which says the same.
+        let _ = self.posted.wait_for(|posted| matches!(posted, Posted::Leave)).await;
+    }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.shared.open().remove(&self.id);
+        self.shared.open().inboxes.remove(&self.id);
         self.shared.count.send_modify(|count| *count -= 1);
     }
 }

@@ -45,7 +45,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Frames are due at multiples of this. The gap between a viewer's first two frames is off by half of
 /// it at most.
-const BEAT: Duration = Duration::from_millis(50);
+const BEAT: Duration = Duration::from_millis(100);
 
 /// Everything about the stream that lives as long as the server.
 #[derive(Debug)]

@@ -6,10 +6,7 @@ use axum::{
     body::Bytes,
     extract::ws::{CloseFrame, Message, WebSocket, close_code},
 };
-use tokio::{
-    sync::watch,
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
     PERIOD, Stream,
@@ -43,15 +40,18 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
     loop {
         let message = tokio::select! {
             due = frames.tick(), if stream.pushes => tokio::select! {
+                // There is nothing to wait for, unless the database is away.
+                biased;
                 frame = stream.frame_due(due) => match frame {
                     Some(frame) => Message::Text(frame),
                     None => continue,
                 },
-                () = told(&mut connection.closing) => goodbye(close_code::AWAY, "the server stops"),
+                () = connection.told_to_leave() => goodbye(close_code::AWAY, "the server stops"),
             },
             Ok(()) = connection.posted.changed() => match connection.posted.borrow_and_update().clone() {
                 Posted::Frame(frame) => Message::Text(frame),
                 Posted::Close => goodbye(close_code::NORMAL, "closed by request"),
+                Posted::Leave => goodbye(close_code::AWAY, "the server stops"),
                 Posted::Nothing => continue,
             },
             received = socket.recv() => match received {
@@ -67,7 +67,6 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
                 }
                 Message::Ping(Bytes::new())
             },
-            () = told(&mut connection.closing) => goodbye(close_code::AWAY, "the server stops"),
         };
         let last = matches!(message, Message::Close(_));
         let sent = send(&mut socket, message).await;
@@ -84,12 +83,6 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
 /// Sends a message to a viewer; false if it cannot be told anything any more.
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(timeout(SEND_LIMIT, socket.send(message)).await, Ok(Ok(())))
-}
-
-/// Waits until the server tells its viewers to go.
-async fn told(closing: &mut watch::Receiver<bool>) {
-    // It fails only when the server has gone, which says the same.
-    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 fn goodbye(code: u16, reason: &'static str) -> Message {

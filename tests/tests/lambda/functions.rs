@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use heartbeat_functions::routes::ROUTES;
-use heartbeat_tests::{Database, Function, eventually, lambda::EVENT_FUNCTIONS};
+use heartbeat_tests::{Database, Function, Wire, eventually, lambda::EVENT_FUNCTIONS, server::SECRET_KEY};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -48,6 +48,52 @@ async fn log_lines_are_json_and_name_the_request() {
 }
 
 #[tokio::test]
+async fn a_warm_beat_is_one_round_trip_to_the_database() {
+    let (database, wire) = (Database::create().await, Wire::start().await);
+    let token = registered(&database).await;
+    let function =
+        Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &wire.url(&database))]).await;
+    beat(&function, &token).await;
+    let cold = wire.round_trips();
+    function.freeze();
+    // So long that a process that runs all the time would first ask whether the connection is well.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    function.thaw();
+    beat(&function, &token).await;
+    assert_eq!(wire.round_trips() - cold, 1);
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_database_has_ended_meanwhile_costs_no_beat() {
+    let (database, wire) = (Database::create().await, Wire::start().await);
+    let token = registered(&database).await;
+    for url in [database.url(), wire.url(&database)] {
+        let function = Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &url)]).await;
+        beat(&function, &token).await;
+        function.freeze();
+        database.end_connections().await;
+        function.thaw();
+        beat(&function, &token).await;
+    }
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 4);
+    assert_eq!(database.number("SELECT num_beats FROM heartbeat.devices").await, 4);
+}
+
+/// A device's token.
+async fn registered(database: &Database) -> String {
+    let function = Function::start("devices", database, &[]).await;
+    let body = br#"{"name": "Laptop"}"#;
+    let answer = function.request(&Method::POST, "/api/devices", Some(SECRET_KEY), body).await;
+    answer.json()["token"].as_str().expect("a token").to_owned()
+}
+
+async fn beat(function: &Function, token: &str) {
+    let answer = function.request(&Method::POST, "/api/beat", Some(token), b"").await;
+    assert_eq!(answer.status, 200, "{answer}");
+}
+
+#[tokio::test]
 async fn a_visit_is_in_the_database_before_the_page_is_answered() {
     let database = Database::create().await;
     let function = Function::start("home", &database, &[]).await;
@@ -56,23 +102,6 @@ async fn a_visit_is_in_the_database_before_the_page_is_answered() {
         // Lambda may freeze the process now, for ever.
         assert_eq!(database.number("SELECT total_visits FROM heartbeat.stats").await, visits);
     }
-}
-
-#[tokio::test]
-async fn a_function_whose_connection_died_meanwhile_answers_its_next_request() {
-    let database = Database::create().await;
-    let function = Function::start("stats", &database, &[]).await;
-    assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
-    function.freeze();
-    database
-        .execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        .await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    function.thaw();
-    assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
 }
 
 #[tokio::test]

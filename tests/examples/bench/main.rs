@@ -1,0 +1,66 @@
+//! `make bench`: how close Heartbeat comes to what this machine can do at all.
+//!
+//! Machines differ, and the same machine differs from minute to minute. So every figure is a ratio of two
+//! measurements that took turns within one run: ours, and a limit that nothing of the kind can pass.
+//!
+//! - [`load`]: requests over HTTP, and how fast they are answered.
+//! - [`limits`]: a route that answers a constant, a bare commit, a bare write.
+//! - [`table`]: what is printed and kept.
+//! - [`beats`], [`history`], [`reads`], [`stream`], [`memory`], [`lambda`]: the work.
+//!
+//! Arguments name the parts to run; without any, all of them run.
+
+mod beats;
+mod history;
+mod lambda;
+mod limits;
+mod load;
+mod memory;
+mod process;
+mod reads;
+mod stream;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use table::Table;
+
+/// The parts, in the order in which they run.
+const PARTS: [&str; 6] = ["beats", "history", "reads", "stream", "memory", "lambda"];
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((limit, numbers)) =
+        arguments.split_first().filter(|(first, _)| limits::NAMES.contains(&first.as_str()))
+    {
+        return limits::serve(limit, numbers).await;
+    }
+    let parts: Vec<&str> =
+        if arguments.is_empty() { PARTS.to_vec() } else { arguments.iter().map(String::as_str).collect() };
+    let file = figures_file();
+    let mut table = Table::compared_with(&file);
+    for part in parts {
+        match part {
+            "beats" => beats::measure(&mut table).await,
+            "history" => history::measure(&mut table).await,
+            "reads" => reads::measure(&mut table).await,
+            "stream" => stream::measure(&mut table).await,
+            "memory" => memory::measure(&mut table).await,
+            "lambda" => lambda::measure(&mut table).await,
+            other => panic!("there is no part {other}; the parts are {}", PARTS.join(", ")),
+        }
+    }
+    table.write(&file);
+}
+
+/// Where this run is kept for the next one: `target/bench.json`.
+fn figures_file() -> PathBuf {
+    target().join("bench.json")
+}
+
+/// The folder in which everything is built: this program is in `target/<profile>/examples`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().expect("the path of this program");
+    program.ancestors().nth(3).map(Path::to_owned).expect("target/<profile>/examples")
+}

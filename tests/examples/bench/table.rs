@@ -1,0 +1,82 @@
+//! The table that is printed, and kept as JSON so that runs can be compared.
+
+use std::{fs, path::Path, time::SystemTime};
+
+use serde_json::{Value, json};
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Must {
+    AtLeast(f64),
+    AtMost(f64),
+    /// There is no promise.
+    None,
+}
+
+/// All figures of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    rows: Vec<Value>,
+    before: Vec<Value>,
+}
+
+impl Table {
+    /// An empty table; the file of the run before is what figures are compared with.
+    pub(crate) fn compared_with(file: &Path) -> Self {
+        let before = fs::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        let before = before.and_then(|run| run["figures"].as_array().cloned()).unwrap_or_default();
+        Self { rows: Vec::new(), before }
+    }
+
+    /// The heading of what follows.
+    #[expect(clippy::print_stdout, clippy::unused_self, reason = "prints a table")]
+    pub(crate) fn heading(&self, text: &str, limit: &str) {
+        println!(
+            "\n{text:<44} {:>12} {:>12} {:>8} {:>9} {:>8}",
+            "measured", limit, "figure", "must", "before"
+        );
+    }
+
+    /// A figure that is the ratio of two measurements.
+    pub(crate) fn ratio(&mut self, what: &str, unit: &str, measured: f64, limit: f64, must: Must) {
+        self.row(what, &quantity(measured, unit), &quantity(limit, unit), measured / limit, must);
+    }
+
+    /// A figure by itself.
+    pub(crate) fn figure(&mut self, what: &str, unit: &str, measured: f64, must: Must) {
+        self.row(what, &quantity(measured, unit), "", measured, must);
+    }
+
+    #[expect(clippy::print_stdout, reason = "prints a table")]
+    fn row(&mut self, what: &str, measured: &str, against: &str, figure: f64, must: Must) {
+        let (bound, reached) = match must {
+            Must::AtLeast(limit) => (format!("≥ {limit:.2}"), Some(figure >= limit)),
+            Must::AtMost(limit) => (format!("≤ {limit:.2}"), Some(figure <= limit)),
+            Must::None => (String::new(), None),
+        };
+        let before =
+            self.before.iter().find(|row| row["what"] == what).and_then(|row| row["figure"].as_f64());
+        let before = before.map(|it| format!("{it:.2}")).unwrap_or_default();
+        let verdict = if reached == Some(false) { " missed" } else { "" };
+        println!("{what:<44} {measured:>12} {against:>12} {figure:>8.2} {bound:>9} {before:>8}{verdict}");
+        self.rows.push(json!({
+            "what": what, "measured": measured, "limit": against, "figure": figure, "must": bound, "reached": reached,
+        }));
+    }
+
+    /// Writes the figures down; those of other parts of the benchmark stay as they were.
+    #[expect(clippy::disallowed_methods, reason = "says when it was")]
+    pub(crate) fn write(self, file: &Path) {
+        let measured = |row: &&Value| self.rows.iter().any(|it| it["what"] == row["what"]);
+        let kept: Vec<Value> = self.before.iter().filter(|row| !measured(row)).cloned().collect();
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
+        let figures = [kept, self.rows].concat();
+        let run = json!({ "time": time, "figures": figures });
+        fs::write(file, format!("{run:#}\n")).expect("the file of the figures");
+    }
+}
+
+fn quantity(value: f64, unit: &str) -> String {
+    let digits = if value.abs() < 10.0 { 2 } else { usize::from(value.abs() < 100.0) };
+    format!("{value:.digits$} {unit}")
+}
