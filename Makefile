@@ -35,6 +35,7 @@ check: ## Check format, lints, documentation, shell scripts and generated files
 		cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
 	infra/with-postgres infra/queries --check
+	infra/deny
 
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 #[cfg(feature = "badges")]
 use crate::{conditional::Representation, pictures::Pictures};
-use crate::{latest::Latest, page};
+use crate::{failures::Failures, latest::Latest, page};
 
 /// The dependencies of the routes, built once by `main`. Each request has a clone, so clones are cheap.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Dependencies {
     pub clock: Clock,
     /// What pages may load.
     pub(crate) page_policy: HeaderValue,
+    /// Failed attempts to authenticate.
+    pub(crate) failures: Failures,
     /// The page that was last shown at `/`.
     pub(crate) home: Latest<Bytes>,
     /// The badges that were shown just now, each with its `Cache-Control`.
@@ -49,6 +51,7 @@ impl App {
         Self(Arc::new(Dependencies {
             heartbeat,
             page_policy: page::policy(&config),
+            failures: Failures::default(),
             home: Latest::default(),
             config,
             clock: system_clock,

@@ -48,7 +48,7 @@ fn authorization(parts: &Parts) -> Option<&[u8]> {
 
 /// The token in `Bearer <token>` (RFC 6750, section 2.1; the scheme in any case: RFC 9110, section
 /// 11.1), or the whole value where no scheme is named.
-fn credentials(value: &[u8]) -> &[u8] {
+pub(crate) fn credentials(value: &[u8]) -> &[u8] {
     match value.split_at_checked("Bearer ".len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => token.trim_ascii(),
         _ => value,

@@ -206,9 +206,9 @@ fn picture(format: Format, badge: Badge, scale: u8, is_error: bool) -> Picture {
 
 /// What the address of a badge asks for, under the names that shields.io uses.
 #[derive(Debug, PartialEq, Eq)]
-struct Parameters {
-    style: Style,
-    label: Option<String>,
+pub(crate) struct Parameters {
+    pub(crate) style: Style,
+    pub(crate) label: Option<String>,
     label_color: Option<Color>,
     color: Option<Color>,
     heart: bool,
@@ -236,7 +236,7 @@ impl Default for Parameters {
 impl Parameters {
     /// Reads a query. Names that are none of ours are passed over; of a name that comes twice, the last
     /// value counts; a name without a value is passed over, too. The error says what is wrong.
-    fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
+    pub(crate) fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             // An empty label is a badge without one.

@@ -1,8 +1,10 @@
 //! `POST /api/devices`: the owner registers a device.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
-    extract::{State, rejection::BytesRejection},
+    extract::{FromRequest, Request, State, rejection::BytesRejection},
     http::{StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
     routing::post,
@@ -11,10 +13,14 @@ use bytes::Bytes;
 use heartbeat_core::{device::DeviceName, heartbeat::Registered, token::Token};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use crate::{App, app::Random, auth::Owner, problem::Problem};
 
 pub(crate) const PATH: &str = "/api/devices";
+
+/// How long a client may take to send a body.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
 
 /// No route without a secret key in the configuration.
 pub(crate) fn router(app: &App) -> Router<App> {
@@ -29,9 +35,9 @@ async fn register(
     _: Owner,
     State(app): State<App>,
     Random(mut rng): Random,
-    body: Result<Bytes, BytesRejection>,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
-    let name = parse(&body.map_err(unreadable)?)?;
+    let name = parse(&body)?;
     let token = Token::generate(&mut rng);
     let device = app.heartbeat.register(name, &token).await?;
     Ok(with_token(&device, &token))
@@ -50,7 +56,7 @@ pub(crate) fn with_token(device: &Registered, token: &Token) -> Response {
 }
 
 /// Reads `{"name": "…"}`; other members are passed over.
-fn parse(body: &[u8]) -> Result<DeviceName, Problem> {
+pub(crate) fn parse(body: &[u8]) -> Result<DeviceName, Problem> {
     let bad = |detail: &str| Problem::BadRequest(detail.to_owned());
     let object: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| bad("The body is not a JSON object."))?;
@@ -60,6 +66,18 @@ fn parse(body: &[u8]) -> Result<DeviceName, Problem> {
         }
         Some(_) => Err(bad("The member \"name\" is not a string.")),
         None => Err(bad("The member \"name\" is missing.")),
+    }
+}
+
+/// A body that came as a whole, and in time.
+struct Body(Bytes);
+
+impl FromRequest<App> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let body = timeout(BODY_LIMIT, Bytes::from_request(request, app)).await;
+        body.map_err(|_| Problem::RequestTimeout)?.map(Self).map_err(unreadable)
     }
 }
 

@@ -28,6 +28,7 @@ use time::OffsetDateTime;
 use crate::{
     App,
     app::system_clock,
+    client_address::Peer,
     logging,
     problem::Problem,
     routes::{self, Route},
@@ -38,7 +39,7 @@ use crate::{
 pub async fn serve(route: Route) -> Result<(), Error> {
     start()?;
     let router = routes::router(&[route], Router::new(), app()?);
-    lambda_http::run(router.map_request(without_stage)).await
+    lambda_http::run(router.map_request(|request| without_stage(with_peer(request)))).await
 }
 
 /// Answers events other than HTTP requests with `handle` until Lambda ends the process.
@@ -128,6 +129,18 @@ impl From<heartbeat_core::Error> for SocketAnswer {
     fn from(error: heartbeat_core::Error) -> Self {
         Self { status: Problem::from(error).status().as_u16() }
     }
+}
+
+/// Says who sent a request, as API Gateway knows it.
+fn with_peer(mut request: Request<Body>) -> Request<Body> {
+    let address = match request.extensions().get() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+        _ => None,
+    };
+    if let Some(address) = address.and_then(|address| address.parse().ok()) {
+        request.extensions_mut().insert(Peer::Address(address));
+    }
+    request
 }
 
 /// Takes the name of the stage off the path. It is there unless the stage is `$default`; the

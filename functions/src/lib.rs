@@ -3,6 +3,8 @@
 //! - [`routes`]: the table of routes, and the one way to make a router of some or all of them.
 //! - [`app`]: what every handler can ask for: the heartbeat, the configuration, the time.
 //! - [`auth`]: who sent a request.
+//! - [`client_address`]: from which address.
+//! - `failures`: failed attempts, slowed down by address.
 //! - [`problem`]: what can go wrong, and the answer to it.
 //! - [`lambda`]: a route as a Lambda function behind API Gateway; `src/bin` has one for each.
 //! - [`logging`]: where log lines go and which of them.
@@ -67,9 +69,11 @@ pub mod badge_total_beats;
 #[cfg(feature = "badges")]
 pub mod badges;
 pub mod beat;
+pub mod client_address;
 mod conditional;
 pub mod devices;
 pub mod devices_token_generate;
+mod failures;
 pub mod health;
 pub mod home;
 #[cfg(feature = "lambda")]

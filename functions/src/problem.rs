@@ -35,6 +35,12 @@ pub enum Problem {
     PayloadTooLarge,
     /// This is for WebSockets only.
     UpgradeRequired,
+    /// The body did not come in time.
+    RequestTimeout,
+    /// Too many failed attempts; so many seconds to wait.
+    TooManyRequests(i64),
+    /// As many viewers as there may be.
+    TooManyViewers,
     /// A defect of ours.
     Internal,
     /// The database is away.
@@ -50,8 +56,10 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyViewers | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -66,6 +74,11 @@ impl Problem {
             }
             Self::PayloadTooLarge => "The body is larger than 16 KiB.",
             Self::UpgradeRequired => "This address is for WebSockets (RFC 6455, version 13, over HTTP/1.1).",
+            Self::RequestTimeout => "The body did not come within ten seconds.",
+            Self::TooManyRequests(_) => {
+                "Too many requests from this address had a token or key that is not valid here."
+            }
+            Self::TooManyViewers => "As many as this server allows are watching. Please try again later.",
             Self::Internal => "Something went wrong on the server. Its log says what.",
             Self::Unavailable => {
                 "The database is not available right now. Please try again in a few seconds."
@@ -121,7 +134,8 @@ impl Problem {
         let header = |name, value| Some((name, HeaderValue::from_static(value)));
         response.headers_mut().extend(match self {
             Self::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
-            Self::Unavailable => header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Self::TooManyViewers | Self::Unavailable => header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Self::TooManyRequests(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
             // RFC 9110, section 15.5.22: the answer must name the protocol.
             Self::UpgradeRequired => header(UPGRADE, "websocket"),
             _ => None,

@@ -4,13 +4,18 @@ use std::time::Instant;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 
 use crate::{
-    App, assets, beat, devices, devices_token_generate, health, home, privacy, problem, stats, stats_page,
+    App, assets, beat,
+    client_address::{Peer, client_address},
+    devices, devices_token_generate, health, home, privacy,
+    problem::{self, Problem},
+    stats, stats_page,
 };
 #[cfg(feature = "badges")]
 use crate::{badge_last_seen, badge_total_beats, badges, og};
@@ -97,25 +102,40 @@ pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
         .fold(more, |merged, route| merged.merge((route.router)(&app)))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(middleware::from_fn(log_request))
+        .layer(middleware::from_fn_with_state(app.clone(), around))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(app)
 }
 
-/// Logs what was asked for and how it went, never who asked, and never the path as it was sent: a
-/// stranger chooses that. What went wrong on our side is worth a line at any time.
-async fn log_request(request: Request, next: Next) -> Response {
+/// What holds for each answer, whatever the route.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<Peer>();
+    let client = peer.and_then(|peer| client_address(*peer, request.headers(), &app.config.trusted_proxies));
     let started = Instant::now();
-    let response = next.run(request).await;
-    let status = response.status();
-    let route = path.as_ref().map_or("none", MatchedPath::as_str);
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let wait = client.and_then(|client| app.failures.note(client, (app.clock)()));
+        response = wait
+            .map_or(response, |wait| Problem::TooManyRequests(wait.whole_seconds().max(1)).into_response());
+    }
+    // Whatever can be got without a secret, the scripts of other sites may get, too.
+    if path.is_some() && method.is_safe() && response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    log(&method, path.as_ref(), response.status(), started);
+    response
+}
+
+/// Logs what was asked for and how it went, never who asked, and never the path as it was sent: a
+/// stranger chooses that. What went wrong on our side is worth a line at any time.
+fn log(method: &Method, path: Option<&MatchedPath>, status: StatusCode, started: Instant) {
+    let route = path.map_or("none", MatchedPath::as_str);
     let microseconds = started.elapsed().as_micros();
     if status.is_server_error() {
         tracing::warn!(%method, route, status = status.as_u16(), microseconds, "request");
     } else {
         tracing::debug!(%method, route, status = status.as_u16(), microseconds, "request");
     }
-    response
 }

@@ -21,7 +21,7 @@ use tokio::{
 use crate::{
     embedded::{Embedded, EmbeddedError},
     listener::{ListenError, Listener},
-    server,
+    server::{self, Room},
     stream::{Stream, management},
 };
 
@@ -41,6 +41,9 @@ const DELIVERY_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long viewers may take to receive their last frame when the server stops.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Connections to the management calls at the same time.
+const MANAGEMENT_ROOM: usize = 128;
 
 /// Why the program ended other than on request.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +78,7 @@ pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Optio
 /// cannot work on.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
-    server::allow_many_connections();
+    let room = Room::make(config.max_viewers);
     let listener = Listener::bind(&config.bind).await?;
     let management = match &config.management_bind {
         Some(bind) => Some(Listener::bind(bind).await?),
@@ -87,12 +90,12 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     };
     let app = App::start(options.clone(), config, Process::Running);
     let heartbeat = app.heartbeat.clone();
-    let stream = Stream::new(app.clone(), management.is_none());
+    let stream = Stream::new(app.clone(), management.is_none(), room.viewers);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
     if let Some(listener) = management {
         tracing::info!("the management calls listen on {}", listener.describe());
         let calls = management::router(Arc::clone(&stream));
-        tokio::spawn(server::serve(listener, calls, std::future::pending()));
+        tokio::spawn(server::serve(listener, calls, MANAGEMENT_ROOM, std::future::pending()));
     }
 
     tracing::info!("Heartbeat {} listens on {}", env!("CARGO_PKG_VERSION"), listener.describe());
@@ -113,7 +116,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
             tracing::warn!("some viewers did not take their leave in time, and were cut off");
         }
     };
-    server::serve(listener, router, stop).await;
+    server::serve(listener, router, room.connections, stop).await;
     // Without anybody who delivers there is nobody to tell.
     let _ = stopping.send(());
     if timeout(DELIVERY_LIMIT, deliverer).await.is_err() {

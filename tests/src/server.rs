@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct ServerBuilder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    descriptors: Option<u64>,
     home: Arc<TempDir>,
 }
 
@@ -48,7 +49,7 @@ impl ServerBuilder {
     pub fn bare() -> Self {
         let home = Arc::new(TempDir::new().expect("a temporary folder"));
         let path = std::env::var("PATH").unwrap_or_default();
-        Self { arguments: Vec::new(), environment: Vec::new(), home: Arc::clone(&home) }
+        Self { arguments: Vec::new(), environment: Vec::new(), descriptors: None, home: Arc::clone(&home) }
             .environment("PATH", &path)
             .environment("HOME", &home.path().join("user").display().to_string())
             .environment("HEARTBEAT_HOME", &home.path().display().to_string())
@@ -74,6 +75,12 @@ impl ServerBuilder {
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Lets it have only so many file descriptors.
+    #[must_use]
+    pub fn descriptors(self, number: u64) -> Self {
+        Self { descriptors: Some(number), ..self }
     }
 
     /// Writes `config.toml` in the home folder.
@@ -122,7 +129,14 @@ impl ServerBuilder {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(program());
+        let mut command = match self.descriptors {
+            None => Command::new(program()),
+            Some(number) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -n {number}; exec \"$0\" \"$@\"")).arg(program());
+                shell
+            }
+        };
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).kill_on_drop(true);
         command

@@ -87,8 +87,24 @@ pub const MANAGEMENT_BIND: Key = Key {
     secret: false,
 };
 
+/// Who may say for whom they ask.
+pub const TRUSTED_PROXIES: Key = Key {
+    name: "trusted_proxies",
+    short: None,
+    help: "Addresses and networks, separated by commas, of the proxies before this server, whose \
+           Forwarded or X-Forwarded-For tells the client's address [default: none]",
+    secret: false,
+};
+/// How many may watch the stream.
+pub const MAX_VIEWERS: Key = Key {
+    name: "max_viewers",
+    short: None,
+    help: "How many may watch the stream at the same time; others get 503 [default: 10000]",
+    secret: false,
+};
+
 /// Every key.
-pub const KEYS: [&Key; 10] = [
+pub const KEYS: [&Key; 12] = [
     &DATABASE_DSN,
     &WEBHOOK_URL,
     &WEBHOOK_LEVEL,
@@ -99,6 +115,8 @@ pub const KEYS: [&Key; 10] = [
     &BIND,
     &WS_URL,
     &MANAGEMENT_BIND,
+    &TRUSTED_PROXIES,
+    &MAX_VIEWERS,
 ];
 
 impl Key {

@@ -12,6 +12,7 @@ pub mod values;
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use url::Url;
 
 pub use error::ConfigError;
@@ -49,6 +50,10 @@ pub struct Config {
     /// `management_bind`: where others may post to the local server's WebSockets, as they post to
     /// those of API Gateway. Default: nowhere.
     pub management_bind: Option<Bind>,
+    /// `trusted_proxies`: from where headers about the client's address are believed. Default: nowhere.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `max_viewers`: how many may watch the local server's stream. Default: 10,000.
+    pub max_viewers: usize,
 }
 
 impl Config {
@@ -84,7 +89,7 @@ impl Config {
                 values::line_of_text(text.unwrap_or("Some person's heartbeat"))
             })?,
             live_url: sources.value(&keys::LIVE_URL, |text| {
-                values::web_address(text.unwrap_or("http://127.0.0.1:6060"))
+                values::public_address(text.unwrap_or("http://127.0.0.1:6060"))
             })?,
             bind: sources.value(&keys::BIND, |text| Bind::parse(text.unwrap_or("127.0.0.1:6060")))?,
             ws_url: sources.value(&keys::WS_URL, |text| match text {
@@ -95,6 +100,10 @@ impl Config {
                 None | Some("") => Ok(None),
                 Some(text) => values::private_bind(text).map(Some),
             })?,
+            trusted_proxies: sources
+                .value(&keys::TRUSTED_PROXIES, |text| values::networks(text.unwrap_or_default()))?,
+            max_viewers: sources
+                .value(&keys::MAX_VIEWERS, |text| text.unwrap_or("10000").parse().map_err(|_| "a number"))?,
             home,
         })
     }

@@ -9,6 +9,7 @@ use std::{
 
 use toml::{Table, Value};
 
+use super::keys::MAX_VIEWERS;
 use super::{
     error::ConfigError,
     keys::{KEYS, Key},
@@ -162,7 +163,10 @@ impl Sources {
             key: key.to_string(),
             source_name: winner.map_or("default", |(_, source_name)| source_name).to_owned(),
             expected,
-            found: winner.filter(|_| !key.secret).map(|(value, _)| value.clone()),
+            // Before an @ in a URL there may be a password, wherever that does not belong.
+            found: winner
+                .filter(|(value, _)| !key.secret && !value.contains('@'))
+                .map(|(value, _)| value.clone()),
         })
     }
 
@@ -226,6 +230,9 @@ fn flatten(table: Table, place: &str) -> Result<Vec<(&'static Key, String)>, Con
         let inner = format!("{name}.");
         match (KEYS.iter().find(|key| key.name == name), value) {
             (Some(key), Value::String(value)) => found.push((*key, value)),
+            (Some(key), Value::Integer(number)) if **key == MAX_VIEWERS => {
+                found.push((*key, number.to_string()));
+            }
             (Some(key), _) => return Err(wrong_type(key.name, place, "a string")),
             (None, value) if KEYS.iter().any(|key| key.name.starts_with(&inner)) => match value {
                 Value::Table(table) => {

@@ -37,6 +37,41 @@ fn with_nothing_set_everything_has_its_default() {
 }
 
 #[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let networks = |text: &str| {
+        let config = load(&environment(&[("HEARTBEAT_TRUSTED_PROXIES", text)])).ok()?;
+        Some(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(networks("127.0.0.1, 10.0.0.0/8,::1").as_deref(), Some("127.0.0.1/32 10.0.0.0/8 ::1/128"));
+    assert_eq!(networks("").as_deref(), Some(""));
+    for wrong in ["proxy.example.org", "10.0.0.0/33", "127.0.0.1 10.0.0.1"] {
+        assert_eq!(networks(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_public_address_holds_nothing_that_is_not_for_everybody() {
+    for wrong in [
+        "https://ada:hush@beat.example.org",
+        "https://ada@b.example",
+        "https://b.example/?a",
+        "https://b.example/#a",
+    ] {
+        let error = load(&environment(&[("HEARTBEAT_LIVE_URL", wrong)])).expect_err(wrong).to_string();
+        assert!(error.contains("without user, password, query and fragment"), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+    assert!(load(&environment(&[("HEARTBEAT_LIVE_URL", "https://b.example/beat/")])).is_ok());
+}
+
+#[test]
+fn the_number_of_viewers_is_a_number() {
+    let viewers =
+        |text: &str| load(&environment(&[("HEARTBEAT_MAX_VIEWERS", text)])).ok().map(|it| it.max_viewers);
+    assert_eq!([viewers("5"), viewers("0"), viewers("-1"), viewers("many")], [Some(5), Some(0), None, None]);
+}
+
+#[test]
 fn in_a_container_the_database_is_the_service_beside_it() {
     let config = load(&Environment { in_container: true, ..environment(&[]) }).expect("defaults");
     assert_eq!(host(&config), "db");

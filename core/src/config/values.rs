@@ -1,7 +1,8 @@
 //! What a value must look like. Every parser answers a wrong value with what it expected instead.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{net::IpAddr, path::PathBuf, str::FromStr};
 
+use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
@@ -101,7 +102,7 @@ pub(super) fn private_bind(text: &str) -> Result<Bind, &'static str> {
     let bind = Bind::parse(text).map_err(|_| EXPECTED)?;
     let private = match &bind {
         Bind::Tcp { host, .. } => {
-            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         }
         Bind::Unix(_) => true,
     };
@@ -114,6 +115,27 @@ pub(super) fn web_address(text: &str) -> Result<Url, &'static str> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err("a URL that starts with http:// or https://"),
     }
+}
+
+/// Takes an `http` or `https` URL that may be shown to everybody and that paths can be put behind.
+pub(super) fn public_address(text: &str) -> Result<Url, &'static str> {
+    let url = web_address(text)?;
+    let bare = url.username().is_empty() && url.password().is_none();
+    let open_ended = url.query().is_none() && url.fragment().is_none();
+    (bare && open_ended)
+        .then_some(url)
+        .ok_or("a URL that starts with http:// or https://, without user, password, query and fragment")
+}
+
+/// Takes addresses and networks such as `127.0.0.1, 10.0.0.0/8, ::1`.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, &'static str> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let network = |part: &str| part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
+    text.split(',')
+        .map(|part| network(part.trim()).map_err(|_| "addresses or networks such as 127.0.0.1, 10.0.0.0/8"))
+        .collect()
 }
 
 /// Takes a `ws` or `wss` URL.

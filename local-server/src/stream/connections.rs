@@ -17,6 +17,8 @@ pub(super) struct Connections(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// How many there may be.
+    room: usize,
     open: Mutex<Open>,
     /// How many are open.
     count: watch::Sender<usize>,
@@ -66,19 +68,27 @@ pub(super) struct Connection {
 }
 
 impl Connections {
-    /// Makes a new connection known.
-    pub(super) fn open(&self) -> Connection {
+    /// No connections yet, and no more than that at any time.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self(Arc::new(Shared { room, ..Shared::default() }))
+    }
+
+    /// Makes a new connection known, if there is room for one.
+    pub(super) fn open(&self) -> Option<Connection> {
         let shared = Arc::clone(&self.0);
         let id = shared.next.fetch_add(1, Ordering::Relaxed).to_string();
         let (inbox, posted) = watch::channel(Posted::Nothing);
         let mut open = shared.open();
+        if open.inboxes.len() >= shared.room {
+            return None;
+        }
         if open.closing {
             inbox.send_replace(Posted::Leave);
         }
         open.inboxes.insert(id.clone(), inbox);
         drop(open);
         shared.count.send_modify(|count| *count += 1);
-        Connection { id, posted, shared }
+        Some(Connection { id, posted, shared })
     }
 
     /// Whether there is a connection of this name.

@@ -61,8 +61,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(app: App, pushes: bool) -> Arc<Self> {
-        let connections = Connections::default();
+    pub(crate) fn new(app: App, pushes: bool, room: usize) -> Arc<Self> {
+        let connections = Connections::with_room(room);
         Arc::new(Self { app, connections, pushes, started: Instant::now(), frame: Mutex::default() })
     }
 
@@ -109,7 +109,7 @@ async fn upgrade(
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
     // Whoever cannot be shown anything is told so while there still is a status to tell it with.
     stream.app.heartbeat.check().await?;
-    let connection = stream.connections.open();
+    let connection = stream.connections.open().ok_or(Problem::TooManyViewers)?;
     let id = HeaderValue::from_str(connection.id()).ok();
     let watching = Arc::clone(&stream);
     let mut response = upgrade
