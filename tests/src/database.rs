@@ -1,4 +1,5 @@
-//! A fresh database for each test, on the server that `infra/with-postgres` started.
+//! A fresh database for each test, on the server that `infra/with-postgres` started, or on a
+//! [`Cluster`](crate::Cluster).
 
 use std::{
     path::{Path, PathBuf},
@@ -12,6 +13,8 @@ use sqlx::{Connection, PgConnection, Row};
 #[derive(Debug)]
 pub struct Database {
     name: String,
+    /// The URL of any database on its server; `%s` stands for the name.
+    server: String,
 }
 
 impl Database {
@@ -22,25 +25,42 @@ impl Database {
         database
     }
 
+    /// Creates an empty database on the server whose databases have URLs like `server`, with `options` of
+    /// the statement that does it.
+    pub(crate) async fn create_on(server: &str, options: &str) -> Self {
+        let database = Self { server: server.to_owned(), ..Self::reserve() };
+        database.create_with(options).await;
+        database
+    }
+
     /// Picks the name of a database that does not exist yet.
     pub fn reserve() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("test_{}_{number}", process::id()) }
+        Self { name: format!("test_{}_{number}", process::id()), server: shared() }
     }
 
     /// Creates the database whose name was [reserved](Self::reserve).
     pub async fn create_now(&self) {
-        let mut server = connect(&url("postgres")).await;
-        let statement = format!("CREATE DATABASE {}", self.name);
+        self.create_with("").await;
+    }
+
+    async fn create_with(&self, options: &str) {
+        let mut server = connect(&self.server.replace("%s", "postgres")).await;
+        let statement = format!("CREATE DATABASE {} {options}", self.name);
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut server).await.expect("a new database");
     }
 
-    /// The socket of the server that all databases are on.
+    /// The socket of the server that tests share.
     pub fn socket() -> PathBuf {
-        let url = url("postgres");
+        Self::folder().join(".s.PGSQL.5432")
+    }
+
+    /// The folder in which that server has its files.
+    pub(crate) fn folder() -> PathBuf {
+        let url = shared();
         let (_, folder) = url.split_once("host=").expect("a folder");
-        Path::new(folder).join(".s.PGSQL.5432")
+        Path::new(folder).to_owned()
     }
 
     /// Ends all connections to it but the one that does so.
@@ -59,7 +79,7 @@ impl Database {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        url(&self.name)
+        self.server.replace("%s", &self.name)
     }
 
     /// A connection of the test's own.
@@ -80,10 +100,9 @@ impl Database {
     }
 }
 
-fn url(database: &str) -> String {
-    let pattern =
-        std::env::var("TEST_POSTGRES").expect("run the tests with `make test`, which starts PostgreSQL");
-    pattern.replace("%s", database)
+/// The URLs of the databases on the server that tests share.
+fn shared() -> String {
+    std::env::var("TEST_POSTGRES").expect("run the tests with `make test`, which starts PostgreSQL")
 }
 
 async fn connect(url: &str) -> PgConnection {

@@ -1,9 +1,11 @@
 //! What the tests stand on: real processes, a real PostgreSQL, real HTTP.
 //!
 //! - [`database`]: a fresh database for each test.
+//! - [`cluster`]: a PostgreSQL of a test's own, which may be killed.
 //! - [`server`]: a running `heartbeat`, with its log.
 //! - [`lambda`]: a Lambda function's program, fed with events by a Runtime API of our own.
 //! - [`client`]: requests to it, and answers fit for a snapshot.
+//! - [`load`]: devices that beat all the time, and what they were told.
 //! - [`receiver`]: a stand-in for Discord.
 //! - [`viewer`]: somebody who watches the stream.
 //! - [`wire`]: a wire to PostgreSQL that counts round trips.
@@ -16,8 +18,10 @@ use std::time::{Duration, Instant};
 
 pub mod browser;
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod lambda;
+pub mod load;
 pub mod receiver;
 pub mod server;
 pub mod viewer;
@@ -25,8 +29,10 @@ pub mod wire;
 
 pub use browser::Browser;
 pub use client::{Answer, Client};
+pub use cluster::Cluster;
 pub use database::Database;
 pub use lambda::Function;
+pub use load::{Devices, Load};
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
 pub use wire::Wire;

@@ -182,6 +182,13 @@ impl Server {
         Pid::from_raw(id.cast_signed()).expect("not zero")
     }
 
+    /// How much memory it takes, in kB.
+    pub fn resident(&self) -> i64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        resident.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Its home folder.
     pub fn home(&self) -> PathBuf {
         self.home.path().to_owned()

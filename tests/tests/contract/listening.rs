@@ -95,9 +95,7 @@ async fn the_idle_server_takes_less_than_25_mb() {
     let (server, _database) = Server::fresh().await;
     server.device("Laptop").await.beat().await;
     server.stranger().stats().await;
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("its status");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    let kilobytes: u32 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
+    let kilobytes = server.resident();
     assert!(kilobytes < 25_000, "{kilobytes} kB");
 }
 
