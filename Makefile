@@ -1,7 +1,7 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lambda deploy queries
+.PHONY: help run test soak check bench lambda deploy queries
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
@@ -24,6 +24,10 @@ test: ## Run every test on a PostgreSQL started for it, and in a browser (one: m
 	@infra/install-browser
 	cargo build --workspace --all-features
 	infra/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
+
+soak: ## Kill the server and its database 20 times each, and freeze the database for ten seconds
+	cargo build --workspace --all-features
+	SOAK=1 infra/with-postgres cargo test --workspace --all-features --test faults
 
 check: ## Check format, lints, documentation, shell scripts and generated files
 	cargo fmt --all --check

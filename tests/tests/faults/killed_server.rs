@@ -1,0 +1,25 @@
+//! A server that is killed.
+
+use heartbeat_tests::{Database, Devices, Load, ServerBuilder};
+use rustix::process::Signal;
+
+use crate::rounds;
+
+#[tokio::test]
+async fn a_server_that_is_killed_again_and_again_loses_no_acknowledged_beat() {
+    let database = Database::create().await;
+    let builder = ServerBuilder::on(&database);
+    let mut server = builder.start().await;
+    let devices = Devices::register(&server, 4).await;
+    for round in 0..rounds() {
+        let load = Load::start(&server.stranger(), &devices);
+        // Sooner or later in the life of the process.
+        devices.acknowledged_more(1 + round % 5 * 100).await;
+        server.signal(Signal::KILL);
+        server.ended().await;
+        load.cut_off().await;
+        server = builder.start().await;
+    }
+    devices.assert_kept(&server, &database).await;
+    assert_eq!(devices.turned_away(), 0);
+}

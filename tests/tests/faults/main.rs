@@ -1,0 +1,16 @@
+//! What goes wrong on real machines: processes that are killed or frozen, databases that die, fill up or
+//! refuse, clocks that are set back. Whatever it is, no acknowledged beat is lost, and Heartbeat recovers
+//! by itself. `make soak` does it longer.
+
+mod killed_database;
+mod killed_server;
+
+/// Whether there is time.
+fn soak() -> bool {
+    std::env::var_os("SOAK").is_some()
+}
+
+/// How often something is killed.
+fn rounds() -> i64 {
+    if soak() { 20 } else { 3 }
+}
