@@ -40,11 +40,11 @@ struct Device {
 }
 
 impl Devices {
-    /// Registers so many.
-    pub async fn register(server: &Server, how_many: usize) -> Self {
+    /// Registers so many, as the owner.
+    pub async fn register(owner: &Client, how_many: usize) -> Self {
         let mut devices = Vec::new();
         for number in 0..how_many {
-            let (id, token) = server.owner().register(&format!("Device {number}")).await;
+            let (id, token) = owner.register(&format!("Device {number}")).await;
             devices.push(Device { id, token, acknowledged: AtomicI64::new(0) });
         }
         Self(Arc::new(Tally { devices, turned_away: AtomicI64::new(0) }))

@@ -16,7 +16,7 @@ async fn scene() -> (Cluster, Database, Server, Devices) {
     let cluster = Cluster::start().await;
     let database = cluster.database().await;
     let server = ServerBuilder::on(&database).start().await;
-    let devices = Devices::register(&server, 4).await;
+    let devices = Devices::register(&server.owner(), 4).await;
     (cluster, database, server, devices)
 }
 

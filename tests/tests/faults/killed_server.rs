@@ -10,7 +10,7 @@ async fn a_server_that_is_killed_again_and_again_loses_no_acknowledged_beat() {
     let database = Database::create().await;
     let builder = ServerBuilder::on(&database);
     let mut server = builder.start().await;
-    let devices = Devices::register(&server, 4).await;
+    let devices = Devices::register(&server.owner(), 4).await;
     for round in 0..rounds() {
         let load = Load::start(&server.stranger(), &devices);
         // Sooner or later in the life of the process.

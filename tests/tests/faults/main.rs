@@ -4,6 +4,7 @@
 
 mod killed_database;
 mod killed_server;
+mod stopped_under_load;
 
 /// Whether there is time.
 fn soak() -> bool {

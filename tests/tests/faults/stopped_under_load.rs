@@ -1,0 +1,109 @@
+//! A server that is told to stop while it is busy.
+
+use std::{
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use heartbeat_tests::{
+    Client, Database, Devices, Load, Server, ServerBuilder, client::http, server::SECRET_KEY,
+};
+use rustix::process::Signal;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
+    task::JoinSet,
+};
+
+/// Service managers kill after this.
+const LONGEST_STOP: Duration = Duration::from_secs(10);
+
+/// So many clients look at the page, each on one connection after the other.
+const READERS: usize = 8;
+
+#[derive(Debug, Clone)]
+enum Address {
+    Port(u16),
+    Socket(PathBuf),
+}
+
+#[tokio::test]
+async fn told_to_stop_under_load_it_finishes_every_request_that_it_has_begun() {
+    let (server, database) = Server::fresh().await;
+    let (client, port) = (server.stranger(), Address::Port(server.port()));
+    stop_under_load(server, &database, &client, port).await;
+}
+
+#[tokio::test]
+async fn told_to_stop_under_load_at_a_socket_it_does_the_same_and_removes_the_file() {
+    let database = Database::create().await;
+    let builder = ServerBuilder::on(&database);
+    let path = builder.home().join("heartbeat.sock");
+    let server = builder.environment("HEARTBEAT_BIND", &format!("unix:{}", path.display())).start().await;
+    let client = Client::with("http://socket", http().unix_socket(path.clone()));
+    stop_under_load(server, &database, &client, Address::Socket(path.clone())).await;
+    assert!(!path.exists());
+}
+
+async fn stop_under_load(mut server: Server, database: &Database, client: &Client, address: Address) {
+    let devices = Devices::register(&client.authorized(SECRET_KEY), 2).await;
+    let load = Load::start(client, &devices);
+    let mut readers = JoinSet::new();
+    for _ in 0..READERS {
+        readers.spawn(read(address.clone()));
+    }
+    devices.acknowledged_more(200).await;
+    let told = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
+    assert!(told.elapsed() < LONGEST_STOP, "{:?}", told.elapsed());
+    assert!(!server.log().contains("cut off"), "{}", server.log());
+
+    load.cut_off().await;
+    assert_eq!(devices.turned_away(), 0);
+    let pages: i64 = readers.join_all().await.into_iter().sum();
+    // Nothing was done for anybody who was not answered.
+    assert_eq!(database.number("SELECT total_visits FROM heartbeat.stats").await, pages);
+    let beats = database.number("SELECT count(*) FROM heartbeat.beats").await;
+    assert_eq!(beats, devices.acknowledged());
+}
+
+/// Reads the page until nobody listens any more; returns how often.
+async fn read(address: Address) -> i64 {
+    let mut pages = 0;
+    loop {
+        let answer = match &address {
+            Address::Port(port) => ask(TcpStream::connect(("127.0.0.1", *port)).await).await,
+            Address::Socket(path) => ask(UnixStream::connect(path).await).await,
+        };
+        let Some(answer) = answer else { return pages };
+        assert_whole(&answer);
+        pages += 1;
+    }
+}
+
+/// Sends a request on a connection that was opened for it; returns the answer. None if the server never had
+/// the request: what the system has taken for it is lost when it stops listening.
+async fn ask(stream: io::Result<impl AsyncRead + AsyncWrite + Unpin>) -> Option<Vec<u8>> {
+    let mut stream = stream.ok()?;
+    let request = b"GET / HTTP/1.1\r\nhost: heartbeat\r\nconnection: close\r\n\r\n";
+    let sent = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let ended = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || sent.is_ok() && ended.is_ok(), "cut after {} bytes", answer.len());
+    (!answer.is_empty()).then_some(answer)
+}
+
+fn assert_whole(answer: &[u8]) {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    let parsed = head.parse(answer).expect("an HTTP answer");
+    let httparse::Status::Complete(start_of_body) = parsed else {
+        panic!("half an answer: {:?}", String::from_utf8_lossy(answer))
+    };
+    assert_eq!(head.code, Some(200));
+    let length = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
+    assert_eq!(length, Some(answer.len() - start_of_body));
+}
