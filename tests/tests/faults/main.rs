@@ -4,6 +4,7 @@
 
 mod killed_database;
 mod killed_server;
+mod many_starts;
 mod stopped_under_load;
 
 /// Whether there is time.
