@@ -6,6 +6,7 @@ mod killed_database;
 mod killed_server;
 mod many_starts;
 mod stopped_under_load;
+mod thawed_function;
 
 /// Whether there is time.
 fn soak() -> bool {
