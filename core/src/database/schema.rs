@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use sqlx::{
-    PgConnection,
+    Connection, PgConnection,
     migrate::{Migrate, Migrator},
 };
 
@@ -59,7 +59,7 @@ pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), Failure>
         State::Unusable(problem) => Err(problem.into()),
         State::Empty => {
             require_utf8(connection).await?;
-            MIGRATOR.run_direct(None, connection, false).await?;
+            apply_all(connection).await?;
             tracing::info!("set up the tables in schema heartbeat");
             Ok(())
         }
@@ -79,7 +79,7 @@ pub async fn migrate(options: &sqlx::postgres::PgConnectOptions) -> Result<usize
         State::Empty | State::Unusable(SchemaProblem::Older) => {
             require_utf8(connection).await?;
             let before = applied(connection).await?.len();
-            MIGRATOR.run_direct(None, connection, false).await?;
+            apply_all(connection).await?;
             Ok(MIGRATOR.iter().count() - before)
         }
         State::Unusable(problem) => Err(problem.into()),
@@ -97,6 +97,13 @@ async fn alone<T>(
     let result = work(connection).await;
     connection.unlock().await?;
     result
+}
+
+/// Applies all migrations that are missing, or none: tables that are half set up would be taken for old ones.
+async fn apply_all(connection: &mut PgConnection) -> Result<(), Failure> {
+    let mut transaction = connection.begin().await?;
+    MIGRATOR.run_direct(None, &mut *transaction, false).await?;
+    Ok(transaction.commit().await?)
 }
 
 async fn state(connection: &mut PgConnection) -> Result<State, Failure> {

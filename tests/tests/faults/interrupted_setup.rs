@@ -1,0 +1,41 @@
+//! Processes that are killed while they set a database up.
+
+use heartbeat_tests::{Database, ServerBuilder, eventually};
+use rustix::process::Signal;
+
+/// Makes whoever sets the database up wait for a lock, half way through.
+const OBSTACLE: &str = "
+    CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF to_regclass('heartbeat.connections') IS NOT NULL THEN
+                PERFORM pg_advisory_xact_lock(1);
+            END IF;
+        END
+    $$;
+    CREATE EVENT TRIGGER obstacle ON ddl_command_end EXECUTE FUNCTION wait();
+";
+
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_sets_the_database_up_is_no_obstacle_to_the_next() {
+    for migrates in [false, true] {
+        let database = Database::create().await;
+        database.execute(OBSTACLE).await;
+        let mut holder = database.connect().await;
+        sqlx::raw_sql("SELECT pg_advisory_lock(1)").execute(&mut holder).await.expect("a lock");
+        let builder = ServerBuilder::on(&database);
+        let killed = if migrates { builder.clone().argument("migrate") } else { builder.clone() };
+        let mut killed = killed.spawn();
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event = 'advisory'";
+        eventually("a set-up that waits", async || database.number(waiting).await == 1).await;
+        killed.signal(Signal::KILL);
+        killed.ended().await;
+        sqlx::raw_sql("SELECT pg_advisory_unlock(1)")
+            .execute(&mut holder)
+            .await
+            .expect("the end of the lock");
+
+        let server = builder.start().await;
+        server.device("Laptop").await.beat().await;
+    }
+}
