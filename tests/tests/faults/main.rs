@@ -6,6 +6,7 @@ mod interrupted_setup;
 mod killed_database;
 mod killed_server;
 mod many_starts;
+mod refusing_database;
 mod stopped_under_load;
 mod thawed_function;
 
