@@ -2,6 +2,7 @@
 //! refuse, clocks that are set back. Whatever it is, no acknowledged beat is lost, and Heartbeat recovers
 //! by itself. `make soak` does it longer.
 
+mod clock_set_back;
 mod interrupted_setup;
 mod killed_database;
 mod killed_server;
