@@ -25,9 +25,10 @@ test: ## Run every test on a PostgreSQL started for it, and in a browser (one: m
 	cargo build --workspace --all-features
 	infra/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
 
-soak: ## Kill the server and its database 20 times each, and freeze the database for ten seconds
+soak: ## Kill server and database 20 times each, freeze the database, and fuzz: a quarter of an hour
 	cargo build --workspace --all-features
 	SOAK=1 infra/with-postgres cargo test --workspace --all-features --test faults
+	infra/fuzz
 
 check: ## Check format, lints, documentation, shell scripts and generated files
 	cargo fmt --all --check

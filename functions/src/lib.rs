@@ -74,6 +74,8 @@ mod conditional;
 pub mod devices;
 pub mod devices_token_generate;
 mod failures;
+#[cfg(all(fuzzing, feature = "badges"))]
+pub mod fuzz;
 pub mod health;
 pub mod home;
 #[cfg(feature = "lambda")]

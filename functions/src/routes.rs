@@ -129,11 +129,12 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
 }
 
 /// Logs what was asked for and how it went, never who asked, and never the path as it was sent: a
-/// stranger chooses that. What went wrong on our side is worth a line at any time.
+/// stranger chooses that. A defect of ours is worth a line at any time; an outage, which strangers can ask about
+/// as often as they like, is logged where it is found.
 fn log(method: &Method, path: Option<&MatchedPath>, status: StatusCode, started: Instant) {
     let route = path.map_or("none", MatchedPath::as_str);
     let microseconds = started.elapsed().as_micros();
-    if status.is_server_error() {
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::warn!(%method, route, status = status.as_u16(), microseconds, "request");
     } else {
         tracing::debug!(%method, route, status = status.as_u16(), microseconds, "request");

@@ -36,3 +36,21 @@ async fn a_filter_that_cannot_be_read_is_an_error() {
     assert_eq!((code, said.lines().count()), (2, 1), "{said}");
     assert!(said.contains("RUST_LOG (environment variable)"), "{said}");
 }
+
+#[tokio::test]
+async fn strangers_do_not_fill_the_log() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment("RUST_LOG", "info").start().await;
+    let (stranger, before) = (server.stranger(), server.log().lines().count());
+    for _ in 0..30 {
+        stranger.authorized("hbt_wrong").post("/api/beat", "").await;
+        stranger.get("/elsewhere").await;
+    }
+    database.execute("ALTER TABLE heartbeat.devices RENAME TO others").await;
+    database.end_connections().await;
+    for _ in 0..30 {
+        assert!(stranger.authorized("hbt_wrong").post("/api/beat", "").await.status >= 429);
+    }
+    let lines = server.log().lines().count() - before;
+    assert!(lines < 10, "{}", server.log());
+}

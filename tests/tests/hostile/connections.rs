@@ -15,6 +15,10 @@ use tokio::{
 /// How long a connection that does nothing may live: the limit of ten seconds, and what a busy machine adds.
 const DROPPED_WITHIN: Duration = Duration::from_secs(25);
 
+const UPGRADE: &[u8] =
+    b"GET /api/stats/ws HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+      sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
 const PAGE: &[u8] = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
 
 /// Sends bytes, and returns what comes back until the server closes.
@@ -80,7 +84,7 @@ async fn five_thousand_slow_clients_are_dropped_and_in_nobodys_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_never_reads_the_answers_is_dropped() {
-    const CLIENTS: usize = 200;
+    const CLIENTS: usize = 1_000;
     allow_many_connections();
     let (server, _database) = Server::fresh().await;
     let mut clients = JoinSet::new();
@@ -111,21 +115,37 @@ async fn a_body_that_does_not_come_is_answered_with_408() {
     assert!(answer.starts_with("HTTP/1.1 401") && started.elapsed() < Duration::from_secs(5), "{answer}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_viewers_that_give_no_sign_of_life_are_dropped() {
+    const VIEWERS: usize = 1_000;
+    allow_many_connections();
+    let (server, _database) = Server::fresh().await;
+    let mut viewers = Vec::new();
+    for _ in 0..VIEWERS {
+        let mut stream = connect(server.port()).await;
+        stream.write_all(UPGRADE).await.expect("a request");
+        // It reads no frame and answers no ping.
+        viewers.push(stream);
+    }
+    let connected = format!("/proc/{}/fd", server.pid());
+    let open = || std::fs::read_dir(&connected).expect("a running server").count();
+    eventually("a thousand viewers", async || open() >= VIEWERS).await;
+    eventually("nobody watching", async || open() < 100).await;
+}
+
 #[tokio::test]
 async fn as_many_may_watch_as_the_owner_allows() {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database).config_file("max_viewers = 2").start().await;
     let mut first = server.viewer().await;
     let _second = server.viewer().await;
-    let upgrade = "GET /api/stats/ws HTTP/1.1\r\nhost: h\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    let answer = exchange(server.port(), upgrade.as_bytes()).await;
+    let answer = exchange(server.port(), UPGRADE).await;
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 5"), "{answer}");
     first.stats().await;
     drop(first);
     eventually("room for another", async || {
         let mut stream = connect(server.port()).await;
-        stream.write_all(upgrade.as_bytes()).await.expect("a request");
+        stream.write_all(UPGRADE).await.expect("a request");
         let mut status = [0; 12];
         stream.read_exact(&mut status).await.expect("an answer");
         status == *b"HTTP/1.1 101"

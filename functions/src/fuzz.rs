@@ -1,0 +1,41 @@
+//! Doors for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: what reads strangers' bytes.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::http::{HeaderMap, HeaderValue};
+use heartbeat_core::{badge::Badge, token::TokenHash};
+
+use crate::{auth, badge, client_address, devices};
+
+/// The value of an `Authorization` header.
+pub fn authorization(value: &[u8]) {
+    let _ = TokenHash::of(auth::credentials(value));
+}
+
+/// The body of `POST /api/devices`.
+pub fn device_body(body: &[u8]) {
+    if let Ok(name) = devices::parse(body) {
+        assert!((1..=100).contains(&name.as_str().chars().count()));
+    }
+}
+
+/// The query of a badge, which is drawn.
+pub fn badge_query(query: &[u8]) {
+    let Ok(query) = std::str::from_utf8(query) else { return };
+    if let Ok(parameters) = badge::Parameters::parse(query) {
+        let label = parameters.label.unwrap_or_default();
+        let drawing = Badge { style: parameters.style, ..Badge::total_beats(&label, 1) }.svg();
+        assert!(!drawing.contains(char::is_control), "{drawing}");
+    }
+}
+
+/// The headers in which proxies name addresses.
+pub fn forwarded(value: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(value) else { return };
+    let peer = client_address::Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let trusted = ["127.0.0.0/8".parse().expect("a network")];
+    for name in ["forwarded", "x-forwarded-for"] {
+        let headers = HeaderMap::from_iter([(name.parse().expect("a name"), value.clone())]);
+        client_address::client_address(peer, &headers, &trusted);
+    }
+}

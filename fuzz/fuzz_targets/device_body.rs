@@ -1,0 +1,5 @@
+#![no_main]
+
+use heartbeat_functions::fuzz::device_body;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| device_body(bytes));

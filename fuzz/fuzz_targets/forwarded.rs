@@ -1,0 +1,5 @@
+#![no_main]
+
+use heartbeat_functions::fuzz::forwarded;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| forwarded(bytes));
