@@ -1,5 +1,7 @@
 //! What a device is called.
 
+use utoipa::ToSchema;
+
 /// The most characters (Unicode scalar values) a device's name may have.
 const NAME_LIMIT: usize = 100;
 
@@ -7,7 +9,17 @@ const NAME_LIMIT: usize = 100;
 pub const UNNAMED: &str = "A device without a name";
 
 /// A device's name: 1 to 100 characters, no control characters, no blanks around it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+// What `parse` takes: blanks, 1 to 100 characters of which the first and the last are no blank, blanks; nowhere
+// a control character.
+#[schema(
+    min_length = 1,
+    pattern = "^[^\\S\\u0000-\\u001f\\u007f-\\u009f]*\
+               [^\\s\\u0000-\\u001f\\u007f-\\u009f]\
+               ([^\\u0000-\\u001f\\u007f-\\u009f]{0,98}[^\\s\\u0000-\\u001f\\u007f-\\u009f])?\
+               [^\\S\\u0000-\\u001f\\u007f-\\u009f]*$",
+    example = "Laptop"
+)]
 pub struct DeviceName(String);
 
 /// What is wrong with a name.

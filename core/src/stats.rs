@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// What the database holds: figures that do not depend on the present time.
 #[derive(Debug, Clone)]
@@ -81,34 +82,44 @@ impl Figures {
 }
 
 /// The answer to `GET /api/stats`. Times are Unix times and durations are whole seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Stats {
     /// The last beat of any device; `null` before the first.
+    #[schema(required, example = 1_698_915_320)]
     pub last_seen: Option<i64>,
     /// How long ago that was; `null` before the first beat.
+    #[schema(required, minimum = 0, example = 41)]
     pub last_seen_relative: Option<i64>,
     /// The longest gap ever between two beats of anybody, the one going on now included.
+    #[schema(minimum = 0, example = 84_898)]
     pub longest_absence: i64,
     /// Views of the HTML pages.
+    #[schema(minimum = 0, example = 1_628)]
     pub num_visits: i64,
     /// Beats of all devices.
+    #[schema(minimum = 0, example = 120_062)]
     pub total_beats: i64,
     /// All devices, ordered by id.
     pub devices: Vec<DeviceStats>,
     /// How long ago the server was first set up.
+    #[schema(minimum = 0, example = 8_082_297)]
     pub uptime: i64,
 }
 
-/// One device in [`Stats`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One device in the answer to `GET /api/stats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeviceStats {
     /// Its id.
+    #[schema(minimum = 0, example = 0)]
     pub id: i64,
     /// Its name; `null` for some devices that an earlier Heartbeat registered.
+    #[schema(value_type = Option<String>, required, example = "Laptop")]
     pub name: Option<Arc<str>>,
     /// The time of its last beat; `null` before its first.
+    #[schema(required, example = 1_698_825_626)]
     pub last_beat: Option<i64>,
     /// All its beats so far.
+    #[schema(minimum = 0, example = 36_308)]
     pub num_beats: i64,
 }
 

@@ -32,10 +32,10 @@ const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src data:");
 
 /// The longest time for which a client may be told to keep a badge, in seconds: a day.
-const CACHE_LIMIT: u32 = 86_400;
+pub(crate) const CACHE_LIMIT: u32 = 86_400;
 
 /// The largest PNG: four pixels in each direction for one of the drawing's.
-const SCALE_LIMIT: u8 = 4;
+pub(crate) const SCALE_LIMIT: u8 = 4;
 
 /// What a badge shows.
 #[derive(Debug, Clone, Copy)]
@@ -63,14 +63,14 @@ pub(crate) fn router(paths: &'static [&'static str], figure: Figure) -> Router<A
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
     Svg,
     Png,
     Json,
 }
 
 impl Format {
-    fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         match path.rsplit_once('.') {
             Some((_, "png")) => Self::Png,
             Some((_, "json")) => Self::Json,

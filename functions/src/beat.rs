@@ -2,7 +2,7 @@
 
 use axum::{Router, extract::State, routing::post};
 
-use crate::{App, app::Now, auth::DeviceToken, problem::Problem};
+use crate::{App, app::Now, auth::DeviceToken, openapi::Refused, problem::Problem};
 
 pub(crate) const PATH: &str = "/api/beat";
 
@@ -10,7 +10,23 @@ pub(crate) fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, post(beat))
 }
 
-/// Records a beat and answers the Unix time, in seconds, at which it was recorded.
+/// Record a beat
+///
+/// The device whose token this is says that it is in use. A body is not read.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = "beat",
+    tag = "beats",
+    security(("deviceToken" = []), ("deviceTokenBare" = [])),
+    responses(
+        (status = 200, description = "The Unix time, in seconds, at which the beat was recorded: digits.",
+            body = String, content_type = "text/plain", example = "1698915320"),
+        Refused<401>,
+        Refused<405>,
+        Refused<503>,
+    ),
+)]
 async fn beat(
     State(app): State<App>,
     DeviceToken(token): DeviceToken,

@@ -8,7 +8,14 @@ use axum::{
 };
 use heartbeat_core::token::Token;
 
-use crate::{App, app::Random, auth::Owner, devices::with_token, problem::Problem};
+use crate::{
+    App,
+    app::Random,
+    auth::Owner,
+    devices::{Answer, with_token},
+    openapi::Refused,
+    problem::{Details, PROBLEM_JSON, Problem},
+};
 
 pub(crate) const PATH: &str = "/api/devices/{id}/token/generate";
 
@@ -20,7 +27,26 @@ pub(crate) fn router(app: &App) -> Router<App> {
     }
 }
 
-/// Replaces the token of a device and answers the device with the new one.
+/// Replace the token of a device
+///
+/// Answers the device with its new token, which nobody is ever shown again. The old one is dead at once.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = "replaceToken",
+    tag = "devices",
+    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    params(("id" = i64, Path, minimum = 0, description = "The device's id.", example = 0)),
+    responses(
+        (status = 200, description = "The device has a new token.", body = Answer<'static>,
+            headers(("cache-control" = String, description = "`no-store`: the token is a secret."))),
+        Refused<401>,
+        (status = 404, description = "No device has this id, whatever was sent as one; or this server has no \
+            owner's key.", body = Details<'static>, content_type = PROBLEM_JSON),
+        Refused<405>,
+        Refused<503>,
+    ),
+)]
 async fn generate(
     _: Owner,
     State(app): State<App>,

@@ -14,8 +14,8 @@ pub fn authorization(value: &[u8]) {
 
 /// The body of `POST /api/devices`.
 pub fn device_body(body: &[u8]) {
-    if let Ok(name) = devices::parse(body) {
-        assert!((1..=100).contains(&name.as_str().chars().count()));
+    if let Ok(device) = devices::parse(body) {
+        assert!((1..=100).contains(&device.name.as_str().chars().count()));
     }
 }
 

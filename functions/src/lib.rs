@@ -20,6 +20,7 @@
 //! - [`health`]: `GET /.well-known/health`
 //! - [`home`]: `GET /`
 //! - `og`: `GET /og.png`
+//! - [`openapi`]: `GET /api/openapi.json`
 //! - [`privacy`]: `GET /privacy`
 //! - [`stats`]: `GET /api/stats`
 //! - [`stats_page`]: `GET /stats`
@@ -84,6 +85,7 @@ mod latest;
 pub mod logging;
 #[cfg(feature = "badges")]
 pub mod og;
+pub mod openapi;
 mod page;
 #[cfg(feature = "badges")]
 mod pictures;

@@ -4,19 +4,41 @@ use askama::Template;
 use axum::{
     Json,
     http::{
-        HeaderValue, StatusCode, Uri,
+        HeaderName, HeaderValue, StatusCode, Uri,
         header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
 use heartbeat_core::Error;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::page;
 
 /// Seconds after which a client may ask again when the database was away. Recovery takes the
 /// server less; clients that beat once a minute need not hurry.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
+
+/// The form in which programs are told about a problem.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A problem as programs are told about it (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Details<'a> {
+    /// `about:blank`: the problem is no more than its status.
+    #[schema(example = "about:blank")]
+    r#type: &'static str,
+    /// The phrase that HTTP has for the status.
+    #[schema(example = "Bad Request")]
+    title: &'a str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599, example = 400)]
+    status: u16,
+    /// What is wrong, for people.
+    #[schema(example = "The member \"name\" is missing.")]
+    pub(crate) detail: &'a str,
+}
 
 /// An error that a client is told about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,23 +110,17 @@ impl Problem {
 
     /// The answer as JSON for programs (RFC 9457).
     fn into_json(self) -> Response {
-        #[derive(Serialize)]
-        struct Details<'a> {
-            r#type: &'static str,
-            title: &'a str,
-            status: u16,
-            detail: &'a str,
-        }
+        let mut response = (self.status(), Json(self.details())).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        self.add_headers(response)
+    }
+
+    pub(crate) fn details(&self) -> Details<'_> {
         let status = self.status();
         // `about:blank` says that the problem is no more than its status, and asks for that
         // status's own phrase as the title (RFC 9457, section 4.2.1).
         let title = status.canonical_reason().unwrap_or_default();
-        let details =
-            Details { r#type: "about:blank", title, status: status.as_u16(), detail: self.detail() };
-        let mut response = (status, Json(details)).into_response();
-        let problem_json = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(CONTENT_TYPE, problem_json);
-        self.add_headers(response)
+        Details { r#type: "about:blank", title, status: status.as_u16(), detail: self.detail() }
     }
 
     /// The answer as a page for people.
@@ -131,16 +147,21 @@ impl Problem {
     }
 
     fn add_headers(&self, mut response: Response) -> Response {
+        response.headers_mut().extend(self.header());
+        response
+    }
+
+    /// The header that tells a program what to do about it.
+    pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let header = |name, value| Some((name, HeaderValue::from_static(value)));
-        response.headers_mut().extend(match self {
+        match self {
             Self::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
             Self::TooManyViewers | Self::Unavailable => header(RETRY_AFTER, RETRY_AFTER_SECONDS),
             Self::TooManyRequests(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
             // RFC 9110, section 15.5.22: the answer must name the protocol.
             Self::UpgradeRequired => header(UPGRADE, "websocket"),
             _ => None,
-        });
-        response
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use axum::{
 use crate::{
     App, assets, beat,
     client_address::{Peer, client_address},
-    devices, devices_token_generate, health, home, privacy,
+    devices, devices_token_generate, health, home, openapi, privacy,
     problem::{self, Problem},
     stats, stats_page,
 };
@@ -48,6 +48,8 @@ pub const DEVICES_TOKEN_GENERATE: Route = Route {
 pub const HEALTH: Route = Route { name: "health", paths: &[health::PATH], router: health::router };
 /// `GET /`
 pub const HOME: Route = Route { name: "home", paths: &[home::PATH], router: home::router };
+/// `GET /api/openapi.json`
+pub const OPENAPI: Route = Route { name: "openapi", paths: &[openapi::PATH], router: openapi::router };
 /// `GET /api/stats`
 pub const STATS: Route = Route { name: "stats", paths: &[stats::PATH], router: stats::router };
 
@@ -89,6 +91,7 @@ pub const ROUTES: &[Route] = &[
     HOME,
     #[cfg(feature = "badges")]
     OG,
+    OPENAPI,
     PRIVACY,
     STATS,
     STATS_PAGE,

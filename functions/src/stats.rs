@@ -7,8 +7,9 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use heartbeat_core::stats::Stats;
 
-use crate::{App, app::Now, problem::Problem};
+use crate::{App, app::Now, openapi::Refused, problem::Problem};
 
 pub(crate) const PATH: &str = "/api/stats";
 
@@ -16,6 +17,21 @@ pub(crate) fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(stats))
 }
 
+/// All figures
+///
+/// A beat that was acknowledged is in every later answer of the same server.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "stats",
+    tag = "figures",
+    responses(
+        (status = 200, description = "The figures as of now.", body = Stats,
+            headers(("cache-control" = String, description = "`no-cache`"))),
+        Refused<405>,
+        Refused<503>,
+    ),
+)]
 async fn stats(State(app): State<App>, Now(now): Now) -> Result<impl IntoResponse, Problem> {
     let snapshot = app.heartbeat.snapshot(now).await?;
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];

@@ -4,6 +4,14 @@ use std::str::FromStr;
 
 use badge_maker_rs::NamedColor;
 
+/// The colours that need no knowledge of CSS, as a regular expression (ECMA-262): shields.io's own names, and
+/// hexadecimal digits. [`Color::parse`] takes these and more.
+pub const PATTERN: &str = concat!(
+    "^(brightgreen|green|yellow|yellowgreen|orange|red|blue|grey|gray|lightgrey|lightgray",
+    "|success|important|critical|informational|inactive",
+    "|#?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$",
+);
+
 /// A colour of a badge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Color(Kind);

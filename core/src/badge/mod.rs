@@ -13,6 +13,7 @@ mod svg;
 pub mod text;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{freshness::Freshness, words};
 use color::Color;
@@ -49,6 +50,33 @@ pub enum Style {
     ForTheBadge,
     /// Two bubbles, whatever the colours.
     Social,
+}
+
+/// A badge in words, as shields.io takes it from other servers.
+///
+/// Source: "Endpoint Badge", shields.io/badges/endpoint-badge.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint<'a> {
+    /// The version of this format: 1.
+    #[schema(minimum = 1, maximum = 1, example = 1)]
+    schema_version: u8,
+    /// What the figure is.
+    #[schema(example = "last online")]
+    label: &'a str,
+    /// The figure; or why there is none.
+    #[schema(example = "3 minutes ago")]
+    message: &'a str,
+    /// The colour on the right: a name, or hexadecimal digits with `#`.
+    #[schema(example = "brightgreen")]
+    color: &'a str,
+    /// The colour on the left, if it is not the usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "#555555")]
+    label_color: Option<&'a str>,
+    /// There, and true, if the message is no figure.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_error: bool,
 }
 
 impl Style {
@@ -121,25 +149,10 @@ impl Badge {
         png::render(&drawable.svg(), scale)
     }
 
-    /// The badge in words, as shields.io takes it from other servers, with `is_error` if it shows none of
-    /// our figures.
-    ///
-    /// Source: "Endpoint Badge", shields.io/badges/endpoint-badge.
+    /// The badge as JSON of an [`Endpoint`], with `is_error` if it shows none of our figures.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "text and numbers are always JSON")]
     pub fn json(&self, is_error: bool) -> String {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Endpoint<'a> {
-            schema_version: u8,
-            label: &'a str,
-            message: &'a str,
-            color: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            label_color: Option<&'a str>,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            is_error: bool,
-        }
         let endpoint = Endpoint {
             schema_version: 1,
             label: self.label.as_str(),

@@ -4,5 +4,6 @@ mod beat;
 mod devices;
 mod devices_token_generate;
 mod errors;
+mod openapi;
 mod stats;
 mod stats_ws;

@@ -1,0 +1,121 @@
+//! `GET /api/openapi.json`
+
+use std::collections::BTreeSet;
+
+use heartbeat_functions::routes::ROUTES;
+use heartbeat_tests::{Database, Server, ServerBuilder};
+use serde_json::{Value, json};
+
+/// The one address for programs that is no route of the functions: the local server's own.
+const STREAM: &str = "/api/stats/ws";
+
+async fn document() -> Value {
+    let (server, _database) = Server::fresh().await;
+    let answer = server.stranger().get("/api/openapi.json").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    answer.json()
+}
+
+/// The paths that the document describes.
+fn described(document: &Value) -> BTreeSet<&str> {
+    document["paths"].as_object().expect("paths").keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn every_address_for_programs_is_in_it_and_no_page() {
+    let for_programs =
+        |path: &&str| ["/api/", "/badge/", "/.well-known/"].iter().any(|it| path.starts_with(it));
+    let routes = ROUTES.iter().flat_map(|route| route.paths).copied().filter(for_programs);
+    let expected: BTreeSet<&str> = routes.chain([STREAM]).collect();
+    assert_eq!(described(&document().await), expected);
+}
+
+#[tokio::test]
+async fn the_methods_in_it_are_those_that_the_server_allows() {
+    let (server, _database) = Server::fresh().await;
+    let document = document().await;
+    for path in described(&document) {
+        let answer =
+            server.owner().send(reqwest::Method::TRACE, &path.replace("{id}", "0"), Vec::new()).await;
+        let allowed: BTreeSet<String> =
+            answer.header("allow").to_lowercase().split(',').map(str::to_owned).collect();
+        let mut methods: BTreeSet<String> =
+            document["paths"][path].as_object().expect("operations").keys().cloned().collect();
+        if methods.contains("get") {
+            methods.insert("head".to_owned());
+        }
+        assert_eq!((answer.status, &allowed), (405, &methods), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn it_says_who_may_do_what() {
+    let document = document().await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    let mut guarded = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("operations") {
+            let security = &operation["security"];
+            assert_eq!(security.is_null(), operation["responses"]["401"].is_null(), "{method} {path}");
+            if let Some(first) = security.get(0).and_then(Value::as_object) {
+                guarded.push((path.as_str(), first.keys().next().expect("a scheme").as_str()));
+            }
+        }
+    }
+    let expected = [
+        ("/api/beat", "deviceToken"),
+        ("/api/devices", "ownerKey"),
+        ("/api/devices/{id}/token/generate", "ownerKey"),
+    ];
+    assert_eq!(guarded, expected);
+    let schemes = &document["components"]["securitySchemes"];
+    for name in ["ownerKey", "deviceToken"] {
+        assert_eq!((&schemes[name]["type"], &schemes[name]["scheme"]), (&json!("http"), &json!("bearer")));
+        let bare = &schemes[format!("{name}Bare")];
+        assert_eq!((&bare["in"], &bare["name"]), (&json!("header"), &json!("Authorization")));
+    }
+}
+
+#[tokio::test]
+async fn the_headers_that_errors_carry_are_in_it() {
+    let responses = document().await["components"]["responses"].clone();
+    for (name, header) in [
+        ("Unauthorized", "www-authenticate"),
+        ("MethodNotAllowed", "allow"),
+        ("UpgradeRequired", "upgrade"),
+        ("ServiceUnavailable", "retry-after"),
+    ] {
+        assert!(responses[name]["headers"][header].is_object(), "{name}");
+        assert!(responses[name]["content"]["application/problem+json"].is_object(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_reference_in_it_leads_somewhere() {
+    let document = document().await;
+    let mut values = vec![&document];
+    let mut references = 0;
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Array(items) => values.extend(items),
+            Value::Object(members) => {
+                values.extend(members.values());
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    let pointer = reference.strip_prefix('#').expect("a reference into the document");
+                    assert!(document.pointer(pointer).is_some(), "{reference}");
+                    references += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(references > 20, "{references}");
+}
+
+#[tokio::test]
+async fn it_is_the_same_without_a_database_and_without_a_key() {
+    let nowhere = Database::reserve();
+    let server = ServerBuilder::on(&nowhere).environment("HEARTBEAT_SECRET_KEY", "").start_listening().await;
+    assert_eq!(server.stranger().get("/api/openapi.json").await.json(), document().await);
+}
