@@ -24,6 +24,7 @@ pub(crate) fn router(_: &App) -> Router<App> {
             body = String, content_type = "text/plain", example = "1698915320"),
         Refused<401>,
         Refused<405>,
+        Refused<429>,
         Refused<503>,
     ),
 )]

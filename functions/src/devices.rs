@@ -39,10 +39,10 @@ pub(crate) fn router(app: &App) -> Router<App> {
 
 /// A device that the owner registers.
 #[derive(Debug, ToSchema)]
-struct NewDevice {
+pub(crate) struct NewDevice {
     /// What the device is to be called: 1 to 100 characters, none of them a control character. Blanks around
     /// them are dropped, and do not count.
-    name: DeviceName,
+    pub(crate) name: DeviceName,
 }
 
 /// A device together with its new token.
@@ -79,7 +79,9 @@ pub(crate) struct Answer<'a> {
         (status = 404, description = "This server has no owner's key, so nobody can register devices.",
             body = Details<'static>, content_type = PROBLEM_JSON),
         Refused<405>,
+        Refused<408>,
         Refused<413>,
+        Refused<429>,
         Refused<503>,
     ),
 )]

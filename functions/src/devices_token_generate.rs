@@ -44,6 +44,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         (status = 404, description = "No device has this id, whatever was sent as one; or this server has no \
             owner's key.", body = Details<'static>, content_type = PROBLEM_JSON),
         Refused<405>,
+        Refused<429>,
         Refused<503>,
     ),
 )]

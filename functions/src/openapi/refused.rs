@@ -14,12 +14,14 @@ use utoipa::{
 use crate::problem::{PROBLEM_JSON, Problem};
 
 /// The problems with a status that means the same wherever it is answered.
-fn problems() -> [Problem; 6] {
+fn problems() -> [Problem; 8] {
     [
         Problem::BadRequest("The member \"name\" is missing.".to_owned()),
         Problem::Unauthorized,
         Problem::MethodNotAllowed,
+        Problem::RequestTimeout,
         Problem::PayloadTooLarge,
+        Problem::TooManyRequests(5),
         Problem::UpgradeRequired,
         Problem::Unavailable,
     ]
@@ -62,7 +64,7 @@ fn response(problem: &Problem) -> Response {
         .example(serde_json::to_value(&details).ok());
     let response = ResponseBuilder::new().description(description).content(PROBLEM_JSON, content.build());
     match problem.header() {
-        Some((name, value)) => response.header(name.as_str(), always(value)),
+        Some((name, value)) => response.header(name.as_str(), always(value.to_str().unwrap_or_default())),
         None if *problem == Problem::MethodNotAllowed => response.header(ALLOW.as_str(), allow()),
         None => response,
     }
