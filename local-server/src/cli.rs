@@ -15,6 +15,7 @@ pub(crate) enum Action {
     Run,
     #[cfg(feature = "migrate")]
     Migrate,
+    Health,
     GenKey,
 }
 
@@ -43,6 +44,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
     let (action, matches) = match matches.subcommand() {
         #[cfg(feature = "migrate")]
         Some(("migrate", inner)) => (Action::Migrate, inner),
+        Some(("health", inner)) => (Action::Health, inner),
         Some(("gen-key", inner)) => (Action::GenKey, inner),
         Some((_, inner)) => (Action::Run, inner),
         None => (Action::Run, &matches),
@@ -81,6 +83,9 @@ fn command() -> Command {
                 .map(|flag| flag.global(true).allow_hyphen_values(true)),
         )
         .subcommand(Command::new("run").about("Run the server (what happens without a command)"))
+        .subcommand(
+            Command::new("health").about("Ask the running server whether it is well: exit code 0 if so"),
+        )
         .subcommand(Command::new("gen-key").about("Print a fresh secret key"));
     #[cfg(feature = "migrate")]
     let command = command

@@ -7,9 +7,11 @@
 //! - [`stream`]: the WebSockets of those who watch.
 //! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
 //! - [`migrate`]: bringing a database up to date.
+//! - [`health`]: asking a running server whether it is well.
 
 mod cli;
 mod embedded;
+mod health;
 mod listener;
 #[cfg(feature = "migrate")]
 mod migrate;
@@ -79,6 +81,7 @@ fn start(action: Action, config: Config) -> Result<(), run::Failure> {
     match action {
         #[cfg(feature = "migrate")]
         Action::Migrate => runtime.block_on(migrate::migrate(&config)),
+        Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::Failure::Unwell),
         Action::Run | Action::GenKey => runtime.block_on(run::run(config)),
     }
 }

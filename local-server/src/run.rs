@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     embedded::{Embedded, EmbeddedError},
+    health,
     listener::{ListenError, Listener},
     server::{self, Room},
     stream::{Stream, management},
@@ -58,6 +59,8 @@ pub(crate) enum Failure {
     Schema(#[from] SchemaProblem),
     #[error("database: {0}")]
     Database(#[from] failure::Failure),
+    #[error("health: {0}")]
+    Unwell(health::Unwell),
     #[cfg(feature = "migrate")]
     #[error("interrupted; nothing was changed")]
     Interrupted,

@@ -273,6 +273,7 @@ async fn help_and_version_are_answered_without_any_configuration() {
     for expected in [
         "run",
         "migrate",
+        "health",
         "gen-key",
         "-d, --database-dsn",
         "-c, --config-file",
