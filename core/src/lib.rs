@@ -11,6 +11,7 @@
 //! - [`event`]: what happens and is told to others.
 //! - `webhook`: the telling (feature `webhook`).
 //! - [`stream`]: the figures, sent to WebSockets that somebody else holds.
+//! - `progress`: how far a long piece of work is (feature `migrate`).
 //! - [`database`]: the connection, the schema, and every SQL statement.
 //! - [`heartbeat`]: the handle that routes work with, and the task behind it which gathers beats
 //!   into commits and keeps the figures in memory.
@@ -23,6 +24,8 @@ pub mod device;
 pub mod event;
 pub mod freshness;
 pub mod heartbeat;
+#[cfg(feature = "migrate")]
+pub mod progress;
 pub mod secret;
 pub mod stats;
 pub mod stream;

@@ -10,8 +10,8 @@ pub async fn serve() -> Result<(), Error> {
     lambda::start()?;
     let database = lambda::database()?;
     lambda::listen(async |_: Value, _| {
-        let applied = schema::migrate(&database).await?;
-        Ok(json!({ "migrations_applied": applied }))
+        let migrated = schema::migrate(&database, &mut |progress| tracing::info!("{progress}")).await?;
+        Ok(json!({ "migrations_applied": migrated.migrations }))
     })
     .await
 }

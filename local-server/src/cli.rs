@@ -15,6 +15,10 @@ pub(crate) enum Action {
     Run,
     #[cfg(feature = "migrate")]
     Migrate,
+    #[cfg(feature = "migrate")]
+    Export,
+    #[cfg(feature = "migrate")]
+    Import,
     Health,
     GenKey,
 }
@@ -44,6 +48,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
     let (action, matches) = match matches.subcommand() {
         #[cfg(feature = "migrate")]
         Some(("migrate", inner)) => (Action::Migrate, inner),
+        #[cfg(feature = "migrate")]
+        Some(("export", inner)) => (Action::Export, inner),
+        #[cfg(feature = "migrate")]
+        Some(("import", inner)) => (Action::Import, inner),
         Some(("health", inner)) => (Action::Health, inner),
         Some(("gen-key", inner)) => (Action::GenKey, inner),
         Some((_, inner)) => (Action::Run, inner),
@@ -89,7 +97,11 @@ fn command() -> Command {
         .subcommand(Command::new("gen-key").about("Print a fresh secret key"));
     #[cfg(feature = "migrate")]
     let command = command
-        .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"));
+        .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"))
+        .subcommand(Command::new("export").about("Write everything in the database to standard output"))
+        .subcommand(
+            Command::new("import").about("Read an export from standard input into an empty database"),
+        );
     command
 }
 

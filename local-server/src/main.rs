@@ -6,7 +6,8 @@
 //! - [`server`]: connections, and how they end.
 //! - [`stream`]: the WebSockets of those who watch.
 //! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
-//! - [`migrate`]: bringing a database up to date.
+//! - `maintenance`: commands that do something to the database, and end (feature `migrate`).
+//! - `progress`: what those show meanwhile.
 //! - [`health`]: asking a running server whether it is well.
 
 mod cli;
@@ -14,7 +15,9 @@ mod embedded;
 mod health;
 mod listener;
 #[cfg(feature = "migrate")]
-mod migrate;
+mod maintenance;
+#[cfg(feature = "migrate")]
+mod progress;
 mod run;
 mod server;
 mod stream;
@@ -78,10 +81,17 @@ fn runtime() -> io::Result<Runtime> {
 
 fn start(action: Action, config: Config) -> Result<(), run::Failure> {
     let runtime = runtime().map_err(run::Failure::Runtime)?;
-    match action {
+    let ended = match action {
         #[cfg(feature = "migrate")]
-        Action::Migrate => runtime.block_on(migrate::migrate(&config)),
+        Action::Migrate => runtime.block_on(maintenance::migrate(&config)),
+        #[cfg(feature = "migrate")]
+        Action::Export => runtime.block_on(maintenance::export(&config)),
+        #[cfg(feature = "migrate")]
+        Action::Import => runtime.block_on(maintenance::import(&config)),
         Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::Failure::Unwell),
         Action::Run | Action::GenKey => runtime.block_on(run::run(config)),
-    }
+    };
+    // A read of standard input cannot be interrupted, and is not to be waited for.
+    runtime.shutdown_background();
+    ended
 }

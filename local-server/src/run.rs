@@ -2,6 +2,8 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+#[cfg(feature = "migrate")]
+use heartbeat_core::database::transfer::TransferError;
 use heartbeat_core::{
     Config, Error, Heartbeat,
     config::Database,
@@ -61,6 +63,12 @@ pub(crate) enum Failure {
     Database(#[from] failure::Failure),
     #[error("health: {0}")]
     Unwell(health::Unwell),
+    #[cfg(feature = "migrate")]
+    #[error("export: {0}")]
+    Export(TransferError),
+    #[cfg(feature = "migrate")]
+    #[error("import: {0}; nothing was changed")]
+    Import(TransferError),
     #[cfg(feature = "migrate")]
     #[error("interrupted; nothing was changed")]
     Interrupted,

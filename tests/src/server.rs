@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     process::{Child, ChildStderr, Command},
     sync::watch,
@@ -118,6 +118,23 @@ impl ServerBuilder {
         let output = timeout(PATIENCE, self.command().output()).await.expect("an end").expect("a process");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Runs it to its end with `input` on its standard input.
+    pub async fn pipe(&self, input: &str) -> Output {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("a process");
+        let mut stdin = process.stdin.take().expect("its standard input");
+        let ((), output) = tokio::join!(
+            async {
+                // It need not read to the end.
+                let _ = stdin.write_all(input.as_bytes()).await;
+                drop(stdin);
+            },
+            timeout(PATIENCE, process.wait_with_output())
+        );
+        output.expect("an end").expect("its output")
     }
 
     /// Starts it and waits for nothing.

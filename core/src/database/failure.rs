@@ -1,6 +1,6 @@
 //! What an error of the database means to the one who asked, and the words for it in the log.
 
-use sqlx::migrate::MigrateError;
+use sqlx::{migrate::MigrateError, postgres::PgDatabaseError};
 
 use super::schema::SchemaProblem;
 use crate::Error;
@@ -55,6 +55,17 @@ fn describe(error: &sqlx::Error) -> String {
                 "42501" => {
                     format!("{}; grant this user CREATE on the database (SQLSTATE {code})", error.message())
                 }
+                "55P03" => {
+                    format!("somebody uses the tables; stop every other Heartbeat first (SQLSTATE {code})")
+                }
+                "2BP01" => format!(
+                    "{}: {}; drop that, and migrate again (SQLSTATE {code})",
+                    error.message(),
+                    error
+                        .try_downcast_ref::<PgDatabaseError>()
+                        .and_then(PgDatabaseError::detail)
+                        .unwrap_or_default()
+                ),
                 _ if code.starts_with("28") => {
                     format!("it refuses this user or password; check database.dsn (SQLSTATE {code})")
                 }

@@ -2,17 +2,26 @@
 //!
 //! - [`Session`]: one connection that opens when it is needed and again after it broke.
 //! - [`schema`]: sets up an empty database and tells one that is older or newer than the program.
+//! - `takeover`: moves in from an earlier Heartbeat (feature `migrate`).
+//! - `transfer`: everything as text, out of a database and into another (feature `migrate`).
 //! - [`beats`], [`devices`], [`stats`], [`connections`], [`pusher`], [`outbox`]: the statements, named after the table they are about.
 //! - [`failure`]: what an error of the database means to the one who asked.
 
 pub mod beats;
 pub mod connections;
 pub mod devices;
+mod earlier;
 pub mod failure;
 pub mod outbox;
 pub mod pusher;
+#[cfg(feature = "migrate")]
+mod recount;
 pub mod schema;
 pub mod stats;
+#[cfg(feature = "migrate")]
+pub mod takeover;
+#[cfg(feature = "migrate")]
+pub mod transfer;
 
 use std::{io, time::Duration};
 

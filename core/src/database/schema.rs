@@ -7,7 +7,11 @@ use sqlx::{
     migrate::{Migrate, Migrator},
 };
 
-use super::failure::Failure;
+#[cfg(feature = "migrate")]
+use super::takeover::{self, TakenOver};
+use super::{earlier, failure::Failure};
+#[cfg(feature = "migrate")]
+use crate::progress::Observer;
 
 /// Which migrations a database has had. In our own schema: `public` is not ours, and may hold the
 /// table of an earlier Heartbeat.
@@ -29,14 +33,30 @@ pub enum SchemaProblem {
         "the tables are older than this program: stop all servers, back up, run `heartbeat migrate`, start again"
     )]
     Older,
+    /// It has no tables, where only data are of use.
+    #[error("there are no tables of Heartbeat: check that database.dsn names the right database")]
+    Missing,
     /// It has migrations that this program lacks.
     #[error("the tables were made by a newer Heartbeat: install that version or a later one")]
     Newer,
     /// It cannot hold the names of devices.
     #[error("the database cannot hold all characters: create one with ENCODING 'UTF8'")]
     Encoding,
-    /// It holds tables that no migration of ours made.
-    #[error("schema heartbeat holds tables of an earlier Heartbeat, which this version cannot take over")]
+    /// Its tables are those of an earlier Heartbeat.
+    #[error(
+        "the tables are those of an earlier Heartbeat: stop it, back up, run `heartbeat migrate`, start this one"
+    )]
+    Earlier,
+    /// Two devices of an earlier Heartbeat have the same token, by which devices are told apart.
+    #[error("devices {one} and {other} have the same token: give one of them another, and migrate again")]
+    SharedToken {
+        /// The id of one.
+        one: i64,
+        /// The id of another.
+        other: i64,
+    },
+    /// It holds tables that neither we nor an earlier Heartbeat made.
+    #[error("schema heartbeat holds tables that no Heartbeat made: use another database")]
     Foreign,
 }
 
@@ -67,20 +87,48 @@ pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), Failure>
     .await
 }
 
-/// Brings the tables up to date; sets up a database that has none. Returns how many migrations
-/// were applied. Safe to call from many processes at once.
+/// Fails unless the tables are there and those of this program.
 #[cfg(feature = "migrate")]
-pub async fn migrate(options: &sqlx::postgres::PgConnectOptions) -> Result<usize, Failure> {
+pub(super) async fn require_current(connection: &mut PgConnection) -> Result<(), Failure> {
+    match state(connection).await? {
+        State::Current => Ok(()),
+        State::Empty => Err(SchemaProblem::Missing.into()),
+        State::Unusable(problem) => Err(problem.into()),
+    }
+}
+
+/// What was done to bring the tables up to date.
+#[cfg(feature = "migrate")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// How many migrations were applied.
+    pub migrations: usize,
+    /// What came from an earlier Heartbeat, if its tables were there.
+    pub taken_over: Option<TakenOver>,
+}
+
+/// Brings the tables up to date; sets up a database that has none, and takes over that of an earlier
+/// Heartbeat. Tells `observer` how far it is if that takes long. Safe to call from many processes at once.
+#[cfg(feature = "migrate")]
+pub async fn migrate(
+    options: &sqlx::postgres::PgConnectOptions,
+    observer: &mut impl Observer,
+) -> Result<Migrated, Failure> {
     use sqlx::ConnectOptions;
 
     let mut connection = options.clone().disable_statement_logging().connect().await?;
     alone(&mut connection, async |connection| match state(connection).await? {
-        State::Current => Ok(0),
+        State::Current => Ok(Migrated { migrations: 0, taken_over: None }),
         State::Empty | State::Unusable(SchemaProblem::Older) => {
             require_utf8(connection).await?;
             let before = applied(connection).await?.len();
             apply_all(connection).await?;
-            Ok(MIGRATOR.iter().count() - before)
+            Ok(Migrated { migrations: MIGRATOR.iter().count() - before, taken_over: None })
+        }
+        State::Unusable(SchemaProblem::Earlier) => {
+            require_utf8(connection).await?;
+            let taken_over = takeover::take_over(connection, observer).await?;
+            Ok(Migrated { migrations: MIGRATOR.iter().count(), taken_over: Some(taken_over) })
         }
         State::Unusable(problem) => Err(problem.into()),
     })
@@ -102,15 +150,25 @@ async fn alone<T>(
 /// Applies all migrations that are missing, or none: tables that are half set up would be taken for old ones.
 async fn apply_all(connection: &mut PgConnection) -> Result<(), Failure> {
     let mut transaction = connection.begin().await?;
-    MIGRATOR.run_direct(None, &mut *transaction, false).await?;
+    apply_missing(&mut transaction).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Applies all migrations that are missing, in the transaction of the caller.
+pub(super) async fn apply_missing(connection: &mut PgConnection) -> Result<(), Failure> {
+    Ok(MIGRATOR.run_direct(None, connection, false).await?)
 }
 
 async fn state(connection: &mut PgConnection) -> Result<State, Failure> {
     let applied = applied(connection).await?;
     if applied.is_empty() {
-        let tables = exists(connection, "heartbeat.devices").await?;
-        return Ok(if tables { State::Unusable(SchemaProblem::Foreign) } else { State::Empty });
+        return Ok(if !exists(connection, "heartbeat.devices").await? {
+            State::Empty
+        } else if earlier::is_here(connection).await? {
+            State::Unusable(SchemaProblem::Earlier)
+        } else {
+            State::Unusable(SchemaProblem::Foreign)
+        });
     }
     let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
     Ok(if applied.iter().any(|version| !known.contains(version)) {

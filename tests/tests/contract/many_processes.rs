@@ -73,7 +73,7 @@ async fn migrating_an_up_to_date_database_changes_nothing_and_says_so() {
 async fn a_server_stops_on_tables_that_are_not_its_own_and_says_what_to_do() {
     let cases = [
         ("UPDATE heartbeat.migrations SET version = version + 1000", "install that version or a later one"),
-        ("DELETE FROM heartbeat.migrations", "tables of an earlier Heartbeat"),
+        ("DELETE FROM heartbeat.migrations", "tables that no Heartbeat made"),
     ];
     for (change, advice) in cases {
         let (server, database) = Server::fresh().await;
