@@ -83,7 +83,7 @@ fn command() -> Command {
         .value_parser(ValueParser::path_buf())
         .help("Configuration file [default: config.toml in $HEARTBEAT_HOME, which is ~/.heartbeat]");
     let command = Command::new("heartbeat")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(env!("VERSION_AND_COMMIT"))
         .about("Shows the world how long ago your devices were last in use")
         .args(
             keys.chain([config_file])

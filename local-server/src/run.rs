@@ -109,7 +109,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         tokio::spawn(server::serve(listener, calls, MANAGEMENT_ROOM, std::future::pending()));
     }
 
-    tracing::info!("Heartbeat {} listens on {}", env!("CARGO_PKG_VERSION"), listener.describe());
+    tracing::info!("Heartbeat {} listens on {}", env!("VERSION_AND_COMMIT"), listener.describe());
     if app.config.secret_key.is_none() {
         tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
     }

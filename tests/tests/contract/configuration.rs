@@ -1,5 +1,7 @@
 //! Every key, every place it may be set in, and every mistake.
 
+use std::process::Command;
+
 use heartbeat_core::config::KEYS;
 use heartbeat_tests::{Database, ServerBuilder};
 use insta::assert_snapshot;
@@ -266,7 +268,7 @@ async fn gen_key_prints_a_fresh_key_that_works() {
 }
 
 #[tokio::test]
-async fn help_and_version_are_answered_without_any_configuration() {
+async fn help_is_answered_without_any_configuration() {
     let broken = with_file("nonsense");
     let (code, said) = broken.argument("--help").run().await;
     assert_eq!(code, 0);
@@ -282,6 +284,18 @@ async fn help_and_version_are_answered_without_any_configuration() {
     ] {
         assert!(said.contains(expected), "{expected} is not in\n{said}");
     }
+}
+
+#[tokio::test]
+async fn the_version_names_the_commit() {
     let (code, said) = with_file("nonsense").argument("--version").run().await;
-    assert_eq!((code, said), (0, format!("heartbeat {}\n", env!("CARGO_PKG_VERSION"))));
+    let given = std::env::var("HEARTBEAT_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let commit = given.or_else(checked_out).map(|commit| format!(" ({commit})")).unwrap_or_default();
+    assert_eq!((code, said), (0, format!("heartbeat {}{commit}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+/// The commit that these tests are of; none in an unpacked archive.
+fn checked_out() -> Option<String> {
+    let git = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output().ok()?;
+    git.status.success().then(|| String::from_utf8_lossy(&git.stdout).trim().to_owned())
 }
