@@ -1,7 +1,7 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench lambda deploy queries
+.PHONY: help run test soak check bench lambda deploy dist queries
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
@@ -54,6 +54,9 @@ lambda: ## Build every Lambda function into target/lambda (for arm64: make lambd
 
 deploy: lambda ## Deploy to AWS with SAM, which asks for what it needs to know
 	@infra/deploy
+
+dist: ## Pack a release for this kind of machine into target/dist (infra/check-dist tries it)
+	@infra/dist
 
 queries: ## Bring the descriptions of the SQL statements in .sqlx up to date
 	infra/with-postgres infra/queries
