@@ -30,7 +30,7 @@ soak: ## Kill server and database 20 times each, freeze the database, and fuzz: 
 	SOAK=1 infra/with-postgres cargo test --workspace --all-features --test faults
 	infra/fuzz
 
-check: ## Check format, lints, documentation, shell scripts and generated files
+check: ## Check format, lints, documentation, shell scripts, workflows and generated files
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
 	cargo clippy --workspace --all-targets -- --deny warnings
@@ -41,6 +41,7 @@ check: ## Check format, lints, documentation, shell scripts and generated files
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
 	infra/with-postgres infra/queries --check
 	infra/deny
+	infra/check-workflows
 
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features
