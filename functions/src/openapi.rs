@@ -63,6 +63,12 @@ those that there are in `Allow`. Errors under `/api` are problem details (RFC 94
 )]
 struct Document;
 
+/// The document as JSON.
+#[must_use]
+pub fn document() -> Bytes {
+    DOCUMENT.clone()
+}
+
 pub(crate) fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(openapi))
 }
@@ -80,7 +86,7 @@ pub(crate) fn router(_: &App) -> Router<App> {
     ),
 )]
 async fn openapi() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], DOCUMENT.clone())
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], document())
 }
 
 /// All figures, as they change

@@ -47,8 +47,12 @@ pub const SECRET_KEY: Key = Key {
     secret: true,
 };
 /// Where the source is.
-pub const REPO: Key =
-    Key { name: "repo", short: Some('r'), help: "Source repository that the pages link to", secret: false };
+pub const REPO: Key = Key {
+    name: "repo",
+    short: Some('r'),
+    help: "Source repository that the pages link to [default: the project's own]",
+    secret: false,
+};
 /// Title of the pages.
 pub const SERVER_NAME: Key = Key {
     name: "server_name",
