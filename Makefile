@@ -1,7 +1,7 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench lambda deploy dist queries
+.PHONY: help run test soak check bench lambda deploy dist docs queries
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
@@ -40,6 +40,7 @@ check: ## Check format, lints, documentation, shell scripts, workflows and gener
 		cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
 	infra/with-postgres infra/queries --check
+	infra/docs --check
 	infra/deny
 	infra/check-workflows
 
@@ -58,6 +59,9 @@ deploy: lambda ## Deploy to AWS with SAM, which asks for what it needs to know
 
 dist: ## Pack a release for this kind of machine into target/dist (infra/check-dist tries it)
 	@infra/dist
+
+docs: ## Build the book into target/book, and bring what is generated for it up to date
+	@infra/docs
 
 queries: ## Bring the descriptions of the SQL statements in .sqlx up to date
 	infra/with-postgres infra/queries
