@@ -71,6 +71,33 @@ async fn every_page_fits_every_screen_and_is_for_everybody() {
     }
 }
 
+/// `docs/images/page.png` in the README is a copy of this picture, to be renewed when the page looks different.
+#[tokio::test]
+async fn the_readme_shows_the_page_as_somebody_would_see_it() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    for name in ["Laptop", "Phone", "Workstation"] {
+        server.device(name).await;
+    }
+    database
+        .execute(
+            "UPDATE heartbeat.devices SET num_beats = 36308, last_beat = now() - interval '41 s' WHERE id = 0;
+             UPDATE heartbeat.devices SET num_beats = 81234, last_beat = now() - interval '5 h' WHERE id = 1;
+             UPDATE heartbeat.devices SET num_beats = 2811, last_beat = now() - interval '30 h' WHERE id = 2;
+             UPDATE heartbeat.stats SET longest_absence = interval '84898 s'",
+        )
+        .await;
+    let browser = Browser::start().await;
+    browser.resize(1000, 700).await;
+    heartbeat_tests::eventually("a page with these figures", async || {
+        browser.open(&url(&server, "/")).await;
+        browser.run("return document.body.innerText.includes('120,353')").await == true
+    })
+    .await;
+    browser.keep_screenshot("readme").await;
+    assert_eq!(browser.run("return document.querySelectorAll('h1').length").await, 1);
+}
+
 #[tokio::test]
 async fn the_empty_page_is_for_everybody_too() {
     let database = Database::create().await;
