@@ -1,5 +1,5 @@
-//! From which address a request came. It is used to count failed attempts, kept in memory for minutes, and
-//! never logged.
+//! From which address a request came. It is used to count failed attempts, kept in memory for a
+//! while, and never logged.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -4,12 +4,14 @@
 //! - [`api`]: the reference, from the document that `GET /api/openapi.json` answers.
 //! - [`badges`]: badges with fixed figures, and the tables that show them.
 //! - [`settings`]: the table of settings, from the table of keys.
+//! - [`samples`]: the sample files of a release.
 //!
 //! A part stands in a page between `<!-- generated: name -->` and `<!-- end of name -->`, or is a file of
 //! its own. With `--check` nothing is written, and what is out of date is named.
 
 mod api;
 mod badges;
+mod samples;
 mod settings;
 
 use std::{fs, process::ExitCode};
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
     let check = std::env::args().nth(1).as_deref() == Some("--check");
     let mut parts = vec![settings::table(), api::reference()];
     parts.extend(badges::parts());
+    parts.extend(samples::parts());
     let mut problems: Vec<String> =
         parts.iter().filter_map(|part| bring_up_to_date(part, check).err()).collect();
     problems.dedup();

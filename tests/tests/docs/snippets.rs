@@ -149,7 +149,7 @@ fn every_configuration_is_one_that_the_program_takes() {
             seen += 1;
         }
     }
-    assert!(seen > 3, "{seen}");
+    assert!(seen >= 3, "{seen}");
 }
 
 #[tokio::test]
