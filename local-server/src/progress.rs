@@ -21,18 +21,11 @@ impl Display {
         Self { bar: ProgressBar::no_length(), step: "", written_at: None }
     }
 
-    fn show(&self, progress: Progress) {
-        let template = match progress.total {
-            Some(_) => "{msg} [{bar:40}] {human_pos} of {human_len}, {eta} to go",
-            None if progress.done > 0 => "{spinner} {msg}: {human_pos}",
-            None => "{spinner} {msg}",
-        };
-        let style = ProgressStyle::with_template(template).expect("a sound template");
-        self.bar.set_style(style.progress_chars("=> "));
-        self.bar.set_message(progress.step);
-        match progress.total {
-            Some(total) => self.bar.set_length(total.unsigned_abs()),
-            None => self.bar.unset_length(),
+    fn show(&mut self, progress: Progress) {
+        if progress.step != self.step {
+            self.bar.finish_and_clear();
+            self.bar = bar(progress);
+            self.step = progress.step;
         }
         self.bar.set_position(progress.done.unsigned_abs());
     }
@@ -47,6 +40,20 @@ impl Display {
             self.written_at = Some(Instant::now());
         }
     }
+}
+
+/// The bar of a step, or what turns while nobody knows how long it takes.
+fn bar(progress: Progress) -> ProgressBar {
+    let (bar, template) = match progress.total {
+        Some(total) => (
+            ProgressBar::new(total.unsigned_abs()),
+            "{msg} [{bar:40}] {human_pos} of {human_len}, {eta} to go",
+        ),
+        None if progress.done > 0 => (ProgressBar::no_length(), "{spinner} {msg}: {human_pos}"),
+        None => (ProgressBar::no_length(), "{spinner} {msg}"),
+    };
+    let style = ProgressStyle::with_template(template).expect("a sound template").progress_chars("=> ");
+    bar.with_style(style).with_message(progress.step)
 }
 
 impl Observer for Display {

@@ -1,6 +1,8 @@
 //! `heartbeat migrate` on the database of an earlier Heartbeat.
 
-use heartbeat_tests::{Database, Server, ServerBuilder};
+use std::process::Stdio;
+
+use heartbeat_tests::{Database, Server, ServerBuilder, server::program};
 use serde_json::json;
 use sqlx::Row;
 
@@ -169,4 +171,24 @@ async fn what_stands_in_the_way_is_named_and_nothing_is_changed() {
         assert!(said.lines().last().is_some_and(|line| line.contains(expected)), "{said}");
         assert_eq!(earlier::fingerprint(&database).await, before);
     }
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_bar_grows() {
+    let database = earlier::database(200_000).await;
+    // A program that gives another one a terminal (util-linux).
+    let output = tokio::process::Command::new("script")
+        .args(["--quiet", "--return", "--command"])
+        .arg(format!("'{}' migrate", program().display()))
+        .arg("/dev/null")
+        .env("HEARTBEAT_DATABASE_DSN", database.url())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("script");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("copying beats [") && shown.contains("] 200,000 of 200,000, 0s to go"), "{shown}");
+    assert!(shown.contains("Moved in from an earlier Heartbeat"), "{shown}");
 }
