@@ -30,6 +30,12 @@ use heartbeat_functions::logging;
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use tokio::runtime::{Builder, Runtime};
 
+/// With musl's own, a fifth fewer requests for `/stats` are answered than with glibc's: 33,000 a second against
+/// 42,000, in turns on two processors, from 64 connections. With this one, 38,000; for most routes as many.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the exit code says about a mistake in the configuration or on the command line.
 const BAD_CONFIGURATION: u8 = 2;
 
