@@ -1,5 +1,5 @@
-//! Finds out from which commit the program is built: HEARTBEAT_COMMIT says it where there is no repository, as in
-//! the image, else git does. A build from neither, as from an unpacked archive, names its version alone.
+//! Finds out from which commit the program is built: `HEARTBEAT_COMMIT` says it where there is no repository, as
+//! in the image, else git does. A build from neither, as from an unpacked archive, names its version alone.
 
 use std::{env, path::Path, process::Command};
 
