@@ -1,4 +1,4 @@
-//! Everything there is, as text: out of one database ([`export`]) and into another ([`import`]), whatever
+//! Everything there is, as text: out of one database ([`export()`]) and into another ([`import()`]), whatever
 //! the versions of PostgreSQL and of Heartbeat.
 //!
 //! The text is newline-delimited JSON: one object a line, which says its `type`. First what it is
