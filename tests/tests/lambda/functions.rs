@@ -125,7 +125,7 @@ async fn the_migrator_sets_a_database_up_and_says_what_it_did() {
     // What fails is seen to fail, by whoever deploys.
     database.execute("DELETE FROM heartbeat.migrations").await;
     let error = migrator.invoke(json!({})).await.expect_err("an error");
-    assert!(error.contains("tables of an earlier Heartbeat"), "{error}");
+    assert!(error.contains("tables that no Heartbeat made"), "{error}");
 }
 
 #[test]
