@@ -18,17 +18,17 @@ help: ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## Build Heartbeat and run it on a private PostgreSQL, everything kept in .heartbeat
-	@infra/run
+	@infra/scripts/run
 
 test: ## Run every test on a PostgreSQL started for it, and in a browser (one: make test T=name)
-	@infra/install-browser
+	@infra/scripts/install-browser
 	cargo build --workspace --all-features
-	infra/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
+	infra/scripts/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
 
 soak: ## Kill server and database 20 times each, freeze the database, and fuzz: a quarter of an hour
 	cargo build --workspace --all-features
-	SOAK=1 infra/with-postgres cargo test --workspace --all-features --test faults
-	infra/fuzz
+	SOAK=1 infra/scripts/with-postgres cargo test --workspace --all-features --test faults
+	infra/scripts/fuzz
 
 check: ## Check format, lints, documentation, shell scripts, workflows and generated files
 	cargo fmt --all --check
@@ -39,29 +39,29 @@ check: ## Check format, lints, documentation, shell scripts, workflows and gener
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
 		cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
-	infra/with-postgres infra/queries --check
-	infra/docs --check
-	infra/deny
-	infra/check-workflows
+	infra/scripts/with-postgres infra/scripts/queries --check
+	infra/scripts/docs --check
+	infra/scripts/deny
+	infra/scripts/check-workflows
 
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features
 	cargo build --release --package heartbeat-tests --example bench
 	case " $(B) " in "  " | *" lambda "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
-	DURABLE=1 infra/with-postgres target/release/examples/bench $(B)
+	DURABLE=1 infra/scripts/with-postgres target/release/examples/bench $(B)
 
 lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
-	@infra/tools
+	@infra/scripts/tools
 	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo lambda build --package heartbeat-functions --profile $(LAMBDA_PROFILE) $(LAMBDA_FLAGS)
 
 deploy: lambda ## Deploy to AWS with SAM, which asks for what it needs to know
-	@infra/deploy
+	@infra/scripts/deploy
 
-dist: ## Pack a release for this kind of machine into target/dist (infra/check-dist tries it)
-	@infra/dist
+dist: ## Pack a release for this kind of machine into target/dist (infra/scripts/check-dist tries it)
+	@infra/scripts/dist
 
 docs: ## Build the book into target/book, and bring what is generated for it up to date
-	@infra/docs
+	@infra/scripts/docs
 
 queries: ## Bring the descriptions of the SQL statements in .sqlx up to date
-	infra/with-postgres infra/queries
+	infra/scripts/with-postgres infra/scripts/queries

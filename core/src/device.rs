@@ -3,7 +3,7 @@
 use utoipa::ToSchema;
 
 /// The most characters (Unicode scalar values) a device's name may have.
-const NAME_LIMIT: usize = 100;
+const NAME_MAX_CHARS: usize = 100;
 
 /// What a device is called that an earlier Heartbeat registered without a name.
 pub const UNNAMED: &str = "A device without a name";
@@ -29,7 +29,7 @@ pub enum InvalidName {
     #[error("the name is empty")]
     Empty,
     /// More than 100 characters.
-    #[error("the name is longer than {NAME_LIMIT} characters")]
+    #[error("the name is longer than {NAME_MAX_CHARS} characters")]
     TooLong,
     /// A line break, a NUL, or another control character.
     #[error("the name holds a control character")]
@@ -45,7 +45,7 @@ impl DeviceName {
         let name = name.trim();
         match name.chars().count() {
             0 => Err(InvalidName::Empty),
-            1..=NAME_LIMIT => Ok(Self(name.to_owned())),
+            1..=NAME_MAX_CHARS => Ok(Self(name.to_owned())),
             _ => Err(InvalidName::TooLong),
         }
     }

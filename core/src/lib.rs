@@ -1,63 +1,46 @@
-//! What Heartbeat *is*, without a word about HTTP.
+//! What Heartbeat *is*, without HTTP and without AWS.
 //!
-//! - [`config`]: every configuration key, where its value may come from, and what it must look like.
-//! - [`device`]: what a device is called.
-//! - [`token`]: the secrets of devices and of the owner: made, hashed, compared.
+//! - [`config`]: every configuration key, its sources, its parsing.
+//! - [`device`]: names of devices.
+//! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
+//! - [`runtime`]: where a process lives: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
-//! - [`stats`]: the figures that the whole service exists to show, and their JSON.
-//! - [`words`]: figures as people read them.
-//! - [`freshness`]: how much a silence means.
-//! - `badge`: the figures as small pictures (feature `badges`).
-//! - [`event`]: what happens and is told to others.
-//! - `webhook`: the telling (feature `webhook`).
-//! - [`stream`]: the figures, sent to WebSockets that somebody else holds.
-//! - `progress`: how far a long piece of work is (feature `migrate`).
-//! - [`database`]: the connection, the schema, and every SQL statement.
-//! - [`heartbeat`]: the handle that routes work with, and the task behind it which gathers beats
-//!   into commits and keeps the figures in memory.
+//! - [`stats`]: the public figures, and their JSON.
+//! - [`humanize`]: figures as people read them.
+//! - [`recency`]: what the age of the last beat means.
+//! - `badge`: one figure as an image (feature `badges`).
+//! - [`notify`]: events, subscriptions, channels, and the dispatcher that delivers.
+//! - [`jobs`]: what is due because time passed.
+//! - [`stream`]: the stats stream to WebSockets that API Gateway holds.
+//! - `progress`: progress of long commands (feature `migrate`).
+//! - [`database`]: sessions, the schema, and every SQL statement.
+//! - [`heartbeat`]: the handle that routes work with, and the worker behind it that batches beats into
+//!   commits and keeps the stats in memory.
+//! - [`error`]: errors that callers see.
 
 #[cfg(feature = "badges")]
 pub mod badge;
 pub mod config;
 pub mod database;
 pub mod device;
-pub mod event;
-pub mod freshness;
+pub mod error;
 pub mod heartbeat;
+pub mod humanize;
+pub mod jobs;
+pub mod notify;
 #[cfg(feature = "migrate")]
 pub mod progress;
+pub mod recency;
+pub mod runtime;
 pub mod secret;
 pub mod stats;
 pub mod stream;
 pub mod token;
-#[cfg(feature = "webhook")]
-pub mod webhook;
-pub mod words;
 
 pub use config::Config;
+pub use error::Error;
 pub use heartbeat::Heartbeat;
 
-/// Tells the present time. Not how much time has passed by the machine's own count, which stands still
+/// Returns the present time by the wall clock. The machine's monotonic clock is no substitute: it stands still
 /// while Lambda freezes a process.
 pub type Clock = fn() -> time::OffsetDateTime;
-
-/// Why Heartbeat could not do what it was asked. The cause of the last three is logged
-/// where it happened and goes no further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// No device has this token.
-    #[error("no device has this token")]
-    UnknownToken,
-    /// No device has this id.
-    #[error("no device has this id")]
-    UnknownDevice,
-    /// The database does not answer, or cannot do its work right now.
-    #[error("the database is not available")]
-    Unavailable,
-    /// The tables in the database are not those of this program.
-    #[error(transparent)]
-    Schema(#[from] database::schema::SchemaProblem),
-    /// The database refused a statement in a way that only a defect of ours explains.
-    #[error("the database refused a statement")]
-    Internal,
-}

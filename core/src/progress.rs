@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::words::grouped;
+use crate::humanize::grouped;
 
 /// What is being done, and how much of it was done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

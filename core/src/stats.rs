@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 /// What the database holds: figures that do not depend on the present time.
 #[derive(Debug, Clone)]
-pub struct Figures {
+pub struct StoredStats {
     /// When the server was first set up.
     pub started_at: OffsetDateTime,
     /// Views of the HTML pages.
@@ -17,12 +17,12 @@ pub struct Figures {
     /// The longest gap between two beats of anybody, in seconds, the present one left out.
     pub longest_absence: i64,
     /// All devices, ordered by id.
-    pub devices: Vec<DeviceFigures>,
+    pub devices: Vec<StoredDevice>,
 }
 
 /// What the database holds of one device.
 #[derive(Debug, Clone)]
-pub struct DeviceFigures {
+pub struct StoredDevice {
     /// Its id.
     pub id: i64,
     /// Its name; missing for some devices that an earlier Heartbeat registered.
@@ -33,15 +33,15 @@ pub struct DeviceFigures {
     pub num_beats: i64,
 }
 
-impl Figures {
+impl StoredStats {
     /// The device with this id.
-    pub(crate) fn device_mut(&mut self, id: i64) -> Option<&mut DeviceFigures> {
+    pub(crate) fn device_mut(&mut self, id: i64) -> Option<&mut StoredDevice> {
         let at = self.devices.binary_search_by_key(&id, |device| device.id).ok()?;
         self.devices.get_mut(at)
     }
 
     /// Adds a device that is not there yet.
-    pub(crate) fn add_device(&mut self, device: DeviceFigures) {
+    pub(crate) fn add_device(&mut self, device: StoredDevice) {
         if let Err(at) = self.devices.binary_search_by_key(&device.id, |device| device.id) {
             self.devices.insert(at, device);
         }
@@ -149,12 +149,12 @@ mod tests {
         OffsetDateTime::from_unix_timestamp(seconds).expect("in range")
     }
 
-    fn device(id: i64, last_beat: Option<i64>, num_beats: i64) -> DeviceFigures {
-        DeviceFigures { id, name: Some("Laptop".into()), last_beat: last_beat.map(at), num_beats }
+    fn device(id: i64, last_beat: Option<i64>, num_beats: i64) -> StoredDevice {
+        StoredDevice { id, name: Some("Laptop".into()), last_beat: last_beat.map(at), num_beats }
     }
 
-    fn figures(devices: Vec<DeviceFigures>) -> Figures {
-        Figures { started_at: at(1_000), visits: 7, longest_absence: 50, devices }
+    fn figures(devices: Vec<StoredDevice>) -> StoredStats {
+        StoredStats { started_at: at(1_000), visits: 7, longest_absence: 50, devices }
     }
 
     #[test]

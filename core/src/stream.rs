@@ -1,39 +1,36 @@
-//! The stream of figures to WebSockets that somebody else holds, such as API Gateway: who is
-//! connected, who sends to them, and the sending.
+//! The stats stream to WebSockets that API Gateway holds: the registry of connections, the lease on pushing,
+//! and the pushing itself.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use sqlx::{PgConnection, postgres::PgConnectOptions};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, MissedTickBehavior, interval, timeout},
-};
+use sqlx::PgConnection;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::{
     Clock, Error, Heartbeat,
-    database::{Session, connections, pusher},
+    database::{SharedSession, connections, pusher},
 };
 
-/// The time from one frame to the next.
-const PERIOD: Duration = Duration::from_secs(1);
+/// Time from one frame to the next.
+const FRAME_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a pusher that is heard of no more keeps others from taking its place. It prolongs the
-/// lease before each frame.
-const LEASE: Duration = Duration::from_secs(3);
+/// How long the lease of a pusher that died keeps others from taking its place. A pusher renews it before each
+/// frame.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long all the work of one second may take. It begins with the lease and ends before that does,
-/// so that nobody sends without one.
-const ROUND_LIMIT: Duration = Duration::from_millis(2500);
+/// Timeout of all the work for one frame. It begins with the lease and ends before that does, so that no pusher
+/// sends without one.
+const FRAME_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// Frames that are on their way at the same time.
-const CONCURRENCY: usize = 64;
+/// Frames in flight at the same time.
+const POST_CONCURRENCY: usize = 64;
 
-/// How long one statement may take.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(1);
+/// Timeout of one statement.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Holds WebSockets, and takes frames for them.
+/// Holds WebSockets, and sends frames to them.
 pub trait Gateway {
     /// Sends a frame to one connection.
     fn post(&self, connection: &str, frame: &Bytes) -> impl Future<Output = Delivery> + Send;
@@ -44,7 +41,7 @@ pub trait Gateway {
 pub enum Delivery {
     /// It was taken.
     Taken,
-    /// The connection is no more.
+    /// The connection was closed.
     Gone,
     /// It was not taken, for a reason that may pass.
     Failed,
@@ -53,99 +50,100 @@ pub enum Delivery {
 /// Why a pusher stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// Nobody is connected.
-    NobodyWatches,
-    /// Somebody else sends.
-    SomebodyElseLeads,
-    /// The time it was given is up, while somebody still watches.
-    TimeIsUp,
+    /// There are no viewers.
+    NoViewers,
+    /// Another pusher holds the lease.
+    LeaseHeld,
+    /// Its time is up, while there are viewers.
+    TimedOut,
 }
 
-/// The connections, and the right to send to them, as the database knows them.
+/// The stream's connections at API Gateway, and the lease on pushing to them, as the database knows them.
 #[derive(Debug)]
-pub struct Stream {
-    session: Mutex<Session>,
+pub struct GatewayStream {
+    session: SharedSession,
 }
 
-impl Stream {
-    /// The stream of a database, which is first contacted when it is first needed.
+impl GatewayStream {
+    /// Returns the stream of a database.
     #[must_use]
-    pub fn new(database: PgConnectOptions, clock: Clock) -> Self {
-        Self { session: Mutex::new(Session::new(database, clock)) }
+    pub fn new(session: SharedSession) -> Self {
+        Self { session }
     }
 
-    /// Takes note of a new connection.
+    /// Registers a new connection.
     pub async fn connect(&self, id: &str) -> Result<(), Error> {
         self.run(async |connection| connections::add(connection, id).await).await
     }
 
-    /// Forgets connections.
+    /// Removes connections that were closed.
     pub async fn disconnect(&self, ids: &[String]) -> Result<(), Error> {
         self.run(async |connection| connections::remove(connection, ids).await).await
     }
 
-    /// Whether anybody sends frames.
-    pub async fn is_led(&self) -> Result<bool, Error> {
-        self.run(pusher::is_led).await
+    /// Whether a pusher holds the lease.
+    pub async fn is_pushed(&self) -> Result<bool, Error> {
+        self.run(pusher::is_held).await
     }
 
-    /// Sends the figures to all connections once a second, as long as somebody watches, nobody else
-    /// sends, and `until` has not come. What fails in one second is tried again in the next. `name` tells
-    /// this pusher from all others.
+    /// Pushes the stats to all connections once a second, as long as there are viewers, no other pusher holds the
+    /// lease, and `until` has not come. What fails in one second is retried in the next. `holder` is the unique
+    /// name of this pusher.
     pub async fn push(
         &self,
         heartbeat: &Heartbeat,
         gateway: &impl Gateway,
         clock: Clock,
-        name: &str,
+        holder: &str,
         until: Instant,
     ) -> Ended {
-        let mut seconds = interval(PERIOD);
+        let mut seconds = interval(FRAME_INTERVAL);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             seconds.tick().await;
             if Instant::now() >= until {
                 // If that fails, the lease runs out by itself.
-                let _ = self.resign(name).await;
-                return Ended::TimeIsUp;
+                let _ = self.release(holder).await;
+                return Ended::TimedOut;
             }
             // Errors are logged where they happen.
             if let Ok(Ok(Some(ended))) =
-                timeout(ROUND_LIMIT, self.round(heartbeat, gateway, clock, name)).await
+                timeout(FRAME_TIMEOUT, self.push_frame(heartbeat, gateway, clock, holder)).await
             {
                 return ended;
             }
         }
     }
 
-    /// The work of one second; says so if there is nothing left to do.
-    async fn round(
+    /// Pushes one frame. Returns why to stop, if there is a reason.
+    async fn push_frame(
         &self,
         heartbeat: &Heartbeat,
         gateway: &impl Gateway,
         clock: Clock,
-        name: &str,
+        holder: &str,
     ) -> Result<Option<Ended>, Error> {
-        if !self.run(async |connection| pusher::lead(connection, name, LEASE.as_secs_f64()).await).await? {
-            return Ok(Some(Ended::SomebodyElseLeads));
+        let lease = LEASE_TIMEOUT.as_secs_f64();
+        if !self.run(async |connection| pusher::claim(connection, holder, lease).await).await? {
+            return Ok(Some(Ended::LeaseHeld));
         }
         let connections = self.run(connections::all).await?;
         if connections.is_empty() {
-            self.resign(name).await?;
-            // Whoever connected just before that took us for the one who sends.
-            let nobody = self.run(connections::all).await?.is_empty();
-            return Ok(nobody.then_some(Ended::NobodyWatches));
+            self.release(holder).await?;
+            // A viewer that connected just before that found the lease held, and started no pusher.
+            let empty = self.run(connections::all).await?.is_empty();
+            return Ok(empty.then_some(Ended::NoViewers));
         }
         let frame = heartbeat.snapshot(clock()).await?.json.clone();
         self.send(gateway, connections, &frame).await?;
         Ok(None)
     }
 
-    async fn resign(&self, name: &str) -> Result<(), Error> {
-        self.run(async |connection| pusher::resign(connection, name).await).await
+    async fn release(&self, holder: &str) -> Result<(), Error> {
+        self.run(async |connection| pusher::release(connection, holder).await).await
     }
 
-    /// Sends one frame to `connections`, and forgets those that are no more.
+    /// Sends one frame to `connections`, and removes those that were closed.
     async fn send(
         &self,
         gateway: &impl Gateway,
@@ -153,7 +151,7 @@ impl Stream {
         frame: &Bytes,
     ) -> Result<(), Error> {
         let posts = connections.into_iter().map(async |id| (gateway.post(&id, frame).await, id));
-        let posted = stream::iter(posts).buffer_unordered(CONCURRENCY);
+        let posted = stream::iter(posts).buffer_unordered(POST_CONCURRENCY);
         let gone = posted.filter_map(async |(delivery, id)| (delivery == Delivery::Gone).then_some(id));
         let gone: Vec<String> = gone.collect().await;
         if gone.is_empty() { Ok(()) } else { self.disconnect(&gone).await }
@@ -163,6 +161,6 @@ impl Stream {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
-        self.session.lock().await.run(Instant::now() + STATEMENT_LIMIT, work).await
+        self.session.run(Instant::now() + STATEMENT_TIMEOUT, work).await
     }
 }

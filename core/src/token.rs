@@ -17,7 +17,7 @@ const TOKEN_BYTES: usize = 32;
 const SECRET_KEY_BYTES: usize = 48;
 
 /// The longest secret key, in bytes.
-const SECRET_KEY_LIMIT: usize = 256;
+const SECRET_KEY_MAX_BYTES: usize = 256;
 
 /// A device's token as the device itself holds it. Shown once, when it is made.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl SecretKey {
     /// `None` if it is anything else.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
-        let fits = (1..=SECRET_KEY_LIMIT).contains(&key.len());
+        let fits = (1..=SECRET_KEY_MAX_BYTES).contains(&key.len());
         let legal = key.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
         let bare = key.trim_matches([' ', '\t']).len() == key.len();
         (fits && legal && bare).then(|| Self(Secret::new(key.to_owned())))

@@ -46,8 +46,8 @@ function ago(seconds) {
   return "just now";
 }
 
-/** The same steps as `Freshness` in the core. */
-const freshness = (seconds) =>
+/** The same steps as `Recency` in the core. */
+const recency = (seconds) =>
   seconds < 300 ? "now" : seconds < HOUR ? "recent" : seconds < DAY ? "today" : seconds < 2 * DAY ? "late" : "lost";
 
 /** The place on the line of what was `seconds` ago; the same as `place` in `functions/src/trace.rs`. */
@@ -114,7 +114,7 @@ class Figures {
     $(".first").hidden = devices.length > 0;
     $(".devices").hidden = devices.length === 0;
     if (age !== null) {
-      this.#main.dataset.freshness = freshness(age);
+      this.#main.dataset.recency = recency(age);
       this.#showAge(age);
       showMoment($("[data-time]"), lastSeen);
       $(".trace .blip").setAttribute("x", place(age));

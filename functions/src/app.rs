@@ -7,14 +7,14 @@ use axum::{
     http::{HeaderValue, request::Parts},
 };
 use bytes::Bytes;
-use heartbeat_core::{Clock, Config, Heartbeat, event::Audience, heartbeat::Process};
+use heartbeat_core::{Clock, Config, Heartbeat, notify::subscriptions::Subscriptions, runtime::Runtime};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
+use crate::http::{html, rate_limit::RateLimiter, response_cache::ResponseCache};
 #[cfg(feature = "badges")]
-use crate::{conditional::Representation, pictures::Pictures};
-use crate::{failures::Failures, latest::Latest, page};
+use crate::{badges::image_cache::ImageCache, http::conditional::Representation};
 
 /// The dependencies of the routes, built once by `main`. Each request has a clone, so clones are cheap.
 #[derive(Debug, Clone)]
@@ -32,33 +32,39 @@ pub struct Dependencies {
     /// What pages may load.
     pub(crate) page_policy: HeaderValue,
     /// Failed attempts to authenticate.
-    pub(crate) failures: Failures,
+    pub(crate) rate_limiter: RateLimiter,
     /// The page that was last shown at `/`.
-    pub(crate) home: Latest<Bytes>,
+    pub(crate) home: ResponseCache<Bytes>,
     /// The badges that were shown just now, each with its `Cache-Control`.
     #[cfg(feature = "badges")]
-    pub(crate) badges: Latest<(Representation, HeaderValue)>,
+    pub(crate) badges: ResponseCache<(Representation, HeaderValue)>,
     /// What was drawn lately.
     #[cfg(feature = "badges")]
-    pub(crate) pictures: Pictures,
+    pub(crate) image_cache: ImageCache,
 }
 
 impl App {
-    /// The dependencies of a program that runs by the clock of its machine.
+    /// Starts a heartbeat that goes by the clock of this machine. Events that the configured channels subscribe
+    /// to go into the outbox.
     #[must_use]
-    pub fn start(database: PgConnectOptions, config: Config, process: Process) -> Self {
-        let heartbeat = Heartbeat::start(database, system_clock, process, Audience::of(&config));
+    pub fn start(
+        database: PgConnectOptions,
+        config: Config,
+        runtime: Runtime,
+        configured: Subscriptions,
+    ) -> Self {
+        let heartbeat = Heartbeat::start(database, system_clock, runtime, configured);
         Self(Arc::new(Dependencies {
             heartbeat,
-            page_policy: page::policy(&config),
-            failures: Failures::default(),
-            home: Latest::default(),
+            page_policy: html::page_policy(&config),
+            rate_limiter: RateLimiter::default(),
+            home: ResponseCache::default(),
             config,
             clock: system_clock,
             #[cfg(feature = "badges")]
-            badges: Latest::default(),
+            badges: ResponseCache::default(),
             #[cfg(feature = "badges")]
-            pictures: Pictures::default(),
+            image_cache: ImageCache::default(),
         }))
     }
 }

@@ -5,7 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::{HeaderMap, HeaderValue};
 use heartbeat_core::{badge::Badge, token::TokenHash};
 
-use crate::{auth, badge, client_address, devices};
+use crate::{
+    api::devices,
+    badges,
+    http::{auth, client_ip},
+};
 
 /// The value of an `Authorization` header.
 pub fn authorization(value: &[u8]) {
@@ -22,7 +26,7 @@ pub fn device_body(body: &[u8]) {
 /// The query of a badge, which is drawn.
 pub fn badge_query(query: &[u8]) {
     let Ok(query) = std::str::from_utf8(query) else { return };
-    if let Ok(parameters) = badge::Parameters::parse(query) {
+    if let Ok(parameters) = badges::Parameters::parse(query) {
         let label = parameters.label.unwrap_or_default();
         let drawing = Badge { style: parameters.style, ..Badge::total_beats(&label, 1) }.svg();
         assert!(!drawing.contains(char::is_control), "{drawing}");
@@ -32,10 +36,10 @@ pub fn badge_query(query: &[u8]) {
 /// The headers in which proxies name addresses.
 pub fn forwarded(value: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(value) else { return };
-    let peer = client_address::Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let peer = client_ip::Peer::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let trusted = ["127.0.0.0/8".parse().expect("a network")];
     for name in ["forwarded", "x-forwarded-for"] {
         let headers = HeaderMap::from_iter([(name.parse().expect("a name"), value.clone())]);
-        client_address::client_address(peer, &headers, &trusted);
+        client_ip::client_ip(peer, &headers, &trusted);
     }
 }

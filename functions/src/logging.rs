@@ -15,13 +15,13 @@ const DEFAULT_FILTER: &str = if cfg!(debug_assertions) {
 };
 
 /// Libraries whose details hold addresses of other machines, and perhaps more. No filter brings them out.
-const DISCREET: &str = "hyper=warn,hyper_util=warn,reqwest=warn";
+const PRIVATE_TARGETS: &str = "hyper=warn,hyper_util=warn,reqwest=warn";
 
 /// Sends log lines to standard error, filtered by `RUST_LOG`: as JSON on Lambda, where machines read
 /// them, for people elsewhere. Fails on a filter that cannot be read, with a line that says so.
 pub fn start() -> Result<(), String> {
     let filter = variable("RUST_LOG");
-    let filter = format!("{},{DISCREET}", filter.as_deref().unwrap_or(DEFAULT_FILTER));
+    let filter = format!("{},{PRIVATE_TARGETS}", filter.as_deref().unwrap_or(DEFAULT_FILTER));
     let filter: Targets = filter.parse().map_err(|error| {
         format!("RUST_LOG (environment variable): expected a filter such as info: {error}")
     })?;

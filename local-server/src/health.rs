@@ -1,4 +1,4 @@
-//! `heartbeat health`: whether the server of this configuration is well, for those who look after it where
+//! `heartbeat health`: whether the server of this configuration is healthy, for those who look after it where
 //! there is no other program that could ask, as in its container.
 
 use std::{
@@ -15,17 +15,17 @@ use tokio::{
 };
 
 /// How long an answer may take. The server itself gives the database two seconds.
-const LIMIT: Duration = Duration::from_secs(4);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// With HTTP/1.0 the answer ends with the connection (RFC 1945, section 7.2.2).
 const REQUEST: &[u8] = b"GET /.well-known/health HTTP/1.0\r\nHost: localhost\r\n\r\n";
 
-/// Why the server is not well.
+/// Why the server is not healthy.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unwell {
+pub(crate) enum Unhealthy {
     #[error("no server answers at bind: {0}; start one, or set bind to where it listens")]
     Unreachable(io::Error),
-    #[error("the server at bind did not answer within {} seconds", LIMIT.as_secs())]
+    #[error("the server at bind did not answer within {} seconds", RESPONSE_TIMEOUT.as_secs())]
     Late,
     #[error("the server at bind answers {0:?}; its log says why")]
     Refused(String),
@@ -34,19 +34,19 @@ pub(crate) enum Unwell {
 }
 
 /// Asks the server that listens at `bind`.
-pub(crate) async fn check(bind: &Bind) -> Result<(), Unwell> {
-    let status = timeout(LIMIT, ask(bind)).await.map_err(|_| Unwell::Late)??;
-    if status.split(' ').nth(1) == Some("200") { Ok(()) } else { Err(Unwell::Refused(status)) }
+pub(crate) async fn check(bind: &Bind) -> Result<(), Unhealthy> {
+    let status = timeout(RESPONSE_TIMEOUT, ask(bind)).await.map_err(|_| Unhealthy::Late)??;
+    if status.split(' ').nth(1) == Some("200") { Ok(()) } else { Err(Unhealthy::Refused(status)) }
 }
 
 /// The first line of the server's answer.
-async fn ask(bind: &Bind) -> Result<String, Unwell> {
+async fn ask(bind: &Bind) -> Result<String, Unhealthy> {
     let answer = match bind {
-        Bind::Tcp { port: 0, .. } => return Err(Unwell::UnknownPort),
+        Bind::Tcp { port: 0, .. } => return Err(Unhealthy::UnknownPort),
         Bind::Tcp { host, port } => talk(TcpStream::connect((reachable(host), *port)).await).await,
         Bind::Unix(path) => talk(UnixStream::connect(path).await).await,
     };
-    answer.map_err(Unwell::Unreachable)
+    answer.map_err(Unhealthy::Unreachable)
 }
 
 async fn talk(stream: io::Result<impl AsyncRead + AsyncWrite + Unpin>) -> io::Result<String> {

@@ -34,7 +34,7 @@ pub(crate) enum Listener {
 
 /// An accepted connection.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) enum Socket {
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
 }
@@ -52,25 +52,26 @@ impl Listener {
     }
 
     /// Waits for the next connection.
-    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+    pub(crate) async fn accept(&self) -> io::Result<Socket> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // Answers are written whole; holding back their last piece only adds latency.
                 stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream, address))
+                Ok(Socket::Tcp(stream, address))
             }
-            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Socket::Unix(stream)),
         }
     }
 
-    /// Where it listens, in words fit for a log.
-    pub(crate) fn describe(&self) -> String {
+    /// Logs where it listens.
+    pub(crate) fn log_address(&self, what: &'static str) {
         match self {
-            Self::Tcp(listener) => listener
-                .local_addr()
-                .map_or_else(|_| "a TCP port".to_owned(), |it| format!("port {}", it.port())),
-            Self::Unix(_, file) => format!("socket {}", file.path.display()),
+            Self::Tcp(listener) => {
+                let port = listener.local_addr().map_or(0, |address| address.port());
+                tracing::info!(port, "{what}");
+            }
+            Self::Unix(_, file) => tracing::info!(socket = %file.path.display(), "{what}"),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! - [`cli`]: the command line.
 //! - [`run`]: the server from start to stop.
 //! - [`listener`]: the TCP port or the Unix socket.
-//! - [`server`]: connections, and how they end.
+//! - [`limits`]: how many connections and viewers it takes.
+//! - [`server`]: HTTP on each connection.
+//! - [`tasks`]: what runs beside the requests.
 //! - [`stream`]: the WebSockets of those who watch.
 //! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
 //! - `maintenance`: commands that do something to the database, and end (feature `migrate`).
@@ -13,6 +15,7 @@
 mod cli;
 mod embedded;
 mod health;
+mod limits;
 mod listener;
 #[cfg(feature = "migrate")]
 mod maintenance;
@@ -21,6 +24,7 @@ mod progress;
 mod run;
 mod server;
 mod stream;
+mod tasks;
 
 use std::{io, num::NonZero, process::ExitCode, thread::available_parallelism};
 
@@ -85,8 +89,8 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(processors.div_ceil(2)).enable_all().build()
 }
 
-fn start(action: Action, config: Config) -> Result<(), run::Failure> {
-    let runtime = runtime().map_err(run::Failure::Runtime)?;
+fn start(action: Action, config: Config) -> Result<(), run::RunError> {
+    let runtime = runtime().map_err(run::RunError::Runtime)?;
     let ended = match action {
         #[cfg(feature = "migrate")]
         Action::Migrate => runtime.block_on(maintenance::migrate(&config)),
@@ -94,7 +98,7 @@ fn start(action: Action, config: Config) -> Result<(), run::Failure> {
         Action::Export => runtime.block_on(maintenance::export(&config)),
         #[cfg(feature = "migrate")]
         Action::Import => runtime.block_on(maintenance::import(&config)),
-        Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::Failure::Unwell),
+        Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::RunError::Unhealthy),
         Action::Run | Action::GenKey => runtime.block_on(run::run(config)),
     };
     // A read of standard input cannot be interrupted, and is not to be waited for.

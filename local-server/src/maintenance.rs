@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal};
 use heartbeat_core::{
     Config,
     database::{
-        schema,
-        transfer::{self, Count},
+        dump::{self, Count},
+        migrate,
     },
-    words::grouped,
+    humanize::grouped,
 };
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     progress::Display,
-    run::{self, Failure, STOP_LIMIT, Signals},
+    run::{self, RunError, SHUTDOWN_TIMEOUT, Signals},
 };
 
 /// Bytes that are read from standard input at once.
@@ -26,12 +26,12 @@ const INPUT_BUFFER: usize = 1 << 16;
 
 /// Brings the tables up to date.
 #[expect(clippy::print_stdout, reason = "talks to the one who started it")]
-pub(crate) async fn migrate(config: &Config) -> Result<(), Failure> {
+pub(crate) async fn migrate(config: &Config) -> Result<(), RunError> {
     let migrated =
-        on_database(config, async |database| Ok(schema::migrate(&database, &mut Display::new()).await?))
+        on_database(config, async |database| Ok(migrate::migrate(&database, &mut Display::new()).await?))
             .await?;
-    if let Some(taken_over) = migrated.taken_over {
-        let (devices, beats) = (grouped(taken_over.devices), grouped(taken_over.beats));
+    if let Some(imported) = migrated.legacy_import {
+        let (devices, beats) = (grouped(imported.devices), grouped(imported.beats));
         println!("Moved in from an earlier Heartbeat, with all tokens: devices: {devices}, beats: {beats}.");
     }
     match migrated.migrations {
@@ -43,9 +43,9 @@ pub(crate) async fn migrate(config: &Config) -> Result<(), Failure> {
 }
 
 /// Writes everything in the database to standard output.
-pub(crate) async fn export(config: &Config) -> Result<(), Failure> {
+pub(crate) async fn export(config: &Config) -> Result<(), RunError> {
     let count = on_database(config, async |database| {
-        transfer::export(&database, stdout(), &mut Display::new()).await.map_err(Failure::Export)
+        dump::export(&database, stdout(), &mut Display::new()).await.map_err(RunError::Export)
     })
     .await?;
     report("Exported", count);
@@ -53,14 +53,14 @@ pub(crate) async fn export(config: &Config) -> Result<(), Failure> {
 }
 
 /// Reads an export from standard input into an empty database.
-pub(crate) async fn import(config: &Config) -> Result<(), Failure> {
+pub(crate) async fn import(config: &Config) -> Result<(), RunError> {
     if io::stdin().is_terminal() {
         let problem = io::Error::other("expected an export on standard input: heartbeat import < FILE");
-        return Err(Failure::Import(problem.into()));
+        return Err(RunError::Import(problem.into()));
     }
     let count = on_database(config, async |database| {
         let input = BufReader::with_capacity(INPUT_BUFFER, stdin());
-        transfer::import(&database, input, &mut Display::new()).await.map_err(Failure::Import)
+        dump::import(&database, input, &mut Display::new()).await.map_err(RunError::Import)
     })
     .await?;
     report("Imported", count);
@@ -77,19 +77,19 @@ fn report(done: &str, count: Count) {
 /// signal interrupts; whatever is under way then is rolled back.
 async fn on_database<T>(
     config: &Config,
-    work: impl AsyncFnOnce(PgConnectOptions) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let mut signals = Signals::new().map_err(Failure::Runtime)?;
+    work: impl AsyncFnOnce(PgConnectOptions) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let (options, embedded) = tokio::select! {
         database = run::database(config) => database?,
-        () = signals.next() => return Err(Failure::Interrupted),
+        () = signals.next() => return Err(RunError::Interrupted),
     };
     let done = tokio::select! {
         done = work(options) => done,
-        () = signals.next() => Err(Failure::Interrupted),
+        () = signals.next() => Err(RunError::Interrupted),
     };
     if let Some(embedded) = embedded {
-        embedded.stop(Instant::now() + STOP_LIMIT).await;
+        embedded.stop(Instant::now() + SHUTDOWN_TIMEOUT).await;
     }
     done
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 /// How often a line is written where there is no terminal.
-const LINE_PERIOD: Duration = Duration::from_secs(2);
+const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shows progress on standard error.
 pub(crate) struct Display {
@@ -33,7 +33,7 @@ impl Display {
     #[expect(clippy::print_stderr, reason = "talks to the one who started it")]
     fn write(&mut self, progress: Progress) {
         let complete = progress.total == Some(progress.done);
-        let late = self.written_at.is_none_or(|written_at| written_at.elapsed() >= LINE_PERIOD);
+        let late = self.written_at.is_none_or(|written_at| written_at.elapsed() >= LINE_INTERVAL);
         if progress.step != self.step || complete || late {
             eprintln!("{progress}");
             self.step = progress.step;

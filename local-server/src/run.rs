@@ -3,54 +3,55 @@
 use std::{io, sync::Arc, time::Duration};
 
 #[cfg(feature = "migrate")]
-use heartbeat_core::database::transfer::TransferError;
+use heartbeat_core::database::dump::DumpError;
 use heartbeat_core::{
-    Config, Error, Heartbeat,
-    config::Database,
-    database::{failure, schema::SchemaProblem},
-    heartbeat::Process,
+    Config, Error, Heartbeat, config::Database, database::error::DatabaseError, error::SchemaProblem,
+    runtime::Runtime,
 };
-#[cfg(feature = "webhook")]
-use heartbeat_functions::webhook;
-use heartbeat_functions::{App, routes};
+use heartbeat_functions::{
+    App,
+    background::{self, Background},
+    routes,
+};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
     time::{Instant, timeout},
 };
 
 use crate::{
     embedded::{Embedded, EmbeddedError},
     health,
+    limits::ConnectionLimits,
     listener::{ListenError, Listener},
-    server::{self, Room},
-    stream::{Stream, management},
+    server,
+    stream::{LocalStream, management},
+    tasks::Tasks,
 };
 
-/// The first and the longest wait between two attempts to reach the database.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(5);
+/// Backoff between attempts to reach the database at start.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// How long stopping may take as a whole: the ten seconds that service managers give before they
-/// kill, less those in which a database that is late ends in less polite ways.
-pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(8);
+/// Timeout of stopping as a whole: the ten seconds that service managers give before they kill, less those in
+/// which a database that is late is stopped in less polite ways.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long the database may take to write down what only memory holds when the server stops.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// Timeout of writing what only memory holds when the server stops.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a delivery may take to its end when the server stops.
-const DELIVERY_LIMIT: Duration = Duration::from_secs(1);
+/// Timeout of background tasks when the server stops; a delivery may end meanwhile.
+const TASKS_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long viewers may take to receive their last frame when the server stops.
-const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// Timeout of sending viewers their last frame when the server stops.
+const VIEWERS_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections to the management calls at the same time.
-const MANAGEMENT_ROOM: usize = 128;
+const MANAGEMENT_MAX_CONNECTIONS: usize = 128;
 
 /// Why the program ended other than on request.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum RunError {
     #[error("cannot start threads or handle signals: {0}")]
     Runtime(io::Error),
     #[error(transparent)]
@@ -60,21 +61,23 @@ pub(crate) enum Failure {
     #[error("database: {0}")]
     Schema(#[from] SchemaProblem),
     #[error("database: {0}")]
-    Database(#[from] failure::Failure),
+    Database(#[from] DatabaseError),
     #[error("health: {0}")]
-    Unwell(health::Unwell),
+    Unhealthy(health::Unhealthy),
+    #[error("{0} ended unexpectedly; the log says why")]
+    TaskEnded(&'static str),
     #[cfg(feature = "migrate")]
     #[error("export: {0}")]
-    Export(TransferError),
+    Export(DumpError),
     #[cfg(feature = "migrate")]
     #[error("import: {0}; nothing was changed")]
-    Import(TransferError),
+    Import(DumpError),
     #[cfg(feature = "migrate")]
     #[error("interrupted; nothing was changed")]
     Interrupted,
 }
 
-/// The database that the configuration names, and the private server behind it, if it is one.
+/// Returns the database that the configuration names, and the private server behind it, if it is one.
 pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Option<Embedded>), EmbeddedError> {
     match &config.database {
         Database::Server(options) => Ok((options.expose().clone(), None)),
@@ -85,11 +88,10 @@ pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Optio
     }
 }
 
-/// Runs the server until it is told to stop by SIGINT or SIGTERM, or finds a database that it
-/// cannot work on.
-pub(crate) async fn run(config: Config) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(Failure::Runtime)?;
-    let room = Room::make(config.max_viewers);
+/// Runs the server until it is told to stop by SIGINT or SIGTERM, or cannot go on.
+pub(crate) async fn run(config: Config) -> Result<(), RunError> {
+    let mut signals = Signals::new().map_err(RunError::Runtime)?;
+    let limits = ConnectionLimits::new(config.max_viewers);
     let listener = Listener::bind(&config.bind).await?;
     let management = match &config.management_bind {
         Some(bind) => Some(Listener::bind(bind).await?),
@@ -99,70 +101,71 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
-    let app = App::start(options.clone(), config, Process::Running);
-    let heartbeat = app.heartbeat.clone();
-    let stream = Stream::new(app.clone(), management.is_none(), room.viewers);
+    warn_of_missing_parts(&config);
+    let background = Background::new(&config, options.clone(), Runtime::Server);
+    let configured = background::subscriptions(&config, Runtime::Server);
+    let app = App::start(options, config, Runtime::Server, configured);
+    let stream = LocalStream::new(app.clone(), management.is_none(), limits.max_viewers);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
-    if let Some(listener) = management {
-        tracing::info!("the management calls listen on {}", listener.describe());
-        let calls = management::router(Arc::clone(&stream));
-        tokio::spawn(server::serve(listener, calls, MANAGEMENT_ROOM, std::future::pending()));
-    }
 
-    tracing::info!("Heartbeat {} listens on {}", env!("VERSION_AND_COMMIT"), listener.describe());
-    if app.config.secret_key.is_none() {
-        tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
+    let mut tasks = Tasks::new();
+    if let Some(listener) = management {
+        listener.log_address("management calls");
+        let calls = management::router(Arc::clone(&stream));
+        tasks.start("management calls", |stop| {
+            server::serve(listener, calls, MANAGEMENT_MAX_CONNECTIONS, stop.received())
+        });
     }
-    let (stopping, stopped) = oneshot::channel();
-    let deliverer = tokio::spawn(deliver(options, app, stopped));
-    let mut unusable = None;
+    tracing::info!(version = env!("VERSION_AND_COMMIT"), "Heartbeat");
+    listener.log_address("listening");
+    let heartbeat = app.heartbeat.clone();
+    tasks.start("notifications and jobs", move |stop| async move {
+        background.run(&app.heartbeat, stop.received()).await;
+    });
+
+    let mut ended = Ok(());
     let mut deadline = Instant::now();
     let stop = async {
-        tokio::select! {
-            () = signals.next() => tracing::info!("stopping"),
-            problem = watch_schema(&heartbeat) => unusable = Some(problem),
-        }
-        deadline = Instant::now() + STOP_LIMIT;
-        if timeout(GOODBYE_LIMIT, stream.stop()).await.is_err() {
-            tracing::warn!("some viewers did not take their leave in time, and were cut off");
+        ended = tokio::select! {
+            () = signals.next() => Ok(()),
+            problem = watch_schema(&heartbeat) => Err(problem.into()),
+            name = tasks.ended() => Err(RunError::TaskEnded(name)),
+        };
+        tracing::info!("stopping");
+        deadline = Instant::now() + SHUTDOWN_TIMEOUT;
+        if timeout(VIEWERS_CLOSE_TIMEOUT, stream.stop()).await.is_err() {
+            tracing::warn!("some viewers did not close their connections in time, and were cut off");
         }
     };
-    server::serve(listener, router, room.connections, stop).await;
-    // Without anybody who delivers there is nobody to tell.
-    let _ = stopping.send(());
-    if timeout(DELIVERY_LIMIT, deliverer).await.is_err() {
-        tracing::info!("an event is still on its way; it is delivered, perhaps again, after the next start");
+    server::serve(listener, router, limits.max_connections, stop).await;
+    for task in tasks.stop(TASKS_STOP_TIMEOUT).await {
+        tracing::info!(
+            task,
+            "a task did not stop in time; what it was doing is done again after the next start"
+        );
     }
-    if timeout(FLUSH_LIMIT, heartbeat.stop()).await.is_err() {
+    if timeout(FLUSH_TIMEOUT, heartbeat.stop()).await.is_err() {
         tracing::warn!("the database did not take the last visits in time");
     }
     if let Some(embedded) = embedded {
         embedded.stop(deadline).await;
     }
-    unusable.map_or(Ok(()), |problem| Err(problem.into()))
+    ended
 }
 
-/// Tells others what happens until `stopped`.
-#[cfg(feature = "webhook")]
-async fn deliver(database: PgConnectOptions, app: App, stopped: oneshot::Receiver<()>) {
-    if let Some(deliverer) = webhook::to_discord(&app.config, database) {
-        // An error says that the server has gone, which says the same.
-        deliverer.run(&app.heartbeat, async { drop(stopped.await) }).await;
+/// Logs settings that are missing, or that this program was built without.
+fn warn_of_missing_parts(config: &Config) {
+    if config.secret_key.is_none() {
+        tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
     }
-}
-
-/// Says that there is nobody to tell others.
-#[cfg(not(feature = "webhook"))]
-async fn deliver(_: PgConnectOptions, app: App, stopped: oneshot::Receiver<()>) {
-    if app.config.webhook_url.is_some() {
+    if config.webhook_url.is_some() && !cfg!(feature = "webhook") {
         tracing::warn!("webhook.url is set, but this program was built without the feature webhook");
     }
-    drop(stopped.await);
 }
 
-/// Tries to reach the database until it answers. Ready only if its tables are not ours to use.
+/// Retries until the database answers, with backoff. Ready only if this program cannot work on its tables.
 async fn watch_schema(heartbeat: &Heartbeat) -> SchemaProblem {
-    let mut wait = FIRST_RETRY;
+    let mut backoff = BACKOFF_MIN;
     loop {
         match heartbeat.check().await {
             Ok(()) => {
@@ -170,14 +173,14 @@ async fn watch_schema(heartbeat: &Heartbeat) -> SchemaProblem {
                 return std::future::pending().await;
             }
             Err(Error::Schema(problem)) => return problem,
-            // The worker has logged why.
-            Err(_) => tokio::time::sleep(wait).await,
+            // The session has logged why.
+            Err(_) => tokio::time::sleep(backoff).await,
         }
-        wait = (wait * 2).min(LAST_RETRY);
+        backoff = (backoff * 2).min(BACKOFF_MAX);
     }
 }
 
-/// The signals that ask a server to stop.
+/// Signals that ask a server to stop.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::Router;
-use heartbeat_functions::client_address::Peer;
+use heartbeat_functions::http::client_ip::Peer;
 use hyper::{
     Request,
     body::Incoming,
@@ -23,7 +23,6 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -31,37 +30,54 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 
-use crate::listener::{Listener, Stream};
+use crate::listener::{Listener, Socket};
 
-/// How long a client may take to send the head of a request, the first one included.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// Timeout of the head of a request, the first one included.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long requests in flight may take to finish once the server is told to stop: longer than any
-/// answer waits for the database. Of the ten seconds that service managers give before they kill,
-/// what comes after the requests needs the rest.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// Timeout of requests in flight once the server is told to stop: longer than any response waits for the
+/// database. Of the ten seconds that service managers give before they kill, what comes after the requests needs
+/// the rest.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait after the system had no file descriptor left for a connection. It does not say
+/// Delay before accepting again after the system had no file descriptor left for a connection. It does not say
 /// when there is one again.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` until `stop` is ready, then finishes the requests in flight. Who comes when
-/// there are as many connections as `room` has for waits until one has ended.
-pub(crate) async fn serve(listener: Listener, router: Router, room: usize, stop: impl Future<Output = ()>) {
+/// Timeout of a response that is too long for the system's buffers and that the client does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest head of a request over HTTP/1.1, in bytes.
+const HTTP1_HEAD_MAX_BYTES: usize = 64 * 1024;
+
+/// The largest head of a request over HTTP/2, in bytes.
+const HTTP2_HEAD_MAX_BYTES: u32 = 16 * 1024;
+
+/// Interval of pings to clients that speak HTTP/2, and the timeout of the answer.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Serves `router` on `listener` until `stop` is ready, then finishes the requests in flight. With
+/// `max_connections` open, others wait in the system's backlog until one has ended.
+pub(crate) async fn serve(
+    listener: Listener,
+    router: Router,
+    max_connections: usize,
+    stop: impl Future<Output = ()>,
+) {
     let mut stop = pin!(stop);
-    let connections = Connections::new(router);
-    let places = Arc::new(Semaphore::new(room));
+    let server = HttpServer::new(router);
+    let permits = Arc::new(Semaphore::new(max_connections));
     let next = async || {
-        let place = Arc::clone(&places).acquire_owned().await.expect("a semaphore that is never closed");
-        listener.accept().await.map(|stream| (stream, place))
+        let permit = Arc::clone(&permits).acquire_owned().await.expect("a semaphore that is never closed");
+        listener.accept().await.map(|socket| (socket, permit))
     };
     loop {
         tokio::select! {
             accepted = next() => match accepted {
-                Ok((Stream::Tcp(stream, address), place)) => {
-                    connections.serve(stream, Peer::Address(address.ip()), place);
+                Ok((Socket::Tcp(stream, address), permit)) => {
+                    server.serve(stream, Peer::Ip(address.ip()), permit);
                 }
-                Ok((Stream::Unix(stream), place)) => connections.serve(stream, Peer::Local, place),
+                Ok((Socket::Unix(stream), permit)) => server.serve(stream, Peer::Local, permit),
                 Err(error) => recover(&error).await,
             },
             () = &mut stop => break,
@@ -69,71 +85,26 @@ pub(crate) async fn serve(listener: Listener, router: Router, room: usize, stop:
     }
     // From here on new connections are refused, not left waiting.
     drop(listener);
-    if timeout(STOP_LIMIT, connections.graceful.shutdown()).await.is_err() {
+    if timeout(DRAIN_TIMEOUT, server.graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time, and were cut off");
     }
 }
 
-/// How many may be connected at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
-    /// Those who watch the stream.
-    pub(crate) viewers: usize,
-    /// All others.
-    pub(crate) connections: usize,
-}
-
-impl Room {
-    /// Room for as many viewers as the owner allows, as far as the system has file descriptors for them. It
-    /// is first asked for all that it lets a process have: what it gives without being asked, often 1,024, is
-    /// for programs of another time.
-    pub(crate) fn make(max_viewers: usize) -> Self {
-        let limit = getrlimit(Resource::Nofile);
-        // Where it may not, it goes on with what it has.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-        let descriptors = getrlimit(Resource::Nofile).current.and_then(|it| usize::try_from(it).ok());
-        Self::within(descriptors.unwrap_or(usize::MAX), max_viewers)
-    }
-
-    fn within(descriptors: usize, max_viewers: usize) -> Self {
-        let viewers = max_viewers.min(descriptors / 2);
-        let rest = descriptors.saturating_sub(viewers).saturating_sub(OTHER_DESCRIPTORS);
-        Self { viewers, connections: rest.clamp(1, MOST_CONNECTIONS) }
-    }
-}
-
-/// Connections that do not watch the stream. Strangers open them, and each takes memory.
-const MOST_CONNECTIONS: usize = 16 * 1024;
-
-/// File descriptors for everything but connections: the database, the listeners, the runtime.
-const OTHER_DESCRIPTORS: usize = 64;
-
-/// How long a client may leave an answer unread that is too long for the system's buffers.
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
-
-/// The largest head of a request over HTTP/1.1, in bytes.
-const HEAD_SIZE_LIMIT: usize = 64 * 1024;
-
-/// The largest head of a request over HTTP/2, in bytes.
-const HEADER_LIST_LIMIT: u32 = 16 * 1024;
-
-/// How often a client that speaks HTTP/2 is asked for a sign of life, and how long it may take.
-const PING_PERIOD: Duration = Duration::from_secs(10);
-
-struct Connections {
+/// HTTP on each connection.
+struct HttpServer {
     router: Router,
     http: auto::Builder<TokioExecutor>,
     graceful: GracefulShutdown,
 }
 
-impl Connections {
+impl HttpServer {
     fn new(router: Router) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         let mut http1 = http.http1();
-        http1.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_SIZE_LIMIT);
+        http1.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HTTP1_HEAD_MAX_BYTES);
         let mut http2 = http.http2();
-        http2.timer(TokioTimer::new()).max_header_list_size(HEADER_LIST_LIMIT);
-        http2.keep_alive_interval(PING_PERIOD).keep_alive_timeout(PING_PERIOD);
+        http2.timer(TokioTimer::new()).max_header_list_size(HTTP2_HEAD_MAX_BYTES);
+        http2.keep_alive_interval(HTTP2_PING_INTERVAL).keep_alive_timeout(HTTP2_PING_INTERVAL);
         Self { router, http, graceful: GracefulShutdown::new() }
     }
 
@@ -141,62 +112,40 @@ impl Connections {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
         peer: Peer,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) {
-        let asked = Arc::new(AtomicBool::new(false));
-        let noted = Arc::clone(&asked);
+        let got_request = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&got_request);
         let router = TowerToHyperService::new(self.router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
-            noted.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
             router.call(request)
         });
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(WRITE_LIMIT));
+        stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let stream = TokioIo::new(Box::pin(stream));
         let connection = self.http.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
-            // Viewers are counted elsewhere: for them, this ends with the upgrade.
-            let _place = place;
+            // Viewers have a limit of their own: for them, this ends with the upgrade.
+            let _permit = permit;
             let mut connection = pin!(connection);
-            // Until it knows the version of HTTP, the library waits for ever.
-            if timeout(HEAD_LIMIT, &mut connection).await.is_err() && asked.load(Ordering::Relaxed) {
-                // What a client breaks off is its own affair.
+            // Until it knows the version of HTTP, the library has no timeout.
+            if timeout(HEAD_TIMEOUT, &mut connection).await.is_err() && got_request.load(Ordering::Relaxed) {
+                // An error is the client's: it broke the connection.
                 let _ = connection.await;
             }
         });
     }
 }
 
-/// Decides what an error of `accept` means: a connection that was gone before it was taken is
-/// nothing; anything else is the system's lack of something, which passes.
+/// Recovers from an error of `accept`: a connection that was closed before it was accepted is ignored; anything
+/// else is the system's lack of something, which passes.
 async fn recover(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        tracing::warn!("cannot accept a connection: {error}");
-        tokio::time::sleep(EXHAUSTED_PAUSE).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Room;
-
-    #[test]
-    fn there_is_room_for_others_whatever_viewers_take() {
-        for (descriptors, max_viewers, viewers, connections) in [
-            (1_048_576, 10_000, 10_000, 16_384),
-            (20_000, 10_000, 10_000, 9_936),
-            (1_024, 10_000, 512, 448),
-            (1_024, 10, 10, 950),
-            (64, 10_000, 32, 1),
-        ] {
-            assert_eq!(
-                Room::within(descriptors, max_viewers),
-                Room { viewers, connections },
-                "{descriptors}"
-            );
-        }
+        tracing::warn!(%error, "cannot accept a connection");
+        tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
     }
 }

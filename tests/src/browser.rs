@@ -1,7 +1,7 @@
 //! A real browser: headless Chromium, driven through ChromeDriver (W3C WebDriver) and, for what that does
 //! not know, such as the colour scheme, Chrome's own protocol.
 //!
-//! `infra/install-browser` installs both.
+//! `infra/scripts/install-browser` installs both.
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
@@ -23,7 +23,7 @@ use tokio::{
 use crate::eventually;
 
 /// When a driver that should start is taken to have failed.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Browsers take what a machine has: there is one at a time.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -48,7 +48,7 @@ impl Browser {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .expect("ChromeDriver: infra/install-browser installs it");
+            .expect("ChromeDriver: infra/scripts/install-browser installs it");
         let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
         let started = async {
             while let Some(line) = lines.next_line().await.expect("its output") {
@@ -58,7 +58,7 @@ impl Browser {
             }
             panic!("ChromeDriver ended before it had started");
         };
-        let port = timeout(PATIENCE, started).await.expect("a driver that starts");
+        let port = timeout(TEST_TIMEOUT, started).await.expect("a driver that starts");
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities(&profile))
             .connect(&format!("http://127.0.0.1:{port}"))

@@ -163,7 +163,7 @@ impl Drop for Cluster {
         let mut words = before.into_iter().chain([program("pg_ctl")]);
         let mut pg_ctl = std::process::Command::new(words.next().expect("a program"));
         pg_ctl.args(words).args(["stop", "-s", "-m", "immediate", "-D"]).arg(&self.data);
-        // If it fails, `infra/with-postgres` takes the files away all the same.
+        // If it fails, `infra/scripts/with-postgres` takes the files away all the same.
         let _ = pg_ctl.status();
     }
 }
@@ -197,13 +197,13 @@ fn command(before: Vec<String>, name: &str) -> Command {
 
 /// A program of PostgreSQL.
 fn program(name: &str) -> String {
-    let folder = std::env::var("TEST_POSTGRES_PROGRAMS").expect("infra/with-postgres tells");
+    let folder = std::env::var("TEST_POSTGRES_PROGRAMS").expect("infra/scripts/with-postgres tells");
     format!("{folder}/{name}")
 }
 
 /// The words that make it run as somebody who is not root.
 fn user() -> Vec<String> {
-    let words = std::env::var("TEST_POSTGRES_USER").expect("infra/with-postgres tells");
+    let words = std::env::var("TEST_POSTGRES_USER").expect("infra/scripts/with-postgres tells");
     words.split_whitespace().map(str::to_owned).collect()
 }
 

@@ -1,4 +1,4 @@
-//! A fresh database for each test, on the server that `infra/with-postgres` started, or on a
+//! A fresh database for each test, on the server that `infra/scripts/with-postgres` started, or on a
 //! [`Cluster`](crate::Cluster).
 
 use std::{

@@ -36,10 +36,10 @@ use crate::{Answer, Database, server};
 
 /// The functions that answer no HTTP request.
 pub const EVENT_FUNCTIONS: [&str; 6] =
-    ["deliverer", "migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
+    ["dispatcher", "migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
 /// When a function that should answer is taken to have failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running function.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Function {
     pub async fn invoke(&self, event: Value) -> Result<Value, String> {
         self.events.send(event).await.expect("a Runtime API");
         let answer = async { self.answers.lock().await.recv().await.expect("a Runtime API") };
-        timeout(PATIENCE, answer).await.expect("an answer")
+        timeout(TEST_TIMEOUT, answer).await.expect("an answer")
     }
 
     /// Sends it a request as API Gateway would: as an event of an HTTP API, payload 2.0.

@@ -6,9 +6,9 @@
 //! - [`lambda`]: a Lambda function's program, fed with events by a Runtime API of our own.
 //! - [`client`]: requests to it, and answers fit for a snapshot.
 //! - [`load`]: devices that beat all the time, and what they were told.
-//! - [`receiver`]: a stand-in for Discord.
+//! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: somebody who watches the stream.
-//! - [`wire`]: a wire to PostgreSQL that counts round trips.
+//! - [`counting_proxy`]: a counting_proxy to PostgreSQL that counts round trips.
 //! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
@@ -19,32 +19,32 @@ use std::time::{Duration, Instant};
 pub mod browser;
 pub mod client;
 pub mod cluster;
+pub mod counting_proxy;
 pub mod database;
+pub mod fake_discord;
 pub mod lambda;
 pub mod load;
-pub mod receiver;
 pub mod server;
 pub mod viewer;
-pub mod wire;
 
 pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use cluster::Cluster;
+pub use counting_proxy::CountingProxy;
 pub use database::Database;
 pub use lambda::Function;
 pub use load::{Devices, Load};
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
-pub use wire::Wire;
 
 /// When a state that should come about is taken not to.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits until `condition` holds, for states that nothing announces.
 pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < PATIENCE, "it did not come about: {what}");
+        assert!(started.elapsed() < TEST_TIMEOUT, "it did not come about: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -17,10 +17,10 @@ use crate::{Client, Database, Server, eventually};
 const CLIENTS_EACH: usize = 3;
 
 /// When a server that should answer is taken to hang.
-const LONGEST_ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client that was turned away waits: far less than it is asked to.
-const PAUSE: Duration = Duration::from_millis(10);
+const RETRY_DELAY: Duration = Duration::from_millis(10);
 
 /// Devices, and how often their beats were acknowledged.
 #[derive(Debug, Clone)]
@@ -134,13 +134,13 @@ async fn beat(
 ) -> reqwest::Result<()> {
     while !enough.load(SeqCst) {
         let answer = client.try_send(Method::POST, "/api/beat", Vec::new());
-        let answer = timeout(LONGEST_ANSWER, answer).await.expect("an answer in time")?;
+        let answer = timeout(ANSWER_TIMEOUT, answer).await.expect("an answer in time")?;
         if answer.status == 200 {
             tally.devices[device].acknowledged.fetch_add(1, SeqCst);
         } else {
             assert_eq!((answer.status, answer.header("retry-after")), (503, "5"), "{answer}");
             tally.turned_away.fetch_add(1, SeqCst);
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
     Ok(())

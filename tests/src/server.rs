@@ -23,7 +23,7 @@ use crate::{Client, Database, Viewer};
 pub const SECRET_KEY: &str = "the owner's key";
 
 /// When a server that should say something is taken to have failed.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What a server is started with. Nothing of the test's own environment reaches it.
 #[derive(Debug, Clone)]
@@ -105,8 +105,8 @@ impl ServerBuilder {
     /// Starts it and waits until it listens.
     pub async fn start_listening(&self) -> Server {
         let mut server = self.spawn();
-        let line = server.wait_for("listens on ").await;
-        if let Some((_, port)) = line.split_once("listens on port ") {
+        let line = server.wait_for("listening").await;
+        if let Some((_, port)) = line.split_once("port=") {
             server.base = format!("http://127.0.0.1:{}", port.trim());
         }
         server
@@ -115,7 +115,8 @@ impl ServerBuilder {
     /// Runs it to its end, as somebody does who expects an error; returns the exit code and what
     /// it said.
     pub async fn run(&self) -> (i32, String) {
-        let output = timeout(PATIENCE, self.command().output()).await.expect("an end").expect("a process");
+        let output =
+            timeout(TEST_TIMEOUT, self.command().output()).await.expect("an end").expect("a process");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
@@ -132,7 +133,7 @@ impl ServerBuilder {
                 let _ = stdin.write_all(input.as_bytes()).await;
                 drop(stdin);
             },
-            timeout(PATIENCE, process.wait_with_output())
+            timeout(TEST_TIMEOUT, process.wait_with_output())
         );
         output.expect("an end").expect("its output")
     }
@@ -230,7 +231,7 @@ impl Server {
                 );
             }
         };
-        let line = timeout(PATIENCE, found).await;
+        let line = timeout(TEST_TIMEOUT, found).await;
         line.unwrap_or_else(|_| panic!("it did not say {text:?}"))
     }
 
@@ -241,7 +242,7 @@ impl Server {
 
     /// Waits until it has ended.
     pub async fn ended(&mut self) -> ExitStatus {
-        timeout(PATIENCE, self.process.wait()).await.expect("an end").expect("a status")
+        timeout(TEST_TIMEOUT, self.process.wait()).await.expect("an end").expect("a status")
     }
 
     /// Asks it to stop, and waits until it has.

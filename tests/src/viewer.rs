@@ -8,7 +8,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
 /// When a frame that should come is taken to be lost.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One open WebSocket.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Viewer {
     /// The next frame as it was sent, and when it came; `None` when the server has said goodbye.
     pub async fn frame(&mut self) -> Option<(String, Instant)> {
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            let message = timeout(TEST_TIMEOUT, self.socket.next()).await.expect("a frame in time");
             match message.expect("a goodbye before the end").expect("a sound frame") {
                 Message::Text(text) => return Some((text.as_str().to_owned(), Instant::now())),
                 Message::Close(_) => return None,

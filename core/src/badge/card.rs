@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{png, text::Text};
-use crate::{freshness::Freshness, words};
+use crate::{humanize, recency::Recency};
 
 /// The size that makes services show a large picture (`summary_large_image`).
 pub const WIDTH: u32 = 1200;
@@ -15,15 +15,15 @@ pub const HEIGHT: u32 = 630;
 pub struct Card {
     name: Text,
     message: String,
-    freshness: Freshness,
+    recency: Recency,
 }
 
 impl Card {
     /// The card of the server called `name` whose last beat was `seconds` ago.
     #[must_use]
     pub fn new(name: &str, seconds: Option<i64>) -> Self {
-        let message = seconds.map_or("No beat yet".to_owned(), words::ago);
-        Self { name: Text::new(name).drawable(), message, freshness: Freshness::of(seconds) }
+        let message = seconds.map_or("No beat yet".to_owned(), humanize::ago);
+        Self { name: Text::new(name).drawable(), message, recency: Recency::of(seconds) }
     }
 
     /// The picture as PNG. Takes some ten milliseconds.
@@ -33,13 +33,13 @@ impl Card {
     }
 
     fn svg(&self) -> String {
-        let accent = match self.freshness {
-            Freshness::Never => "#8b93a1",
-            Freshness::Now => "#3ddc84",
-            Freshness::Recent => "#8fce4a",
-            Freshness::Today => "#e6c229",
-            Freshness::Late => "#f0883e",
-            Freshness::Lost => "#f0524f",
+        let accent = match self.recency {
+            Recency::Never => "#8b93a1",
+            Recency::Now => "#3ddc84",
+            Recency::Recent => "#8fce4a",
+            Recency::Today => "#e6c229",
+            Recency::Late => "#f0883e",
+            Recency::Lost => "#f0524f",
         };
         let mut lines = String::new();
         for (at, line) in wrapped(self.name.as_str()).iter().enumerate() {

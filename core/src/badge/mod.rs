@@ -15,7 +15,7 @@ pub mod text;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{freshness::Freshness, words};
+use crate::{humanize, recency::Recency};
 use color::Color;
 use text::Text;
 
@@ -100,21 +100,21 @@ impl Badge {
     /// The badge that says how long ago a beat was, in seconds.
     #[must_use]
     pub fn last_seen(label: &str, seconds: Option<i64>) -> Self {
-        let color = match Freshness::of(seconds) {
-            Freshness::Never => "lightgrey",
-            Freshness::Now => "brightgreen",
-            Freshness::Recent => "green",
-            Freshness::Today => "yellow",
-            Freshness::Late => "orange",
-            Freshness::Lost => "red",
+        let color = match Recency::of(seconds) {
+            Recency::Never => "lightgrey",
+            Recency::Now => "brightgreen",
+            Recency::Recent => "green",
+            Recency::Today => "yellow",
+            Recency::Late => "orange",
+            Recency::Lost => "red",
         };
-        Self::new(label, &seconds.map_or("never".to_owned(), words::ago), color)
+        Self::new(label, &seconds.map_or("never".to_owned(), humanize::ago), color)
     }
 
     /// The badge that says how many beats there were.
     #[must_use]
     pub fn total_beats(label: &str, beats: i64) -> Self {
-        Self::new(label, &words::grouped(beats), "blue")
+        Self::new(label, &humanize::grouped(beats), "blue")
     }
 
     /// The badge that is shown when there is no figure to show.

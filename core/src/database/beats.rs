@@ -4,78 +4,90 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    event::{Audience, LONG_ABSENCE},
+    notify::{event::LONG_ABSENCE, subscriptions::Subscriptions},
     token::TokenHash,
 };
 
-/// A device that beat, with its figures right after.
+/// A device that beat, as the database has it right after.
 #[derive(Debug)]
-pub struct Counted {
-    /// Its id.
+pub struct CountedDevice {
+    /// Device id.
     pub id: i64,
-    /// Its token's hash, which tells whose beats of the batch were accepted.
+    /// Hash of its token, which tells which beats were accepted.
     pub token_hash: Vec<u8>,
     /// All its beats so far.
     pub num_beats: i64,
-    /// The time of its last beat.
+    /// Time of its last beat.
     pub last_beat: OffsetDateTime,
-    /// The longest absence in seconds, if this batch came after a second or more of silence.
+    /// The longest absence in seconds, if these beats came a second or more after the one before.
     pub longest_absence: Option<i64>,
-    /// The last beat that `stats` knows of, if this batch moved it.
-    pub noted: Option<OffsetDateTime>,
-    /// Whether this batch ended an absence of more than an hour.
-    pub ended_absence: bool,
+    /// Last beat of any device that `stats` knows of, if these beats moved it.
+    pub stats_last_beat: Option<OffsetDateTime>,
+    /// Whether events were put into the outbox.
+    pub queued_events: bool,
+    /// Whether a channel subscribes to every beat; `None` if that was not looked up.
+    pub beats_wanted: Option<bool>,
 }
 
-/// Beats to be recorded in one commit: those of `tokens[n]` at `times[n]`.
+/// Beats to record with one statement: those of `tokens[n]` at `times[n]`.
 #[derive(Debug, Default)]
-pub struct Batch {
-    /// Who beats.
+pub struct NewBeats {
+    /// Hashes of the tokens presented.
     pub tokens: Vec<TokenHash>,
-    /// When. All within less than a second, so that no absence that counts can lie between them.
+    /// Times of the beats, all within less than a second, so that no absence that counts can lie between them.
     pub times: Vec<OffsetDateTime>,
 }
 
-impl Batch {
+impl NewBeats {
     /// The token of all beats, if it is the same.
     fn only_token(&self) -> Option<&TokenHash> {
         let (first, rest) = self.tokens.split_first()?;
         rest.iter().all(|token| token == first).then_some(first)
     }
 
-    /// Whether no silence can have ended with these beats, given a beat at `noted`.
-    fn is_soon_after(&self, noted: OffsetDateTime) -> bool {
-        self.times.iter().all(|time| *time < noted + Duration::SECOND)
+    /// Whether no absence can have ended with these beats, given a beat at `last`.
+    fn are_soon_after(&self, last: OffsetDateTime) -> bool {
+        self.times.iter().all(|time| *time < last + Duration::SECOND)
     }
 }
 
-/// Records beats in one statement and one commit. Returns the devices that were recognised; beats with any
-/// other token leave no trace. What `audience` wants to be told is written into the outbox. `noted` is a
-/// value that [`Counted::noted`] once had.
+/// What the caller knows from an earlier [`record`], which may allow the shorter statement.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// The latest [`CountedDevice::stats_last_beat`].
+    pub stats_last_beat: Option<OffsetDateTime>,
+    /// The latest [`CountedDevice::beats_wanted`].
+    pub beats_wanted: bool,
+}
+
+/// Records beats in one statement and one commit. Returns the devices that were recognized; beats with any
+/// other token leave no trace. Events that the `configured` channels or those in the database subscribe to are
+/// put into the outbox.
 pub async fn record(
     connection: &mut PgConnection,
-    batch: &Batch,
-    audience: &Audience,
-    noted: Option<OffsetDateTime>,
-) -> Result<Vec<Counted>, sqlx::Error> {
-    // What `stats` knows only ever moves forward: it need not be asked whether a silence has ended.
-    let soon_after = noted.is_some_and(|noted| batch.is_soon_after(noted));
-    match batch.only_token() {
-        Some(token) if soon_after && audience.beats.is_empty() => {
-            count(connection, token, &batch.times).await.map(Vec::from_iter)
+    beats: &NewBeats,
+    configured: &Subscriptions,
+    known: Known,
+) -> Result<Vec<CountedDevice>, sqlx::Error> {
+    // `stats.last_beat` only ever moves forward, so within a second of it no absence can have ended. The same
+    // second bounds how long a new subscription to beats goes unnoticed.
+    let soon_after = known.stats_last_beat.is_some_and(|last| beats.are_soon_after(last));
+    match beats.only_token() {
+        Some(token) if soon_after && !known.beats_wanted => {
+            count(connection, token, &beats.times).await.map(Vec::from_iter)
         }
-        _ => record_and_note(connection, batch, audience).await,
+        _ => count_and_update_stats(connection, beats, configured).await,
     }
 }
 
-/// Records beats of one device, and nothing else: less than half of the work of [`record_and_note`].
+/// Records beats of one device, and nothing else: less than half of the work of [`count_and_update_stats`].
 async fn count(
     connection: &mut PgConnection,
     token: &TokenHash,
     times: &[OffsetDateTime],
-) -> Result<Option<Counted>, sqlx::Error> {
+) -> Result<Option<CountedDevice>, sqlx::Error> {
     sqlx::query_as!(
-        Counted,
+        CountedDevice,
         r#"
         WITH counted AS (
             UPDATE heartbeat.devices
@@ -91,8 +103,9 @@ async fn count(
             num_beats,
             last_beat AS "last_beat!",
             NULL::bigint AS longest_absence,
-            NULL::timestamptz AS noted,
-            false AS "ended_absence!"
+            NULL::timestamptz AS stats_last_beat,
+            false AS "queued_events!",
+            NULL::boolean AS beats_wanted
         FROM counted
         "#,
         token.as_bytes(),
@@ -104,33 +117,32 @@ async fn count(
 }
 
 /// Records beats: finds the devices by their tokens, adds a row for each beat, counts it, keeps the longest
-/// absence, and writes down what is to be told.
+/// absence, and puts events into the outbox.
 ///
-/// Devices are locked in the order of their ids, and the one row of `stats` last, so that two
-/// processes never wait for each other in a circle. `stats` is written only when the last beat it
-/// knows is a second old: absences are whole seconds, and the beats of many processes need not
-/// queue for one row. The process that does write it is, by that, the one that ended the absence:
-/// another that waited for the row finds the condition gone. So an absence of more than an hour is kept,
-/// and told, once, whoever else beats at the same time.
-async fn record_and_note(
+/// Devices are locked in the order of their ids, and the one row of `stats` last, so that processes cannot
+/// deadlock. `stats` is written only when the last beat it knows is a second old: absences are whole seconds,
+/// and the beats of many processes need not queue for one row. The process that does write it is, by that, the
+/// one that ended the absence: another that waited for the row finds the condition gone. So an absence of more
+/// than an hour is recorded, and notified, once, whatever other processes do at the same time.
+async fn count_and_update_stats(
     connection: &mut PgConnection,
-    batch: &Batch,
-    audience: &Audience,
-) -> Result<Vec<Counted>, sqlx::Error> {
-    let tokens: Vec<&[u8]> = batch.tokens.iter().map(|token| &token.as_bytes()[..]).collect();
+    beats: &NewBeats,
+    configured: &Subscriptions,
+) -> Result<Vec<CountedDevice>, sqlx::Error> {
+    let tokens: Vec<&[u8]> = beats.tokens.iter().map(|token| &token.as_bytes()[..]).collect();
     sqlx::query_as!(
-        Counted,
+        CountedDevice,
         r#"
-        WITH recognised AS (
+        WITH recognized AS (
             SELECT id, token_hash
             FROM heartbeat.devices
             WHERE token_hash = ANY ($1)
             ORDER BY id
             FOR NO KEY UPDATE
         ), accepted AS (
-            SELECT recognised.id, beat.time_stamp
+            SELECT recognized.id, beat.time_stamp
             FROM unnest($1::bytea[], $2::timestamptz[]) AS beat (token_hash, time_stamp)
-            JOIN recognised USING (token_hash)
+            JOIN recognized USING (token_hash)
         ), inserted AS (
             INSERT INTO heartbeat.beats (device, time_stamp)
             SELECT id, time_stamp FROM accepted
@@ -149,7 +161,7 @@ async fn record_and_note(
                 max(time_stamp) AS latest,
                 (array_agg(id ORDER BY time_stamp))[1] AS first_device
             FROM accepted
-        ), noted AS (
+        ), updated_stats AS (
             UPDATE heartbeat.stats
             -- All devices are looked at only here, at most once a second, and as of before this statement.
             SET last_beat = batch.latest,
@@ -171,37 +183,43 @@ async fn record_and_note(
         ), ended AS (
             INSERT INTO heartbeat.absences (ended_by, started_at, ended_at)
             SELECT first_device, silent_since, earliest
-            FROM noted
+            FROM updated_stats
             WHERE earliest - silent_since > make_interval(secs => $3)
             RETURNING ended_by, started_at, ended_at
-        ), told AS (
-            INSERT INTO heartbeat.events (receiver, kind, device, happened_at, since)
-            SELECT receiver, kind, device, happened_at, since
+        ), subscription AS MATERIALIZED (
+            SELECT channel, kind FROM unnest($4::text[], $5::text[]) AS configured (channel, kind)
+            UNION ALL
+            SELECT channel, kind FROM heartbeat.subscriptions
+        ), queued AS (
+            INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+            SELECT channel, kind, happened_at, payload
             FROM (
-                SELECT receiver, 'absence_ended' AS kind, ended_by AS device, ended_at AS happened_at,
-                    started_at AS since
-                FROM ended, unnest($4::text[]) AS receiver
+                SELECT channel, kind, ended_at AS happened_at,
+                    jsonb_build_object('device', ended_by, 'started_at', started_at) AS payload
+                FROM ended JOIN subscription ON kind = 'absence.ended'
                 UNION ALL
-                SELECT receiver, 'beat', id, time_stamp, NULL
-                FROM accepted, unnest($5::text[]) AS receiver
+                SELECT channel, kind, time_stamp, jsonb_build_object('device', id)
+                FROM accepted JOIN subscription ON kind = 'beat'
             ) AS event
             ORDER BY happened_at, kind
+            RETURNING id
         )
         SELECT
             counted.id AS "id!",
             counted.token_hash AS "token_hash!",
             counted.num_beats AS "num_beats!",
             counted.last_beat AS "last_beat!",
-            noted.longest_absence,
-            noted.last_beat AS noted,
-            EXISTS (SELECT FROM ended) AS "ended_absence!"
-        FROM counted LEFT JOIN noted ON true
+            updated_stats.longest_absence,
+            updated_stats.last_beat AS stats_last_beat,
+            EXISTS (SELECT FROM queued) AS "queued_events!",
+            EXISTS (SELECT FROM subscription WHERE kind = 'beat') AS beats_wanted
+        FROM counted LEFT JOIN updated_stats ON true
         "#,
         &tokens as _,
-        &batch.times,
+        &beats.times,
         LONG_ABSENCE.as_seconds_f64(),
-        &audience.absences,
-        &audience.beats,
+        configured.channels(),
+        configured.kinds(),
     )
     .fetch_all(connection)
     .await

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-/// Takes note of a new connection.
+/// Adds a connection.
 pub async fn add(connection: &mut PgConnection, id: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("INSERT INTO heartbeat.connections (id) VALUES ($1) ON CONFLICT (id) DO NOTHING", id)
         .execute(connection)
@@ -10,7 +10,7 @@ pub async fn add(connection: &mut PgConnection, id: &str) -> Result<(), sqlx::Er
         .map(drop)
 }
 
-/// Forgets connections.
+/// Removes connections.
 pub async fn remove(connection: &mut PgConnection, ids: &[String]) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM heartbeat.connections WHERE id = ANY ($1)", ids)
         .execute(connection)

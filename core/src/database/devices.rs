@@ -5,28 +5,45 @@ use time::OffsetDateTime;
 
 use crate::{device::DeviceName, token::TokenHash};
 
-/// Adds a device, tells those `receivers` that want to know, and returns its id.
+/// A device that was just added.
+#[derive(Debug)]
+pub struct Added {
+    /// Device id.
+    pub id: i64,
+    /// Whether events were put into the outbox.
+    pub queued_events: bool,
+}
+
+/// Adds a device, and puts an event into the outbox for each of the `configured` channels and for those in the
+/// database that subscribe to it.
 pub async fn add(
     connection: &mut PgConnection,
     name: &DeviceName,
     token: TokenHash,
     now: OffsetDateTime,
-    receivers: &[String],
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        "
+    configured: &[String],
+) -> Result<Added, sqlx::Error> {
+    sqlx::query_as!(
+        Added,
+        r#"
         WITH added AS (
             INSERT INTO heartbeat.devices (name, token_hash) VALUES ($1, $2) RETURNING id
-        ), told AS (
-            INSERT INTO heartbeat.events (receiver, kind, device, happened_at)
-            SELECT receiver, 'device_added', id, $3 FROM added, unnest($4::text[]) AS receiver
+        ), queued AS (
+            INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+            SELECT channel, 'device.added', $3, jsonb_build_object('device', added.id)
+            FROM added, (
+                SELECT unnest($4::text[]) AS channel
+                UNION ALL
+                SELECT channel FROM heartbeat.subscriptions WHERE kind = 'device.added'
+            ) AS subscription
+            RETURNING id
         )
-        SELECT id FROM added
-        ",
+        SELECT id, EXISTS (SELECT FROM queued) AS "queued_events!" FROM added
+        "#,
         name.as_str(),
         token.as_bytes(),
         now,
-        receivers,
+        configured,
     )
     .fetch_one(connection)
     .await

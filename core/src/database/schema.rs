@@ -1,203 +1,139 @@
-//! The tables: set up where there are none, checked where there are some.
+//! Recognizes the tables of a database, and tells whether this program can work on them.
 
-use std::sync::LazyLock;
+use semver::Version;
+use sqlx::PgConnection;
 
-use sqlx::{
-    Connection, PgConnection,
-    migrate::{Migrate, Migrator},
+use super::{
+    error::DatabaseError,
+    legacy_schema,
+    migrations::{self, Declared},
 };
+use crate::error::SchemaProblem;
 
-#[cfg(feature = "migrate")]
-use super::takeover::{self, TakenOver};
-use super::{earlier, failure::Failure};
-#[cfg(feature = "migrate")]
-use crate::progress::Observer;
-
-/// Which migrations a database has had. In our own schema: `public` is not ours, and may hold the
-/// table of an earlier Heartbeat.
-const MIGRATIONS_TABLE: &str = "heartbeat.migrations";
-
-/// The files in `migrations/`.
-static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = sqlx::migrate!("../migrations");
-    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    migrator.create_schema("heartbeat");
-    migrator
-});
-
-/// Why this program cannot work on this database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaProblem {
-    /// It lacks migrations that this program has.
-    #[error(
-        "the tables are older than this program: stop all servers, back up, run `heartbeat migrate`, start again"
-    )]
-    Older,
-    /// It has no tables, where only data are of use.
-    #[error("there are no tables of Heartbeat: check that database.dsn names the right database")]
-    Missing,
-    /// It has migrations that this program lacks.
-    #[error("the tables were made by a newer Heartbeat: install that version or a later one")]
-    Newer,
-    /// It cannot hold the names of devices.
-    #[error("the database cannot hold all characters: create one with ENCODING 'UTF8'")]
-    Encoding,
-    /// Its tables are those of an earlier Heartbeat.
-    #[error(
-        "the tables are those of an earlier Heartbeat: stop it, back up, run `heartbeat migrate`, start this one"
-    )]
-    Earlier,
-    /// Two devices of an earlier Heartbeat have the same token, by which devices are told apart.
-    #[error("devices {one} and {other} have the same token: give one of them another, and migrate again")]
-    SharedToken {
-        /// The id of one.
-        one: i64,
-        /// The id of another.
-        other: i64,
-    },
-    /// It holds tables that neither we nor an earlier Heartbeat made.
-    #[error("schema heartbeat holds tables that no Heartbeat made: use another database")]
-    Foreign,
-}
-
-/// What stands in the schema `heartbeat`.
+/// What stands in the schema `heartbeat`, from the point of view of this program.
 #[derive(Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
+    /// Nothing.
     Empty,
-    Current,
+    /// Tables that this program can work on: its own, or those of a later release that still serve it.
+    Usable,
+    /// Older tables, which only expanding migrations are missing from.
+    Expandable,
+    /// Tables that this program cannot work on.
     Unusable(SchemaProblem),
 }
 
-/// Makes sure that the tables are those of this program: sets up a database that has none, and
-/// fails on any others. Safe to call from many processes at once.
-pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), Failure> {
-    if state(connection).await? == State::Current {
-        return Ok(());
+/// Recognizes the tables of this database.
+pub(super) async fn state(connection: &mut PgConnection) -> Result<State, DatabaseError> {
+    let applied = migrations::applied(connection).await?;
+    if applied.is_empty() {
+        return Ok(if !migrations::exists(connection, "heartbeat.devices").await? {
+            State::Empty
+        } else if legacy_schema::is_present(connection).await? {
+            State::Unusable(SchemaProblem::Legacy)
+        } else {
+            State::Unusable(SchemaProblem::Foreign)
+        });
     }
-    alone(connection, async |connection| match state(connection).await? {
-        State::Current => Ok(()),
-        State::Unusable(problem) => Err(problem.into()),
-        State::Empty => {
-            require_utf8(connection).await?;
-            apply_all(connection).await?;
-            tracing::info!("set up the tables in schema heartbeat");
-            Ok(())
-        }
-    })
-    .await
+    let recorded = migrations::recorded(connection).await?;
+    Ok(judge(&applied, &recorded, &migrations::declared(), &migrations::this_release()))
 }
 
-/// Fails unless the tables are there and those of this program.
+/// Judges tables by the migrations that were `applied`, what the database `recorded` about them, and those that
+/// this program, of release `ours`, `declared`.
+fn judge(applied: &[i64], recorded: &[Declared], declared: &[Declared], ours: &Version) -> State {
+    let known = |number: &i64| declared.iter().any(|it| it.number == *number);
+    let mut unknown = applied.iter().filter(|number| !known(number));
+    let serves_us = |number: &i64| recorded.iter().any(|it| it.number == *number && it.serves <= *ours);
+    if !unknown.all(serves_us) {
+        return State::Unusable(SchemaProblem::Newer);
+    }
+    let missing: Vec<&Declared> = declared.iter().filter(|it| !applied.contains(&it.number)).collect();
+    if missing.is_empty() {
+        return State::Usable;
+    }
+    // Programs that may be at work right now are as old as the tables.
+    let newest = applied.iter().max();
+    let of = |list: &[Declared]| {
+        list.iter().find(|it| Some(&it.number) == newest).map(|declared| declared.release.clone())
+    };
+    let at_work = of(recorded).or_else(|| of(declared));
+    if at_work.is_some_and(|at_work| missing.iter().all(|it| it.serves <= at_work)) {
+        State::Expandable
+    } else {
+        State::Unusable(SchemaProblem::Older)
+    }
+}
+
+/// Fails unless the tables are there and this program can work on them.
 #[cfg(feature = "migrate")]
-pub(super) async fn require_current(connection: &mut PgConnection) -> Result<(), Failure> {
+pub(super) async fn require_usable(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     match state(connection).await? {
-        State::Current => Ok(()),
+        State::Usable => Ok(()),
+        State::Expandable => Err(SchemaProblem::Older.into()),
         State::Empty => Err(SchemaProblem::Missing.into()),
         State::Unusable(problem) => Err(problem.into()),
     }
 }
 
-/// What was done to bring the tables up to date.
-#[cfg(feature = "migrate")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Migrated {
-    /// How many migrations were applied.
-    pub migrations: usize,
-    /// What came from an earlier Heartbeat, if its tables were there.
-    pub taken_over: Option<TakenOver>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Brings the tables up to date; sets up a database that has none, and takes over that of an earlier
-/// Heartbeat. Tells `observer` how far it is if that takes long. Safe to call from many processes at once.
-#[cfg(feature = "migrate")]
-pub async fn migrate(
-    options: &sqlx::postgres::PgConnectOptions,
-    observer: &mut impl Observer,
-) -> Result<Migrated, Failure> {
-    use sqlx::ConnectOptions;
-
-    let mut connection = options.clone().disable_statement_logging().connect().await?;
-    alone(&mut connection, async |connection| match state(connection).await? {
-        State::Current => Ok(Migrated { migrations: 0, taken_over: None }),
-        State::Empty | State::Unusable(SchemaProblem::Older) => {
-            require_utf8(connection).await?;
-            let before = applied(connection).await?.len();
-            apply_all(connection).await?;
-            Ok(Migrated { migrations: MIGRATOR.iter().count() - before, taken_over: None })
-        }
-        State::Unusable(SchemaProblem::Earlier) => {
-            require_utf8(connection).await?;
-            let taken_over = takeover::take_over(connection, observer).await?;
-            Ok(Migrated { migrations: MIGRATOR.iter().count(), taken_over: Some(taken_over) })
-        }
-        State::Unusable(problem) => Err(problem.into()),
-    })
-    .await
-}
-
-/// Does `work` while no other process migrates this database, so that nobody takes tables that are
-/// half set up for old ones. The lock goes with the connection, should the work be dropped.
-async fn alone<T>(
-    connection: &mut PgConnection,
-    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    connection.lock().await?;
-    let result = work(connection).await;
-    connection.unlock().await?;
-    result
-}
-
-/// Applies all migrations that are missing, or none: tables that are half set up would be taken for old ones.
-async fn apply_all(connection: &mut PgConnection) -> Result<(), Failure> {
-    let mut transaction = connection.begin().await?;
-    apply_missing(&mut transaction).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// Applies all migrations that are missing, in the transaction of the caller.
-pub(super) async fn apply_missing(connection: &mut PgConnection) -> Result<(), Failure> {
-    Ok(MIGRATOR.run_direct(None, connection, false).await?)
-}
-
-async fn state(connection: &mut PgConnection) -> Result<State, Failure> {
-    let applied = applied(connection).await?;
-    if applied.is_empty() {
-        return Ok(if !exists(connection, "heartbeat.devices").await? {
-            State::Empty
-        } else if earlier::is_here(connection).await? {
-            State::Unusable(SchemaProblem::Earlier)
-        } else {
-            State::Unusable(SchemaProblem::Foreign)
-        });
+    fn declared(number: i64, release: &str, serves: &str) -> Declared {
+        let version = |text: &str| text.parse().expect("a version");
+        Declared { number, release: version(release), serves: version(serves) }
     }
-    let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
-    Ok(if applied.iter().any(|version| !known.contains(version)) {
-        State::Unusable(SchemaProblem::Newer)
-    } else if known.iter().any(|version| !applied.contains(version)) {
-        State::Unusable(SchemaProblem::Older)
-    } else {
-        State::Current
-    })
-}
 
-/// The versions of the migrations that this database has had.
-async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, Failure> {
-    if !exists(connection, MIGRATIONS_TABLE).await? {
-        return Ok(Vec::new());
+    /// A history in which migration 3 expands and migration 4 contracts.
+    fn history() -> Vec<Declared> {
+        vec![
+            declared(1, "0.1.0", "0.1.0"),
+            declared(2, "0.1.0", "0.1.0"),
+            declared(3, "0.2.0", "0.1.0"),
+            declared(4, "0.3.0", "0.2.0"),
+        ]
     }
-    let applied = connection.list_applied_migrations(MIGRATIONS_TABLE).await?;
-    Ok(applied.into_iter().map(|migration| migration.version).collect())
-}
 
-async fn require_utf8(connection: &mut PgConnection) -> Result<(), Failure> {
-    let encoding = sqlx::query_scalar!(r#"SELECT current_setting('server_encoding') AS "encoding!""#)
-        .fetch_one(connection)
-        .await?;
-    if encoding == "UTF8" { Ok(()) } else { Err(SchemaProblem::Encoding.into()) }
-}
+    /// A program of release `ours`, with the first `known` migrations, meets a database that has had the first
+    /// `applied`.
+    fn meet(ours: &str, known: usize, applied: usize) -> State {
+        let (history, ours) = (history(), ours.parse().expect("a version"));
+        let numbers: Vec<i64> = history[..applied].iter().map(|it| it.number).collect();
+        judge(&numbers, &history[..applied], &history[..known], &ours)
+    }
 
-async fn exists(connection: &mut PgConnection, table: &str) -> Result<bool, Failure> {
-    Ok(sqlx::query_scalar!(r#"SELECT to_regclass($1) IS NOT NULL AS "exists!""#, table)
-        .fetch_one(connection)
-        .await?)
+    #[test]
+    fn a_program_works_on_its_own_tables() {
+        assert_eq!(meet("0.1.0", 2, 2), State::Usable);
+        assert_eq!(meet("0.2.0", 3, 3), State::Usable);
+    }
+
+    #[test]
+    fn a_program_works_on_later_tables_that_serve_it_and_on_no_others() {
+        assert_eq!(meet("0.1.0", 2, 3), State::Usable);
+        assert_eq!(meet("0.2.0", 3, 4), State::Usable);
+        assert_eq!(meet("0.1.0", 2, 4), State::Unusable(SchemaProblem::Newer));
+    }
+
+    #[test]
+    fn later_tables_that_recorded_nothing_are_not_trusted() {
+        let (history, ours) = (history(), "0.1.0".parse().expect("a version"));
+        let state = judge(&[1, 2, 3], &history[..2], &history[..2], &ours);
+        assert_eq!(state, State::Unusable(SchemaProblem::Newer));
+    }
+
+    #[test]
+    fn older_tables_are_expanded_while_programs_of_their_release_can_work_on() {
+        assert_eq!(meet("0.2.0", 3, 2), State::Expandable);
+        assert_eq!(meet("0.3.0", 4, 3), State::Expandable);
+        // Programs of 0.1.0 may be at work, which migration 4 no longer serves.
+        assert_eq!(meet("0.3.0", 4, 2), State::Unusable(SchemaProblem::Older));
+    }
+
+    #[test]
+    fn tables_from_before_headers_count_as_those_of_their_release() {
+        let (history, ours) = (history(), "0.2.0".parse().expect("a version"));
+        assert_eq!(judge(&[1, 2], &[], &history[..3], &ours), State::Expandable);
+    }
 }

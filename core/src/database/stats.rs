@@ -1,11 +1,11 @@
-//! Reading the figures, and counting visits.
+//! Reading the stats, and counting visits.
 
 use sqlx::PgConnection;
 
-use crate::stats::{DeviceFigures, Figures};
+use crate::stats::{StoredDevice, StoredStats};
 
-/// Everything there is to show, as of one moment.
-pub async fn read(connection: &mut PgConnection) -> Result<Figures, sqlx::Error> {
+/// Reads the stored stats as of one moment.
+pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         SELECT
@@ -23,14 +23,14 @@ pub async fn read(connection: &mut PgConnection) -> Result<Figures, sqlx::Error>
     .fetch_all(connection)
     .await?;
     let whole = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Figures {
+    Ok(StoredStats {
         started_at: whole.server_start_time,
         visits: whole.total_visits,
         longest_absence: whole.longest_absence,
         devices: rows
             .iter()
             .filter_map(|row| {
-                Some(DeviceFigures {
+                Some(StoredDevice {
                     id: row.id?,
                     name: row.name.as_deref().map(Into::into),
                     last_beat: row.last_beat,
@@ -41,10 +41,12 @@ pub async fn read(connection: &mut PgConnection) -> Result<Figures, sqlx::Error>
     })
 }
 
-/// Adds `visits` to the number of views of the pages.
-pub async fn add_visits(connection: &mut PgConnection, visits: i64) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE heartbeat.stats SET total_visits = total_visits + $1", visits)
-        .execute(connection)
-        .await
-        .map(drop)
+/// Adds `visits` to the number of page views, and returns the new total.
+pub async fn add_visits(connection: &mut PgConnection, visits: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        "UPDATE heartbeat.stats SET total_visits = total_visits + $1 RETURNING total_visits",
+        visits
+    )
+    .fetch_one(connection)
+    .await
 }

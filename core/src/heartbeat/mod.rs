@@ -1,9 +1,11 @@
 //! The handle that routes work with.
 //!
-//! - [`worker`]: the one task that talks to the database, and gathers beats into commits.
-//! - [`memory`]: the figures as they were last read or written, so that readers need no database.
+//! - [`worker`]: the one task that writes to the database, and batches beats into commits.
+//! - [`refresher`]: reads the stats, once for all who wait for them.
+//! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
-mod memory;
+mod refresher;
+mod stats_cache;
 mod worker;
 
 use std::sync::Arc;
@@ -14,64 +16,68 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
     Clock, Error,
-    database::Session,
+    database::{Reads, Session, SharedSession},
     device::DeviceName,
-    event::Audience,
+    notify::subscriptions::Subscriptions,
+    runtime::Runtime,
     stats::Snapshot,
     token::{Token, TokenHash},
 };
-use memory::Memory;
-pub use memory::Revision;
-use worker::{Asked, Change, Command, Worker};
+use refresher::Refresher;
+pub use stats_cache::Revision;
+use stats_cache::StatsCache;
+use worker::{Change, Command, QueuedCommand, Worker};
 
-/// Commands that may wait for the worker. Whoever comes when there are more is turned away at once,
-/// so that a database that hangs makes neither memory nor waiting times grow.
-const QUEUE: usize = 4096;
+/// Commands that may wait for the worker. When the queue is full, callers fail fast with
+/// [`Error::Unavailable`], so that a database that hangs makes neither memory nor latency grow.
+const QUEUE_CAPACITY: usize = 4096;
 
-/// One running Heartbeat. Clones share the same connection and memory.
+/// One running Heartbeat. Clones share connections and cache.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
-    memory: Arc<Memory>,
-    commands: mpsc::Sender<Asked>,
+    cache: Arc<StatsCache>,
+    commands: mpsc::Sender<QueuedCommand>,
+    refresher: Refresher,
+    reads: Reads,
     clock: Clock,
-    process: Process,
-    events: Arc<Notify>,
+    runtime: Runtime,
+    queued_events: Arc<Notify>,
 }
 
-/// What becomes of this process between two requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Process {
-    /// It goes on. Views of the pages are written to the database many at a time, within a second, or when
-    /// the heartbeat is [stopped](Heartbeat::stop).
-    Running,
-    /// It stands still, as on Lambda. Views are written before the page is answered.
-    Frozen,
-}
-
-/// A device as it is shown to the one who registered it.
+/// A device as it is shown to the owner who registered it.
 #[derive(Debug)]
 pub struct Registered {
-    /// Its id.
+    /// Device id.
     pub id: i64,
-    /// Its name; missing for some devices that an earlier Heartbeat registered.
+    /// Its name; missing for some devices of the earlier service.
     pub name: Option<String>,
 }
 
 impl Heartbeat {
-    /// Starts the worker on the running tokio runtime. The database is first contacted when it is
-    /// first needed. Events that `audience` wants go into the outbox.
+    /// Starts the worker on the current tokio runtime. The database is first contacted when it is first needed.
+    /// Events that the configured channels subscribe to go into the outbox, as do those for channels in the
+    /// database.
     #[must_use]
-    pub fn start(database: PgConnectOptions, clock: Clock, process: Process, audience: Audience) -> Self {
-        let memory = Arc::new(Memory::default());
-        let (commands, queue) = mpsc::channel(QUEUE);
-        let events = Arc::default();
-        let session = match process {
-            Process::Running => Session::new(database, clock),
-            Process::Frozen => Session::new(database, clock).of_a_frozen_process(),
-        };
-        let worker = Worker::new(session, clock, Arc::clone(&memory), queue, audience, Arc::clone(&events));
+    pub fn start(
+        database: PgConnectOptions,
+        clock: Clock,
+        runtime: Runtime,
+        configured: Subscriptions,
+    ) -> Self {
+        let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
+        let writes = session();
+        let reads = Reads::new(match runtime {
+            Runtime::Server => session(),
+            Runtime::Lambda => writes.clone(),
+        });
+        let cache = Arc::new(StatsCache::default());
+        let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
+        let queued_events = Arc::new(Notify::new());
+        let worker =
+            Worker::new(writes, clock, Arc::clone(&cache), queue, configured, Arc::clone(&queued_events));
         tokio::spawn(worker.run());
-        Self { memory, commands, clock, process, events }
+        let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
+        Self { cache, commands, refresher, reads, clock, runtime, queued_events }
     }
 
     /// Records a beat that arrived at `now`; when this returns, it is committed.
@@ -85,60 +91,66 @@ impl Heartbeat {
         self.ask(|reply| Command::Change(Change::Register { name, token, reply })).await
     }
 
-    /// Gives device `id` a new token; the old one is worth nothing from here on.
+    /// Gives device `id` a new token; the old one is invalid from here on.
     pub async fn replace_token(&self, id: i64, token: &Token) -> Result<Registered, Error> {
         let token = token.hash();
         self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await
     }
 
     /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at
-    /// once, and in the database when [`Process`] says.
+    /// once, and in the database when [`Runtime`] says.
     pub async fn count_visit(&self) {
-        let first = self.memory.count_visit();
-        match self.process {
+        let first = self.cache.count_visit();
+        match self.runtime {
             // A full queue wakes the worker just as well.
-            Process::Running if first => drop(self.commands.try_send(Asked::now(Command::Wake))),
-            Process::Running => {}
-            // What cannot be written now is written with the next one. The worker has logged why.
-            Process::Frozen => drop(self.ask(Command::WriteVisits).await),
+            Runtime::Server if first => drop(self.commands.try_send(QueuedCommand::new(Command::Wake))),
+            Runtime::Server => {}
+            // Visits that cannot be written now are written with the next one. The worker has logged why.
+            Runtime::Lambda => drop(self.ask(Command::WriteVisits).await),
         }
     }
 
-    /// The figures at the time `now`: with every beat that this process has acknowledged, and
+    /// The stats at the time `now`: with every beat that this process has acknowledged, and
     /// every one that any other process had acknowledged a second ago.
     pub async fn snapshot(&self, now: OffsetDateTime) -> Result<Arc<Snapshot>, Error> {
-        if let Some(snapshot) = self.memory.fresh_snapshot(now) {
+        if let Some(snapshot) = self.cache.fresh_snapshot(now) {
             return Ok(snapshot);
         }
         self.check().await?;
-        self.memory.snapshot(now).ok_or(Error::Unavailable)
+        self.cache.snapshot(now).ok_or(Error::Unavailable)
     }
 
-    /// The name of the figures that [`snapshot`](Self::snapshot) has at the time `now`, or of older ones.
+    /// The revision of what [`snapshot`](Self::snapshot) returns at the time `now`, or of an older one.
     pub async fn revision(&self, now: OffsetDateTime) -> Result<Revision, Error> {
         self.check().await?;
-        Ok(self.memory.revision(now))
+        Ok(self.cache.revision(now))
     }
 
     /// Whether the database answers; asks it at most once a second.
     pub async fn check(&self) -> Result<(), Error> {
-        if self.memory.is_fresh((self.clock)()) {
+        if self.cache.is_fresh((self.clock)()) {
             return Ok(());
         }
-        self.ask(Command::Refresh).await
+        self.refresher.refresh().await
     }
 
-    /// Waits until this process has put something into the outbox since this was last asked.
-    pub async fn event(&self) {
-        self.events.notified().await;
+    /// Queries that only read, and that no beat waits for.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
-    /// Writes down what only memory holds, and ends the worker. Everything asked for later fails
+    /// Waits until this process has put events into the outbox since this last returned.
+    pub async fn queued_events(&self) {
+        self.queued_events.notified().await;
+    }
+
+    /// Writes visits that only memory holds, and ends the worker. Everything asked for later fails
     /// with [`Error::Unavailable`].
     pub async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
-        if self.commands.send(Asked::now(Command::Stop(reply))).await.is_ok() {
-            // An error says that the worker has gone, which is what was wanted.
+        if self.commands.send(QueuedCommand::new(Command::Stop(reply))).await.is_ok() {
+            // An error says that the worker has ended, which was the aim.
             let _ = stopped.await;
         }
     }
@@ -148,7 +160,7 @@ impl Heartbeat {
         command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.commands.try_send(Asked::now(command(reply))).map_err(|_| Error::Unavailable)?;
+        self.commands.try_send(QueuedCommand::new(command(reply))).map_err(|_| Error::Unavailable)?;
         answer.await.unwrap_or(Err(Error::Unavailable))
     }
 }

@@ -1,8 +1,8 @@
 //! `GET /assets/{file}` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::ASSETS};
+use heartbeat_functions::{lambda, pages::assets::ROUTE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(ASSETS).await
+    lambda::serve(ROUTE).await
 }

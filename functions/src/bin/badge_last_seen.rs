@@ -1,8 +1,8 @@
 //! `GET /badge/last-seen` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::BADGE_LAST_SEEN};
+use heartbeat_functions::{badges::last_seen::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(BADGE_LAST_SEEN).await
+    lambda::serve(ROUTE).await
 }

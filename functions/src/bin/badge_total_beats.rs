@@ -1,8 +1,8 @@
 //! `GET /badge/total-beats` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::BADGE_TOTAL_BEATS};
+use heartbeat_functions::{badges::total_beats::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(BADGE_TOTAL_BEATS).await
+    lambda::serve(ROUTE).await
 }

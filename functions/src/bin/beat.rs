@@ -1,8 +1,8 @@
 //! `POST /api/beat` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::BEAT};
+use heartbeat_functions::{api::beat::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(BEAT).await
+    lambda::serve(ROUTE).await
 }

@@ -1,8 +1,8 @@
 //! `POST /api/devices` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::DEVICES};
+use heartbeat_functions::{api::devices::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(DEVICES).await
+    lambda::serve(ROUTE).await
 }

@@ -1,8 +1,8 @@
 //! `GET /.well-known/health` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::HEALTH};
+use heartbeat_functions::{api::health::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(HEALTH).await
+    lambda::serve(ROUTE).await
 }

@@ -1,8 +1,8 @@
 //! `GET /` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::HOME};
+use heartbeat_functions::{lambda, pages::home::ROUTE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(HOME).await
+    lambda::serve(ROUTE).await
 }

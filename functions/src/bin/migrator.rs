@@ -1,6 +1,6 @@
 //! The migrator as a Lambda function.
 
-use heartbeat_functions::{lambda, migrator};
+use heartbeat_functions::lambda::{self, migrator};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

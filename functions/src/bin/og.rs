@@ -1,8 +1,8 @@
 //! `GET /og.png` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::OG};
+use heartbeat_functions::{badges::og::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(OG).await
+    lambda::serve(ROUTE).await
 }

@@ -1,8 +1,8 @@
 //! `GET /api/openapi.json` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::OPENAPI};
+use heartbeat_functions::{api::openapi::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(OPENAPI).await
+    lambda::serve(ROUTE).await
 }

@@ -1,8 +1,8 @@
 //! `GET /privacy` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::PRIVACY};
+use heartbeat_functions::{lambda, pages::privacy::ROUTE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(PRIVACY).await
+    lambda::serve(ROUTE).await
 }

@@ -1,6 +1,6 @@
 //! The pusher of the stream as a Lambda function.
 
-use heartbeat_functions::{lambda, pusher};
+use heartbeat_functions::lambda::{self, pusher};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

@@ -1,8 +1,8 @@
 //! `GET /api/stats` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::STATS};
+use heartbeat_functions::{api::stats::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(STATS).await
+    lambda::serve(ROUTE).await
 }

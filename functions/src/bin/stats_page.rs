@@ -1,8 +1,8 @@
 //! `GET /stats` as a Lambda function.
 
-use heartbeat_functions::{lambda, routes::STATS_PAGE};
+use heartbeat_functions::{lambda, pages::stats::ROUTE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(STATS_PAGE).await
+    lambda::serve(ROUTE).await
 }

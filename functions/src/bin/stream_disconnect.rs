@@ -1,6 +1,6 @@
 //! `$disconnect` as a Lambda function.
 
-use heartbeat_functions::{lambda, stream_disconnect};
+use heartbeat_functions::lambda::{self, stream_disconnect};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

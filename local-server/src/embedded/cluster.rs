@@ -25,13 +25,13 @@ const DATABASE: &str = "postgres";
 
 /// The longest path of a Unix socket, in bytes: `sun_path` has 108 on Linux and 104 elsewhere, one
 /// of them for the final NUL (unix(7)).
-const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// What PostgreSQL calls its socket.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
 /// Where the data goes when the user that runs the database cannot enter the home folder.
-const SHARED_PLACE: &str = "/var/lib/heartbeat";
+const SHARED_FOLDER: &str = "/var/lib/heartbeat";
 
 /// A folder with a database in it that can be started.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ fn place(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
         identity.let_in(home)?;
         return Ok(link);
     }
-    let shared = Path::new(SHARED_PLACE);
+    let shared = Path::new(SHARED_FOLDER);
     fs::DirBuilder::new().recursive(true).mode(0o755).create(shared).map_err(EmbeddedError::file(shared))?;
     Ok(shared.join(short_name(home)))
 }
@@ -135,7 +135,7 @@ async fn initialise(data: &Path, identity: &Identity, version: &Version) -> Resu
 /// Where the socket goes: into the data folder, or, where its path would be too long, into a short
 /// folder for temporary files that belongs to the database's user alone.
 fn socket_folder(data: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
-    if data.join(SOCKET_NAME).as_os_str().len() <= SOCKET_PATH_LIMIT {
+    if data.join(SOCKET_NAME).as_os_str().len() <= SOCKET_PATH_MAX_BYTES {
         return Ok(data.to_owned());
     }
     let folder = Path::new("/tmp").join(format!("heartbeat-{}", short_name(data)));

@@ -34,8 +34,8 @@ use postmaster::Postmaster;
 
 /// The waits between attempts to start the database again after it crashed. What is left of the
 /// old one must end first, and nothing tells when it has.
-const FIRST_RESTART: Duration = Duration::from_millis(100);
-const LAST_RESTART: Duration = Duration::from_secs(5);
+const RESTART_BACKOFF_MIN: Duration = Duration::from_millis(100);
+const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Why there is no private database.
 #[derive(Debug, thiserror::Error)]
@@ -141,14 +141,14 @@ async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: onesh
 }
 
 async fn restart(cluster: &Cluster) -> Postmaster {
-    let mut wait = FIRST_RESTART;
+    let mut wait = RESTART_BACKOFF_MIN;
     loop {
         match Postmaster::start(cluster).await {
             Ok(postmaster) => return postmaster,
             Err(error) => tracing::warn!("embedded PostgreSQL: {error}"),
         }
         sleep(wait).await;
-        wait = (wait * 2).min(LAST_RESTART);
+        wait = (wait * 2).min(RESTART_BACKOFF_MAX);
     }
 }
 

@@ -19,7 +19,7 @@ const READY: &str = "database system is ready to accept connections";
 
 /// How long the database is given at least to close its connections and write a checkpoint before it
 /// is told to leave that to the next start, as a crash does; and then, to do as it was told.
-const SHORTEST_STOP: Duration = Duration::from_secs(1);
+const STOP_MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The main process of the database, as a child of ours.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ impl Postmaster {
     /// Shuts the database down: cleanly if that is done by `deadline`, otherwise in ever less polite
     /// ways ("fast" and "immediate" shutdown: PostgreSQL's manual, section 19.5).
     pub(super) async fn stop(mut self, deadline: Instant) {
-        let polite = deadline.max(Instant::now() + SHORTEST_STOP);
-        for (signal, limit) in [(Signal::INT, polite), (Signal::QUIT, polite + SHORTEST_STOP)] {
+        let polite = deadline.max(Instant::now() + STOP_MIN_TIMEOUT);
+        for (signal, limit) in [(Signal::INT, polite), (Signal::QUIT, polite + STOP_MIN_TIMEOUT)] {
             self.tell(signal);
             if timeout_at(limit, self.ended()).await.is_ok() {
                 return;

@@ -16,25 +16,25 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Stream, connections::Posted};
+use super::{LocalStream, registry::Posted};
 
 /// The largest frame that API Gateway takes, in bytes.
-const PAYLOAD_LIMIT: usize = 128 * 1024;
+const FRAME_MAX_BYTES: usize = 128 * 1024;
 
 /// Tells the SDK which of the documented errors an answer is.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The calls, for connections of `stream`.
-pub(crate) fn router(stream: Arc<Stream>) -> Router {
+pub(crate) fn router(stream: Arc<LocalStream>) -> Router {
     Router::new()
         .route("/@connections/{id}", post(post_frame).get(describe).delete(close))
-        .layer(DefaultBodyLimit::max(PAYLOAD_LIMIT))
+        .layer(DefaultBodyLimit::max(FRAME_MAX_BYTES))
         .with_state(stream)
 }
 
 /// `PostToConnection`
 async fn post_frame(
-    State(stream): State<Arc<Stream>>,
+    State(stream): State<Arc<LocalStream>>,
     Path(id): Path<String>,
     frame: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -42,17 +42,17 @@ async fn post_frame(
     let Ok(frame) = Utf8Bytes::try_from(frame) else {
         return error(StatusCode::BAD_REQUEST, "BadRequestException");
     };
-    answer(stream.connections.post(&id, Posted::Frame(frame)), StatusCode::OK)
+    answer(stream.viewers.post(&id, Posted::Frame(frame)), StatusCode::OK)
 }
 
 /// `GetConnection`
-async fn describe(State(stream): State<Arc<Stream>>, Path(id): Path<String>) -> Response {
-    answer(stream.connections.knows(&id), StatusCode::OK)
+async fn describe(State(stream): State<Arc<LocalStream>>, Path(id): Path<String>) -> Response {
+    answer(stream.viewers.knows(&id), StatusCode::OK)
 }
 
 /// `DeleteConnection`
-async fn close(State(stream): State<Arc<Stream>>, Path(id): Path<String>) -> Response {
-    answer(stream.connections.post(&id, Posted::Close), StatusCode::NO_CONTENT)
+async fn close(State(stream): State<Arc<LocalStream>>, Path(id): Path<String>) -> Response {
+    answer(stream.viewers.post(&id, Posted::Close), StatusCode::NO_CONTENT)
 }
 
 fn answer(known: bool, status: StatusCode) -> Response {

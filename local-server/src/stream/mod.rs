@@ -1,11 +1,11 @@
 //! `GET /api/stats/ws`: the figures as they change, over WebSockets.
 //!
-//! - [`connections`]: who is watching, and how each can be reached.
+//! - [`registry`]: the viewers, and how each can be reached.
 //! - [`viewer`]: one WebSocket from its first frame to its last.
 //! - [`management`]: the calls with which API Gateway lets others post to its connections.
 
-mod connections;
 pub(crate) mod management;
+mod registry;
 mod viewer;
 
 use std::{
@@ -23,10 +23,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use heartbeat_functions::{App, problem::Problem};
+use heartbeat_functions::{App, http::problem::Problem};
 use tokio::time::Instant;
 
-use connections::Connections;
+use registry::ViewerRegistry;
 
 const PATH: &str = "/api/stats/ws";
 
@@ -35,23 +35,23 @@ const CONNECTION_ID: HeaderName = HeaderName::from_static("x-connection-id");
 
 /// Bytes that a connection reads and writes at a time: viewers have little to say, and thousands of
 /// them must not take much memory. Frames larger than this go out in several writes.
-const BUFFER: usize = 4 * 1024;
+const BUFFER_BYTES: usize = 4 * 1024;
 
 /// The longest message that a viewer may send, in bytes.
-const MESSAGE_LIMIT: usize = 1024;
+const MESSAGE_MAX_BYTES: usize = 1024;
 
 /// The time from one frame to the next.
-const PERIOD: Duration = Duration::from_secs(1);
+const FRAME_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Frames are due at multiples of this. The gap between a viewer's first two frames is off by half of
 /// it at most.
-const BEAT: Duration = Duration::from_millis(100);
+const FRAME_TICK: Duration = Duration::from_millis(100);
 
 /// Everything about the stream that lives as long as the server.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub(crate) struct LocalStream {
     app: App,
-    connections: Connections,
+    viewers: ViewerRegistry,
     /// Whether the server itself sends a frame each second. If not, somebody else does, through
     /// the management calls.
     pushes: bool,
@@ -60,10 +60,10 @@ pub(crate) struct Stream {
     frame: Mutex<Option<(Instant, Utf8Bytes)>>,
 }
 
-impl Stream {
-    pub(crate) fn new(app: App, pushes: bool, room: usize) -> Arc<Self> {
-        let connections = Connections::with_room(room);
-        Arc::new(Self { app, connections, pushes, started: Instant::now(), frame: Mutex::default() })
+impl LocalStream {
+    pub(crate) fn new(app: App, pushes: bool, max_viewers: usize) -> Arc<Self> {
+        let viewers = ViewerRegistry::new(max_viewers);
+        Arc::new(Self { app, viewers, pushes, started: Instant::now(), frame: Mutex::default() })
     }
 
     /// The route.
@@ -73,15 +73,15 @@ impl Stream {
 
     /// Says goodbye to all viewers, and waits until they have gone.
     pub(crate) async fn stop(&self) {
-        self.connections.close().await;
+        self.viewers.close().await;
     }
 
     /// When the second frame is due for a viewer who got the first at `first`: a period later, to the
-    /// nearest [`BEAT`], so that thousands of viewers share the frames of a few moments.
+    /// nearest [`FRAME_TICK`], so that thousands of viewers share the frames of a few moments.
     fn second_frame_due(&self, first: Instant) -> Instant {
-        let since_start = (first + PERIOD + BEAT / 2) - self.started;
-        let beats = since_start.as_millis() / BEAT.as_millis();
-        self.started + BEAT * u32::try_from(beats).unwrap_or(u32::MAX)
+        let since_start = (first + FRAME_INTERVAL + FRAME_TICK / 2) - self.started;
+        let beats = since_start.as_millis() / FRAME_TICK.as_millis();
+        self.started + FRAME_TICK * u32::try_from(beats).unwrap_or(u32::MAX)
     }
 
     /// The frame of this moment. None while the database is away.
@@ -103,20 +103,20 @@ impl Stream {
 }
 
 async fn upgrade(
-    State(stream): State<Arc<Stream>>,
+    State(stream): State<Arc<LocalStream>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
     // Whoever cannot be shown anything is told so while there still is a status to tell it with.
     stream.app.heartbeat.check().await?;
-    let connection = stream.connections.open().ok_or(Problem::TooManyViewers)?;
+    let connection = stream.viewers.open().ok_or(Problem::TooManyViewers)?;
     let id = HeaderValue::from_str(connection.id()).ok();
     let watching = Arc::clone(&stream);
     let mut response = upgrade
-        .read_buffer_size(BUFFER)
+        .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_message_size(MESSAGE_LIMIT)
-        .max_frame_size(MESSAGE_LIMIT)
+        .max_message_size(MESSAGE_MAX_BYTES)
+        .max_frame_size(MESSAGE_MAX_BYTES)
         .on_upgrade(move |socket| viewer::serve(socket, connection, watching))
         .into_response();
     if !stream.pushes {

@@ -9,23 +9,23 @@ use axum::{
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
-    PERIOD, Stream,
-    connections::{Connection, Posted},
+    FRAME_INTERVAL, LocalStream,
+    registry::{Posted, RegisteredViewer},
 };
 
 /// How often a viewer is asked for a sign of life, and how long none may come. Together they stay
 /// below the thirty seconds after which a dead viewer must be gone.
-const PING_PERIOD: Duration = Duration::from_secs(10);
-const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PONG_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a frame may wait for a viewer that does not read.
-const SEND_LIMIT: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a viewer may take to answer a goodbye.
-const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Sends frames to a viewer until it goes, dies, or the server stops.
-pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, stream: Arc<Stream>) {
+pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewer, stream: Arc<LocalStream>) {
     let mut heard = Instant::now();
     if stream.pushes
         && let Some(frame) = stream.frame_now().await
@@ -33,10 +33,10 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
     {
         return;
     }
-    let mut frames = interval_at(stream.second_frame_due(heard), PERIOD);
+    let mut frames = interval_at(stream.second_frame_due(heard), FRAME_INTERVAL);
     // A viewer that was slow gets the next frame, not all that it missed.
     frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut pings = interval_at(Instant::now() + PING_PERIOD, PING_PERIOD);
+    let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     loop {
         let message = tokio::select! {
             due = frames.tick(), if stream.pushes => tokio::select! {
@@ -62,7 +62,7 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
                 Some(Err(_)) | None => return,
             },
             _ = pings.tick() => {
-                if heard.elapsed() > SILENCE_LIMIT {
+                if heard.elapsed() > PONG_TIMEOUT {
                     return;
                 }
                 Message::Ping(Bytes::new())
@@ -72,7 +72,7 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
         let sent = send(&mut socket, message).await;
         if last {
             // What is not read when a socket is closed can take the goodbye down with it.
-            let _ = timeout(GOODBYE_LIMIT, async { while socket.recv().await.is_some() {} }).await;
+            let _ = timeout(CLOSE_TIMEOUT, async { while socket.recv().await.is_some() {} }).await;
         }
         if last || !sent {
             return;
@@ -82,7 +82,7 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: Connection, str
 
 /// Sends a message to a viewer; false if it cannot be told anything any more.
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(timeout(SEND_LIMIT, socket.send(message)).await, Ok(Ok(())))
+    matches!(timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
 }
 
 fn goodbye(code: u16, reason: &'static str) -> Message {

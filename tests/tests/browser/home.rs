@@ -164,7 +164,7 @@ async fn the_script_says_what_the_server_says() {
     let shown = "return [...document.querySelectorAll('.devices li, .figures dd, .moment')]
         .map((it) => it.textContent.replace(/\\s+/g, ' ').trim())
         .concat([...document.querySelectorAll('.trace circle[data-device]')].map((it) => parseFloat(it.getAttribute('cx'))),
-            document.querySelector('main').dataset.freshness)";
+            document.querySelector('main').dataset.recency)";
     browser.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": "UTC" })).await;
     browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
     browser.open(&url(&server, "/")).await;

@@ -187,9 +187,9 @@ async fn the_html_is_valid() {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A file of what `infra/install-browser` installs.
+/// A file of what `infra/scripts/install-browser` installs.
 fn tool(path: &str) -> std::path::PathBuf {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools-web").join(path);
-    assert!(file.exists(), "{path} is missing: infra/install-browser installs it");
+    assert!(file.exists(), "{path} is missing: infra/scripts/install-browser installs it");
     file
 }

@@ -64,7 +64,7 @@ async fn migrating_an_up_to_date_database_changes_nothing_and_says_so() {
     let builder = ServerBuilder::on(&database).argument("migrate");
     assert_eq!(
         builder.run().await,
-        (0, "The database is up to date: 3 migrations were applied.\n".to_owned())
+        (0, "The database is up to date: 4 migrations were applied.\n".to_owned())
     );
     assert_eq!(builder.run().await, (0, "The database is up to date.\n".to_owned()));
 }
@@ -86,15 +86,16 @@ async fn a_server_stops_on_tables_that_are_not_its_own_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn on_older_tables_a_server_stops_and_migrate_brings_them_up_to_date() {
+async fn on_tables_that_must_be_contracted_a_server_stops_and_migrate_brings_them_up_to_date() {
     let (server, database) = Server::fresh().await;
     server.device("Laptop").await.beat().await;
     drop(server);
-    // As the first version left them.
+    // As a release left them that no missing migration serves.
     database
         .execute(
             "DELETE FROM heartbeat.migrations WHERE version = 2;
-             DROP TABLE heartbeat.connections, heartbeat.pusher",
+             DROP TABLE heartbeat.connections, heartbeat.pusher;
+             UPDATE heartbeat.compatibility SET release = '0.0.9'",
         )
         .await;
     let builder = ServerBuilder::on(&database);

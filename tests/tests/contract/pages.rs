@@ -129,5 +129,5 @@ async fn without_a_script_the_pages_are_complete() {
     for text in ["2 November 2023, 09:48:40 UTC", "datetime=\"2023-11-02T09:48:40Z\"", "36,308", "never"] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(page.contains("data-freshness=\"lost\"") && page.contains("After 48 hours of silence"), "{page}");
+    assert!(page.contains("data-recency=\"lost\"") && page.contains("After 48 hours of silence"), "{page}");
 }

@@ -56,7 +56,7 @@ const SHORT: i64 = 600;
 
 /// How figures in answers are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Figures {
+enum StoredStats {
     /// The page tells a story, from its beginning.
     Told,
     /// They are examples.
@@ -87,7 +87,7 @@ impl Reader {
     }
 
     /// Does what a page says, up to a block that starts a server.
-    async fn follow(&mut self, blocks: &[Block], figures: Figures) {
+    async fn follow(&mut self, blocks: &[Block], figures: StoredStats) {
         for (at, block) in blocks.iter().enumerate() {
             if block.language != "sh" || !block.marks.is_empty() {
                 continue;
@@ -149,7 +149,7 @@ impl Reader {
 }
 
 /// Whether `answer` is what the block says.
-fn is_answer(block: &Block, answer: &str, figures: Figures) -> bool {
+fn is_answer(block: &Block, answer: &str, figures: StoredStats) -> bool {
     if block.language == "json" {
         let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
         return is_like(&parse(&block.text), &parse(answer), "", figures);
@@ -159,7 +159,7 @@ fn is_answer(block: &Block, answer: &str, figures: Figures) -> bool {
     expected == answer || is_time(expected) && is_time(answer)
 }
 
-fn is_like(expected: &Value, found: &Value, name: &str, figures: Figures) -> bool {
+fn is_like(expected: &Value, found: &Value, name: &str, figures: StoredStats) -> bool {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
             expected.keys().eq(found.keys())
@@ -183,7 +183,7 @@ fn is_like(expected: &Value, found: &Value, name: &str, figures: Figures) -> boo
             } else if DURATIONS.contains(&name) {
                 (Some(0)..=Some(SHORT)).contains(&found)
             } else {
-                figures == Figures::Examples || expected == found
+                figures == StoredStats::Examples || expected == found
             }
         }
         (expected, found) => expected == found,
@@ -202,7 +202,7 @@ async fn getting_started() {
     let start = blocks.iter().position(|block| block.marks == [STARTS_SERVER]).expect("a start");
     assert_eq!(blocks[start].text.trim(), "heartbeat");
     let mut reader = Reader::new();
-    reader.follow(&blocks[..start], Figures::Told).await;
+    reader.follow(&blocks[..start], StoredStats::Told).await;
 
     let config = reader.home.path().join(".heartbeat/config.toml");
     assert_eq!(mode(&config) & 0o077, 0, "nobody else reads the key");
@@ -216,7 +216,7 @@ async fn getting_started() {
     let config = fs::read_to_string(config).expect("the configuration that the page made");
     let (_, rest) = config.split_once("secret_key = '").expect("the key");
     reader.key = rest.split('\'').next().expect("its end").to_owned();
-    reader.follow(&blocks[start + 1..], Figures::Told).await;
+    reader.follow(&blocks[start + 1..], StoredStats::Told).await;
     assert_eq!(server.stranger().stats().await["total_beats"], 1);
 }
 
@@ -224,7 +224,7 @@ async fn getting_started() {
 async fn the_first_device() {
     let (server, _database) = server_with_key().await;
     let mut reader = Reader::at(&server);
-    reader.follow(&page("first-device.md").blocks, Figures::Told).await;
+    reader.follow(&page("first-device.md").blocks, StoredStats::Told).await;
     assert_eq!(mode(&reader.home.path().join(".config/heartbeat/header")) & 0o077, 0);
 
     // The programs that ask whether anybody is there.
@@ -263,7 +263,7 @@ async fn beats_of(reader: &Reader, stranger: &Client, program: &str) -> i64 {
 async fn the_examples_of_the_api() {
     let (server, _database) = server_with_key().await;
     let mut reader = Reader::at(&server);
-    reader.follow(&page("api.md").blocks, Figures::Examples).await;
+    reader.follow(&page("api.md").blocks, StoredStats::Examples).await;
     let badge = fs::read_to_string(reader.home.path().join("badge.svg")).expect("a badge");
     assert!(badge.starts_with("<svg"), "{badge}");
 }
@@ -305,7 +305,7 @@ fn answers_are_compared() {
         ("json", r#"{"num_visits": 0}"#, r#"{"num_visits":1}"#, false),
         ("json", r#"{"a": 1}"#, r#"{"a":1,"b":1}"#, false),
     ] {
-        assert_eq!(is_answer(&block(language, text), answer, Figures::Told), fits, "{text} and {answer}");
+        assert_eq!(is_answer(&block(language, text), answer, StoredStats::Told), fits, "{text} and {answer}");
     }
 }
 

@@ -26,7 +26,7 @@ use tokio::{
 use crate::page::{Page, page, pages, top};
 
 /// When a client that should end is taken to go on.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The Python client of the page about clients, at work for the server at `base` with `token`.
 fn python(folder: &TempDir, base: &str, token: &str) -> Child {
@@ -63,7 +63,7 @@ async fn the_python_client_stops_when_its_token_is_refused_and_does_not_say_it()
     let (server, _database) = Server::fresh().await;
     let folder = TempDir::new().expect("a folder");
     let client = python(&folder, &base(&server), "hbt_nobody").wait_with_output();
-    let output = timeout(PATIENCE, client).await.expect("it does not go on").expect("an end");
+    let output = timeout(TEST_TIMEOUT, client).await.expect("it does not go on").expect("an end");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), said.trim()), (Some(1), "The server refuses beats: 401 Unauthorized"));
 }
@@ -102,12 +102,12 @@ async fn the_javascript_watches_the_stream() {
         let left = 2;
         const { log } = console;
         console.log = (text) => { log(text); if (--left === 0) process.exit(); };";
-    // infra/install-browser brings one along that has WebSockets.
+    // infra/scripts/install-browser brings one along that has WebSockets.
     let output = Command::new(top().join(".tools-web/bin/node"))
         .args(["--eval", &format!("{ends}\n{program}")])
         .output()
         .await
-        .expect("Node: infra/install-browser installs it");
+        .expect("Node: infra/scripts/install-browser installs it");
     let said = String::from_utf8_lossy(&output.stdout);
     let shown: Vec<u32> = said.lines().map(|line| line.parse().expect("seconds")).collect();
     assert!(output.status.success() && shown.len() == 2, "{output:?}");

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
-use heartbeat_core::{Heartbeat, event::Audience, heartbeat::Process, stats::Stats, token::TokenHash};
+use heartbeat_core::{
+    Heartbeat, notify::subscriptions::Subscriptions, runtime::Runtime, stats::Stats, token::TokenHash,
+};
 use heartbeat_tests::{Database, Server};
 use time::OffsetDateTime;
 
@@ -25,7 +27,7 @@ impl Subject {
     async fn on(database: &Database, server: Server) -> Self {
         let (_, token) = server.owner().register("Laptop").await;
         let options = database.url().parse().expect("options");
-        let heartbeat = Heartbeat::start(options, clock, Process::Running, Audience::default());
+        let heartbeat = Heartbeat::start(options, clock, Runtime::Server, Subscriptions::default());
         Self { heartbeat, token: TokenHash::of(token.as_bytes()) }
     }
 

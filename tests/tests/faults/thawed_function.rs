@@ -1,6 +1,6 @@
 //! A function that Lambda froze for longer than the database keeps an idle connection.
 
-use heartbeat_tests::{Function, Server, Wire, eventually};
+use heartbeat_tests::{CountingProxy, Function, Server, eventually};
 use reqwest::Method;
 
 #[tokio::test]
@@ -10,11 +10,11 @@ async fn a_function_thawed_after_the_database_ended_its_idle_connection_answers_
     drop(server);
     let setting = format!("ALTER DATABASE {} SET idle_session_timeout = '200ms'", database.name());
     database.execute(&setting).await;
-    let wire = Wire::start().await;
+    let counting_proxy = CountingProxy::start().await;
     let connected = "SELECT count(*) FROM pg_stat_activity
                      WHERE datname = current_database() AND application_name = 'heartbeat'";
     // Over its socket, and over TCP, where a process learns later that the other end has gone.
-    for url in [database.url(), wire.url(&database)] {
+    for url in [database.url(), counting_proxy.url(&database)] {
         for (name, method, path) in [
             ("beat", Method::POST, "/api/beat"),
             ("stats", Method::GET, "/api/stats"),

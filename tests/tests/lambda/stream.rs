@@ -29,8 +29,8 @@ impl Cloud {
         let database = Database::create().await;
         let builder = ServerBuilder::on(&database).environment("HEARTBEAT_MANAGEMENT_BIND", "127.0.0.1:0");
         let mut server = builder.start().await;
-        let line = server.wait_for("the management calls listen on port ").await;
-        let port = line.rsplit(' ').next().expect("a port");
+        let line = server.wait_for("management calls").await;
+        let (_, port) = line.split_once("port=").expect("a port");
 
         let lambda = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let lambda_port = lambda.local_addr().expect("its number").port();

@@ -1,0 +1,136 @@
+//! Out of a database.
+
+use futures_util::TryStreamExt;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
+
+use super::{
+    DumpError, connect,
+    line::{Count, Line, VERSION},
+};
+use crate::{
+    database::schema,
+    progress::{Observer, Progress},
+};
+
+/// So many bytes are written at once.
+const BUFFER_CAPACITY: usize = 1 << 16;
+
+/// After so many beats the observer hears of it.
+const REPORT_INTERVAL_BEATS: i64 = 10_000;
+
+/// Writes everything that is in the database, as of one moment; servers may go on working. Takes the same
+/// memory however much there is.
+pub async fn export(
+    options: &PgConnectOptions,
+    output: impl AsyncWrite + Unpin,
+    observer: &mut impl Observer,
+) -> Result<Count, DumpError> {
+    let mut connection = connect(options).await?;
+    schema::require_usable(&mut connection).await?;
+    let mut snapshot =
+        connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut writer = Writer { output: BufWriter::with_capacity(BUFFER_CAPACITY, output), line: Vec::new() };
+    writer.write(&Line::HeartbeatExport { version: VERSION }).await?;
+    write_stats(&mut snapshot, &mut writer).await?;
+    let count = Count {
+        devices: write_devices(&mut snapshot, &mut writer).await?,
+        absences: write_absences(&mut snapshot, &mut writer).await?,
+        beats: write_beats(&mut snapshot, &mut writer, observer).await?,
+    };
+    writer.write(&Line::End(count)).await?;
+    writer.output.flush().await?;
+    Ok(count)
+}
+
+/// Writes lines.
+struct Writer<W> {
+    output: BufWriter<W>,
+    /// The memory that each line is made in.
+    line: Vec<u8>,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    async fn write(&mut self, line: &Line<'_>) -> Result<(), DumpError> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, line).map_err(std::io::Error::from)?;
+        self.line.push(b'\n');
+        Ok(self.output.write_all(&self.line).await?)
+    }
+}
+
+async fn write_stats(
+    connection: &mut PgConnection,
+    writer: &mut Writer<impl AsyncWrite + Unpin>,
+) -> Result<(), DumpError> {
+    let stats = sqlx::query!(
+        r#"
+        SELECT
+            total_visits,
+            server_start_time,
+            (extract(epoch FROM longest_absence) * 1000000)::bigint AS "longest_absence_microseconds!"
+        FROM heartbeat.stats
+        "#
+    )
+    .fetch_one(connection)
+    .await?;
+    let line = Line::Stats {
+        total_visits: stats.total_visits,
+        server_start_time: stats.server_start_time,
+        longest_absence_microseconds: stats.longest_absence_microseconds,
+    };
+    writer.write(&line).await
+}
+
+async fn write_devices(
+    connection: &mut PgConnection,
+    writer: &mut Writer<impl AsyncWrite + Unpin>,
+) -> Result<i64, DumpError> {
+    let mut devices = sqlx::query!(
+        r#"SELECT id, name, encode(token_hash, 'hex') AS "token_hash!" FROM heartbeat.devices ORDER BY id"#
+    )
+    .fetch(connection);
+    let mut count = 0;
+    while let Some(device) = devices.try_next().await? {
+        let (name, token_hash) = (device.name.map(Into::into), device.token_hash.into());
+        writer.write(&Line::Device { id: device.id, name, token_hash }).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+async fn write_absences(
+    connection: &mut PgConnection,
+    writer: &mut Writer<impl AsyncWrite + Unpin>,
+) -> Result<i64, DumpError> {
+    let mut absences =
+        sqlx::query!("SELECT ended_by, started_at, ended_at FROM heartbeat.absences ORDER BY id")
+            .fetch(connection);
+    let mut count = 0;
+    while let Some(absence) = absences.try_next().await? {
+        let (ended_by, started_at, ended_at) = (absence.ended_by, absence.started_at, absence.ended_at);
+        writer.write(&Line::Absence { ended_by, started_at, ended_at }).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+async fn write_beats(
+    connection: &mut PgConnection,
+    writer: &mut Writer<impl AsyncWrite + Unpin>,
+    observer: &mut impl Observer,
+) -> Result<i64, DumpError> {
+    let total = sqlx::query_scalar!("SELECT sum(num_beats)::bigint FROM heartbeat.devices")
+        .fetch_one(&mut *connection)
+        .await?;
+    let mut beats = sqlx::query!("SELECT device, time_stamp FROM heartbeat.beats").fetch(connection);
+    let mut count = 0;
+    while let Some(beat) = beats.try_next().await? {
+        writer.write(&Line::Beat { device: beat.device, time_stamp: beat.time_stamp }).await?;
+        count += 1;
+        if count % REPORT_INTERVAL_BEATS == 0 {
+            observer.observe(Progress { step: "writing beats", done: count, total });
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,86 @@
+//! What an error of the database means to the caller, and its text for the log.
+
+use sqlx::{migrate::MigrateError, postgres::PgDatabaseError};
+
+use crate::error::{Error, SchemaProblem};
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It did not answer before the deadline.
+    #[error("no answer in time")]
+    TimedOut,
+    /// It holds tables that this program cannot work with.
+    #[error(transparent)]
+    Schema(#[from] SchemaProblem),
+    /// It reported an error, or could not be reached.
+    #[error("{}", describe(.0))]
+    Sqlx(#[from] sqlx::Error),
+    /// Setting it up failed.
+    #[error("cannot set up the tables: {}", describe_migration(.0))]
+    Migrate(#[from] MigrateError),
+}
+
+impl DatabaseError {
+    /// Whether this is a defect of the program, not a state of the database that may pass.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        // Classes of SQLSTATE (PostgreSQL's manual, appendix A). 22, 23 and 42 are about what a statement says,
+        // but for a missing table, schema or right, which is about the database.
+        let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        let code = error.code().unwrap_or_default();
+        let ours = ["22", "23", "42"].iter().any(|class| code.starts_with(class));
+        ours && !["42P01", "42501"].contains(&code.as_ref())
+    }
+}
+
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Schema(problem) => Error::Schema(problem),
+            error if error.is_ours() => Error::Internal,
+            _ => Error::Unavailable,
+        }
+    }
+}
+
+/// Describes an error for the log. PostgreSQL's own text for a refused login names the client's IP address,
+/// which no log of ours may hold.
+fn describe(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            match code.as_ref() {
+                "42501" => {
+                    format!("{}; grant this user CREATE on the database (SQLSTATE {code})", error.message())
+                }
+                "55P03" => {
+                    format!("the tables are in use; stop every other Heartbeat first (SQLSTATE {code})")
+                }
+                "2BP01" => format!(
+                    "{}: {}; drop that, and migrate again (SQLSTATE {code})",
+                    error.message(),
+                    error
+                        .try_downcast_ref::<PgDatabaseError>()
+                        .and_then(PgDatabaseError::detail)
+                        .unwrap_or_default()
+                ),
+                _ if code.starts_with("28") => {
+                    format!("it refuses this user or password; check database.dsn (SQLSTATE {code})")
+                }
+                _ => format!("{} (SQLSTATE {code})", error.message()),
+            }
+        }
+        sqlx::Error::Io(error) => {
+            format!("cannot connect, or the connection broke: {error}; check database.dsn")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn describe_migration(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => describe(error),
+        other => other.to_string(),
+    }
+}

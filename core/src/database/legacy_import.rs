@@ -1,0 +1,176 @@
+//! Moving in from an earlier Heartbeat: its tables, in the same schema and under the same names as ours,
+//! become ours.
+//!
+//! They are set aside, ours are made by the migrations as in any database, and everything is copied: what
+//! comes out is the same as if it had always been ours. All of it happens in the caller's transaction.
+
+use sqlx::{Acquire, PgConnection};
+
+use super::{error::DatabaseError, migrations, rebuild_counters::rebuild_counters};
+use crate::{
+    error::SchemaProblem,
+    progress::{Observer, Progress},
+};
+
+/// Blocks of the old table (8 kB each, 157 beats) that one statement copies: a fraction of a second's work,
+/// after which progress is told, and an interruption noticed.
+const BATCH_BLOCKS: i64 = 2_000;
+
+/// How much was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegacyImport {
+    /// Devices.
+    pub devices: i64,
+    /// Their beats.
+    pub beats: i64,
+}
+
+/// Makes the tables of an earlier Heartbeat ours. Ids, names, beats, visits, the start time and the record
+/// stay as they are; of the tokens only the hashes are kept. Fails, having changed nothing, if somebody
+/// uses the tables or two devices share a token.
+pub(super) async fn import_legacy(
+    connection: &mut PgConnection,
+    observer: &mut impl Observer,
+) -> Result<LegacyImport, DatabaseError> {
+    let mut transaction = connection.begin().await?;
+    set_aside(&mut transaction).await?;
+    migrations::apply_missing(&mut transaction).await?;
+    copy_devices(&mut transaction).await?;
+    let beats = copy_beats(&mut transaction, observer).await?;
+    observer.observe(Progress { step: "counting beats", done: 0, total: None });
+    rebuild_counters(&mut transaction).await?;
+    copy_stats(&mut transaction).await?;
+    let devices = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM heartbeat.devices"#)
+        .fetch_one(&mut *transaction)
+        .await?;
+    clear_away(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(LegacyImport { devices, beats })
+}
+
+/// Moves the old tables, with their keys and indexes, out of the way of ours.
+async fn set_aside(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(
+        "
+        SET LOCAL lock_timeout = '10s';
+        LOCK TABLE heartbeat.devices, heartbeat.beats, heartbeat.stats IN ACCESS EXCLUSIVE MODE;
+        CREATE SCHEMA heartbeat_legacy;
+        ALTER TABLE heartbeat.devices SET SCHEMA heartbeat_legacy;
+        ALTER TABLE heartbeat.beats SET SCHEMA heartbeat_legacy;
+        ALTER TABLE heartbeat.stats SET SCHEMA heartbeat_legacy;
+        ",
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let shared = sqlx::query!(
+        r#"
+        SELECT min(id) AS "one!", max(id) AS "other!"
+        FROM heartbeat_legacy.devices
+        GROUP BY token
+        HAVING count(*) > 1
+        ORDER BY min(id)
+        LIMIT 1
+        "#
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(devices) = shared {
+        return Err(SchemaProblem::SharedToken { one: devices.one, other: devices.other }.into());
+    }
+    sqlx::query!(
+        "
+        INSERT INTO heartbeat.devices (id, name, token_hash)
+        SELECT id, name, sha256(convert_to(token, 'UTF8')) FROM heartbeat_legacy.devices
+        "
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Copies the beats, range after range of the old table's blocks, and returns how many there were.
+async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer) -> Result<i64, sqlx::Error> {
+    let size = sqlx::query!(
+        r#"
+        SELECT
+            pg_relation_size('heartbeat_legacy.beats') / current_setting('block_size')::bigint AS "blocks!",
+            (SELECT count(*) FROM heartbeat_legacy.beats) AS "rows!"
+        "#
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let mut copied = 0;
+    let mut first = 0;
+    while first < size.blocks {
+        copied += sqlx::query!(
+            "
+            INSERT INTO heartbeat.beats (device, time_stamp)
+            SELECT device, time_stamp
+            FROM heartbeat_legacy.beats
+            WHERE ctid >= ('(' || $1::bigint || ',0)')::tid AND ctid < ('(' || $2::bigint || ',0)')::tid
+            ",
+            first,
+            first + BATCH_BLOCKS,
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected()
+        .cast_signed();
+        observer.observe(Progress { step: "copying beats", done: copied, total: Some(size.rows) });
+        first += BATCH_BLOCKS;
+    }
+    Ok(size.rows)
+}
+
+/// Copies the row of figures. What it lacks is worked out from the beats: only an earlier Heartbeat that
+/// never came to its first beat has not written it all.
+async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        UPDATE heartbeat.stats
+        SET total_visits = COALESCE(legacy.total_visits, 0),
+            server_start_time = COALESCE(
+                legacy.server_start_time,
+                (SELECT min(time_stamp) FROM heartbeat.beats),
+                stats.server_start_time
+            ),
+            longest_absence = COALESCE(
+                legacy.longest_absence,
+                (
+                    SELECT max(gap)
+                    FROM (
+                        SELECT time_stamp - lag(time_stamp) OVER (ORDER BY time_stamp) AS gap
+                        FROM heartbeat.beats
+                    ) AS gaps
+                ),
+                stats.longest_absence
+            )
+        FROM (VALUES (0)) AS always
+        LEFT JOIN (
+            SELECT total_visits, server_start_time, longest_absence
+            FROM heartbeat_legacy.stats
+            ORDER BY server_start_time
+            LIMIT 1
+        ) AS legacy ON true
+        "
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn clear_away(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(
+        "
+        DROP TABLE heartbeat_legacy.devices, heartbeat_legacy.beats, heartbeat_legacy.stats;
+        DROP SCHEMA heartbeat_legacy;
+        ",
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,103 @@
+//! Sets up an empty database, and brings an older one up to date.
+
+use sqlx::{Connection, PgConnection, migrate::Migrate};
+
+#[cfg(feature = "migrate")]
+use super::legacy_import::{self, LegacyImport};
+use super::{
+    error::DatabaseError,
+    migrations,
+    schema::{State, state},
+};
+use crate::error::SchemaProblem;
+#[cfg(feature = "migrate")]
+use crate::progress::Observer;
+
+/// Makes sure that this program can work on the tables: sets up a database that has none, applies expanding
+/// migrations, and fails on tables that need more than that. Safe to call from many processes at once: one
+/// works, the others wait.
+pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    if state(connection).await? == State::Usable {
+        return Ok(());
+    }
+    with_migration_lock(connection, async |connection| match state(connection).await? {
+        State::Usable => Ok(()),
+        State::Unusable(problem) => Err(problem.into()),
+        State::Empty => {
+            apply_all(connection).await?;
+            tracing::info!("set up the tables in schema heartbeat");
+            Ok(())
+        }
+        State::Expandable => {
+            let applied = apply_all(connection).await?;
+            tracing::info!(migrations = applied, "expanded the tables in schema heartbeat");
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// What was done to bring the tables up to date.
+#[cfg(feature = "migrate")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// Number of migrations applied.
+    pub migrations: usize,
+    /// What came from the legacy schema, if it was there.
+    pub legacy_import: Option<LegacyImport>,
+}
+
+/// Brings the tables up to date, contracting migrations included; sets up a database that has none, and imports
+/// the legacy schema. Reports progress to `observer`. Safe to call from many processes at once.
+#[cfg(feature = "migrate")]
+pub async fn migrate(
+    options: &sqlx::postgres::PgConnectOptions,
+    observer: &mut impl Observer,
+) -> Result<Migrated, DatabaseError> {
+    use sqlx::ConnectOptions;
+
+    let mut connection = options.clone().disable_statement_logging().connect().await?;
+    with_migration_lock(&mut connection, async |connection| match state(connection).await? {
+        State::Usable => Ok(Migrated { migrations: 0, legacy_import: None }),
+        State::Empty | State::Expandable | State::Unusable(SchemaProblem::Older) => {
+            Ok(Migrated { migrations: apply_all(connection).await?, legacy_import: None })
+        }
+        State::Unusable(SchemaProblem::Legacy) => {
+            require_utf8(connection).await?;
+            let imported = legacy_import::import_legacy(connection, observer).await?;
+            let migrations = migrations::declared().len();
+            Ok(Migrated { migrations, legacy_import: Some(imported) })
+        }
+        State::Unusable(problem) => Err(problem.into()),
+    })
+    .await
+}
+
+/// Runs `work` while no other process migrates this database, so that half-made tables are not taken for old
+/// ones. The lock goes with the connection, should the work be dropped.
+async fn with_migration_lock<T>(
+    connection: &mut PgConnection,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, DatabaseError>,
+) -> Result<T, DatabaseError> {
+    connection.lock().await?;
+    let result = work(connection).await;
+    connection.unlock().await?;
+    result
+}
+
+/// Applies all migrations that are missing, or none, and returns how many there were.
+async fn apply_all(connection: &mut PgConnection) -> Result<usize, DatabaseError> {
+    require_utf8(connection).await?;
+    let before = migrations::applied(connection).await?.len();
+    let mut transaction = connection.begin().await?;
+    migrations::apply_missing(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(migrations::declared().len() - before)
+}
+
+async fn require_utf8(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let encoding = sqlx::query_scalar!(r#"SELECT current_setting('server_encoding') AS "encoding!""#)
+        .fetch_one(connection)
+        .await?;
+    if encoding == "UTF8" { Ok(()) } else { Err(SchemaProblem::Encoding.into()) }
+}

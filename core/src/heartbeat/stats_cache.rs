@@ -1,0 +1,294 @@
+//! The stats as they were last read from the database or changed by a commit of this process.
+//! All of it can be thrown away at any moment; the database is the only truth.
+//!
+//! Reads and commits run at the same time, so a read may return what was there before a commit that has been
+//! acknowledged meanwhile. Changes are therefore noted while a read is under way, and made again on its result.
+//! What they set only ever grows, so a change that the read had seen already is harmless.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    database::beats::CountedDevice,
+    stats::{Snapshot, StoredDevice, StoredStats},
+};
+
+/// Age up to which stats are shown without asking the database what other processes have written.
+const MAX_AGE: Duration = Duration::SECOND;
+
+#[derive(Debug, Default)]
+pub(super) struct StatsCache(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    stored: Option<StoredStats>,
+    /// When the stats were last read. `None`: read them again before they are shown.
+    read_at: Option<OffsetDateTime>,
+    /// Changes since the read under way began.
+    changes_since_read: Vec<Change>,
+    reading: bool,
+    /// Visits that are not in the database yet.
+    unwritten_visits: i64,
+    /// The last snapshot made, and the Unix time that it shows.
+    snapshot: Option<(i64, Arc<Snapshot>)>,
+    /// Number of changes to the stats, visits left out.
+    changes: u64,
+}
+
+/// A change that a commit of this process made.
+#[derive(Debug, Clone)]
+enum Change {
+    Counted { id: i64, num_beats: i64, last_beat: OffsetDateTime, longest_absence: Option<i64> },
+    Added { id: i64, name: Arc<str> },
+    TotalVisits(i64),
+}
+
+/// Version of the stats, visits left out: equal revisions mean equal stats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    second: i64,
+    changes: u64,
+}
+
+impl StatsCache {
+    /// Whether the stats are recent enough to be shown.
+    pub(super) fn is_fresh(&self, now: OffsetDateTime) -> bool {
+        self.state().is_fresh(now)
+    }
+
+    /// The stats at `now`, if they are recent enough to be shown.
+    pub(super) fn fresh_snapshot(&self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
+        let mut state = self.state();
+        if state.is_fresh(now) { state.snapshot(now) } else { None }
+    }
+
+    /// The revision of the stats at `now`.
+    pub(super) fn revision(&self, now: OffsetDateTime) -> Revision {
+        Revision { second: now.unix_timestamp(), changes: self.state().changes }
+    }
+
+    /// The stats at `now`, however old they are.
+    pub(super) fn snapshot(&self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
+        self.state().snapshot(now)
+    }
+
+    /// Notes that a read begins. There is one at a time.
+    pub(super) fn begin_read(&self) {
+        let mut state = self.state();
+        state.changes_since_read.clear();
+        state.reading = true;
+    }
+
+    /// Notes that the read under way has failed.
+    pub(super) fn cancel_read(&self) {
+        let mut state = self.state();
+        state.changes_since_read.clear();
+        state.reading = false;
+    }
+
+    /// Takes the result of a read that began at `read_at`.
+    pub(super) fn replace(&self, stored: StoredStats, read_at: OffsetDateTime) {
+        let mut state = self.state();
+        state.reading = false;
+        state.read_at = Some(read_at);
+        state.stored = Some(stored);
+        for change in std::mem::take(&mut state.changes_since_read) {
+            state.apply(change);
+        }
+        state.invalidate_snapshot();
+    }
+
+    /// Takes what a commit of this process changed.
+    pub(super) fn count(&self, devices: &[CountedDevice]) {
+        let mut state = self.state();
+        // An absence that seems to end here was ended by another process just before, if the statement did not
+        // say how long it was.
+        let latest = devices.iter().map(|counted| counted.last_beat).max();
+        let before = state.stored.as_ref().and_then(StoredStats::last_beat);
+        let absent = latest.zip(before).is_some_and(|(now, before)| now - before >= Duration::SECOND);
+        if absent && devices.iter().all(|counted| counted.longest_absence.is_none()) {
+            state.read_at = None;
+        }
+        for counted in devices {
+            state.change(Change::Counted {
+                id: counted.id,
+                num_beats: counted.num_beats,
+                last_beat: counted.last_beat,
+                longest_absence: counted.longest_absence,
+            });
+        }
+    }
+
+    /// Takes a device that this process registered.
+    pub(super) fn add_device(&self, id: i64, name: &str) {
+        self.state().change(Change::Added { id, name: name.into() });
+    }
+
+    /// Counts a visit; true if it is the first that is not in the database yet.
+    pub(super) fn count_visit(&self) -> bool {
+        let mut state = self.state();
+        state.unwritten_visits += 1;
+        state.snapshot = None;
+        state.unwritten_visits == 1
+    }
+
+    /// Number of visits that are not in the database yet.
+    pub(super) fn unwritten_visits(&self) -> i64 {
+        self.state().unwritten_visits
+    }
+
+    /// Notes that `visits` are in the database now, which make `total` of them.
+    pub(super) fn visits_written(&self, visits: i64, total: i64) {
+        let mut state = self.state();
+        state.unwritten_visits -= visits;
+        state.change(Change::TotalVisits(total));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock half way through a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_fresh(&self, now: OffsetDateTime) -> bool {
+        // A clock that was set back says nothing about age.
+        self.read_at.is_some_and(|read_at| (Duration::ZERO..MAX_AGE).contains(&(now - read_at)))
+    }
+
+    /// Makes a change, and notes it for the read under way.
+    fn change(&mut self, change: Change) {
+        if self.reading {
+            self.changes_since_read.push(change.clone());
+        }
+        self.apply(change);
+        self.invalidate_snapshot();
+    }
+
+    /// Makes a change to the stats, if there are any. If they do not know of a device that it is about, they are
+    /// read again before they are shown.
+    fn apply(&mut self, change: Change) {
+        let Some(stored) = &mut self.stored else { return };
+        match change {
+            Change::Counted { id, num_beats, last_beat, longest_absence } => {
+                stored.longest_absence = stored.longest_absence.max(longest_absence.unwrap_or(0));
+                match stored.device_mut(id) {
+                    Some(device) => {
+                        device.num_beats = device.num_beats.max(num_beats);
+                        device.last_beat = device.last_beat.max(Some(last_beat));
+                    }
+                    None => self.read_at = None,
+                }
+            }
+            Change::Added { id, name } => {
+                stored.add_device(StoredDevice { id, name: Some(name), last_beat: None, num_beats: 0 });
+            }
+            Change::TotalVisits(total) => stored.visits = stored.visits.max(total),
+        }
+    }
+
+    fn invalidate_snapshot(&mut self) {
+        self.changes += 1;
+        self.snapshot = None;
+    }
+
+    fn snapshot(&mut self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
+        let second = now.unix_timestamp();
+        if let Some((shown, snapshot)) = &self.snapshot
+            && *shown == second
+        {
+            return Some(Arc::clone(snapshot));
+        }
+        let mut stats = self.stored.as_ref()?.at(now);
+        stats.num_visits += self.unwritten_visits;
+        let snapshot = Arc::new(Snapshot::new(stats));
+        self.snapshot = Some((second, Arc::clone(&snapshot)));
+        Some(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(seconds).expect("in range")
+    }
+
+    /// Stats of one device, as a read returns them.
+    fn stored(num_beats: i64, visits: i64) -> StoredStats {
+        let device = StoredDevice { id: 0, name: Some("Laptop".into()), last_beat: Some(at(100)), num_beats };
+        StoredStats { started_at: at(0), visits, longest_absence: 0, devices: vec![device] }
+    }
+
+    fn counted(num_beats: i64) -> CountedDevice {
+        CountedDevice {
+            id: 0,
+            token_hash: Vec::new(),
+            num_beats,
+            last_beat: at(100),
+            longest_absence: None,
+            stats_last_beat: None,
+            queued_events: false,
+            beats_wanted: None,
+        }
+    }
+
+    fn total_beats(cache: &StatsCache) -> i64 {
+        cache.snapshot(at(100)).expect("stats").stats.total_beats
+    }
+
+    #[test]
+    fn a_beat_that_is_acknowledged_during_a_read_stays() {
+        let cache = StatsCache::default();
+        cache.begin_read();
+        cache.count(&[counted(5)]);
+        cache.replace(stored(4, 0), at(100));
+        assert_eq!(total_beats(&cache), 5);
+        // The next read, which begins after it, has the last word.
+        cache.begin_read();
+        cache.replace(stored(3, 0), at(100));
+        assert_eq!(total_beats(&cache), 3);
+    }
+
+    #[test]
+    fn a_read_that_has_seen_more_than_a_commit_wins() {
+        let cache = StatsCache::default();
+        cache.begin_read();
+        cache.count(&[counted(5)]);
+        cache.replace(stored(9, 0), at(100));
+        assert_eq!(total_beats(&cache), 9);
+    }
+
+    #[test]
+    fn a_device_that_is_registered_during_a_read_stays() {
+        let cache = StatsCache::default();
+        cache.begin_read();
+        cache.add_device(1, "Phone");
+        cache.replace(stored(4, 0), at(100));
+        assert_eq!(cache.snapshot(at(100)).expect("stats").stats.devices.len(), 2);
+    }
+
+    #[test]
+    fn visits_are_counted_once_whenever_the_read_came() {
+        for seen in [10, 11] {
+            let cache = StatsCache::default();
+            cache.count_visit();
+            cache.begin_read();
+            cache.visits_written(1, 11);
+            cache.replace(stored(4, seen), at(100));
+            assert_eq!(cache.snapshot(at(100)).expect("stats").stats.num_visits, 11, "{seen}");
+        }
+    }
+
+    #[test]
+    fn a_device_of_another_process_makes_the_stats_stale() {
+        let cache = StatsCache::default();
+        cache.begin_read();
+        cache.replace(stored(4, 0), at(100));
+        assert!(cache.is_fresh(at(100)));
+        cache.count(&[CountedDevice { id: 7, ..counted(1) }]);
+        assert!(!cache.is_fresh(at(100)));
+    }
+}

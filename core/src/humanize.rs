@@ -1,0 +1,129 @@
+//! StoredStats as people read them: spans of time in words, numbers in groups of three digits.
+
+/// Units of time and how many seconds each has, the largest first. The names are those that browsers'
+/// `Intl.NumberFormat` gives the units in short English, so that a page looks the same once its script
+/// writes them.
+const UNITS: [(&str, i64); 4] = [("day", 86_400), ("hr", 3_600), ("min", 60), ("sec", 1)];
+
+/// The units that [`ago`] uses, and the least number of seconds from which on it does.
+const AGES: [(&str, i64, i64); 6] = [
+    ("year", 31_557_600, 2 * 31_557_600),
+    ("month", 2_629_800, 2 * 2_629_800),
+    ("day", 86_400, 86_400),
+    ("hour", 3_600, 3_600),
+    ("minute", 60, 60),
+    ("second", 1, 1),
+];
+
+/// A number of one unit of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// How many.
+    pub number: i64,
+    /// Of what: `day` or `days`, `hr`, `min`, `sec`.
+    pub unit: &'static str,
+}
+
+/// A span of `seconds` in its two largest units: 3 min 12 sec. The second is left out where it is zero.
+#[must_use]
+pub fn parts(seconds: i64) -> Vec<Part> {
+    let seconds = seconds.max(0);
+    let largest = UNITS.iter().position(|(_, length)| seconds >= *length).unwrap_or(UNITS.len() - 1);
+    let mut rest = seconds;
+    let mut parts = Vec::with_capacity(2);
+    for (unit, length) in &UNITS[largest..UNITS.len().min(largest + 2)] {
+        let number = rest / length;
+        rest %= length;
+        if number > 0 || parts.is_empty() {
+            parts.push(Part { number, unit: if *unit == "day" && number != 1 { "days" } else { unit } });
+        }
+    }
+    parts
+}
+
+/// A span of `seconds` as text: `3 min 12 sec`.
+#[must_use]
+pub fn duration(seconds: i64) -> String {
+    let words = parts(seconds).into_iter().map(|part| format!("{} {}", grouped(part.number), part.unit));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// How long ago something was, in one unit: `3 minutes ago`.
+#[must_use]
+pub fn ago(seconds: i64) -> String {
+    let age = AGES.iter().find(|(_, _, from)| seconds >= *from);
+    age.map_or("just now".to_owned(), |(unit, length, _)| {
+        let number = seconds / length;
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{} {unit}{plural} ago", grouped(number))
+    })
+}
+
+/// A number with commas between groups of three digits: `1,234,567`.
+#[must_use]
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_their_two_largest_units() {
+        for (seconds, words) in [
+            (-5, "0 sec"),
+            (0, "0 sec"),
+            (59, "59 sec"),
+            (60, "1 min"),
+            (192, "3 min 12 sec"),
+            (3_600, "1 hr"),
+            (3_659, "1 hr"),
+            (84_898, "23 hr 34 min"),
+            (86_400, "1 day"),
+            (8_082_297, "93 days 13 hr"),
+            (86_400 * 12_345, "12,345 days"),
+        ] {
+            assert_eq!(duration(seconds), words, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn ages_have_one_unit() {
+        for (seconds, words) in [
+            (-1, "just now"),
+            (0, "just now"),
+            (1, "1 second ago"),
+            (59, "59 seconds ago"),
+            (60, "1 minute ago"),
+            (180, "3 minutes ago"),
+            (3_599, "59 minutes ago"),
+            (7_200, "2 hours ago"),
+            (86_400, "1 day ago"),
+            (86_400 * 60, "60 days ago"),
+            (86_400 * 61, "2 months ago"),
+            (86_400 * 700, "22 months ago"),
+            (86_400 * 731, "2 years ago"),
+        ] {
+            assert_eq!(ago(seconds), words, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn digits_stand_in_groups_of_three() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-12_345, "-12,345")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(grouped(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+}

@@ -1,0 +1,60 @@
+//! Jobs: what is due because time passed.
+//!
+//! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
+//! - [`expire_events`]: deletes events that are no longer wanted.
+//!
+//! A job claims its work with one statement, so that any number of processes may run it at the same time. The
+//! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
+//! for such work.
+
+mod adopt_events;
+mod expire_events;
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use crate::database::SharedSession;
+
+/// How often a server runs its jobs.
+pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Timeout of one job.
+const JOB_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs all jobs.
+#[derive(Debug)]
+pub struct Jobs {
+    session: SharedSession,
+    /// Keys of the channels that the configuration names.
+    configured: Vec<String>,
+}
+
+impl Jobs {
+    /// Runs jobs through `session`, for a program whose configuration names the channels `configured`.
+    #[must_use]
+    pub fn new(session: SharedSession, configured: Vec<String>) -> Self {
+        Self { session, configured }
+    }
+
+    /// Does what is due at `now`. A job that fails is logged and runs again the next time.
+    pub async fn run_due(&self, now: OffsetDateTime) {
+        let configured = &self.configured;
+        self.run("adopt_events", async |it| adopt_events::run(it, configured).await).await;
+        self.run("expire_events", async |it| expire_events::run(it, configured, now).await).await;
+    }
+
+    /// Runs one job, which returns how many rows it worked on.
+    async fn run(
+        &self,
+        job: &'static str,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<u64, sqlx::Error> + Clone,
+    ) {
+        // The session has logged an error where it happened.
+        if let Ok(rows @ 1..) = self.session.run(Instant::now() + JOB_TIMEOUT, work).await {
+            tracing::info!(job, rows, "job done");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a channel is: a value made from settings that turns events into messages.
+
+use std::{fmt, time::Duration};
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use url::Url;
+
+use super::event::Event;
+use crate::secret::Secret;
+
+/// A message over HTTP: a `POST` with a JSON body.
+#[derive(Debug)]
+pub struct Message {
+    /// Where it goes. Often the secret that allows to write there.
+    pub url: Secret<Url>,
+    /// Headers besides the content type.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, as JSON.
+    pub body: Vec<u8>,
+}
+
+/// Where notifications go.
+pub trait Channel: fmt::Debug + Send + Sync {
+    /// Events that one message holds at most.
+    fn max_events(&self) -> usize;
+
+    /// Makes the message of an attempt at `now` to deliver these events: at least one, at most
+    /// [`max_events`](Self::max_events), in the order in which they happened.
+    fn message(&self, events: &[Event], now: OffsetDateTime) -> Message;
+}
+
+/// What became of an attempt to deliver. Reasons are for the log, and hold no secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The events were delivered; the service wants this delay before the next message.
+    Delivered(Duration),
+    /// They were not, for a reason that may pass.
+    RetryLater {
+        /// Why.
+        reason: String,
+        /// When the service wants to be asked again, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The service will never take these events, or one of them.
+    Refused(String),
+    /// The service will never take anything again.
+    Gone(String),
+}
+
+/// What channels of all kinds need to know of this server.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// `live_url`: where the world finds this server.
+    pub live_url: Url,
+}
+
+/// A kind of channel.
+#[derive(Debug)]
+pub struct ChannelKind {
+    /// Its name, as in the database.
+    pub name: &'static str,
+    /// Makes a channel from its settings. The error says what is wrong with them, and holds no secret.
+    pub make: fn(&Value, &Site) -> Result<Box<dyn Channel>, String>,
+}
+
+/// Reads the setting called `name`, which must be an `http` or `https` URL.
+pub(super) fn url_setting(settings: &Value, name: &str) -> Result<Secret<Url>, String> {
+    let url = settings.get(name).and_then(Value::as_str).and_then(|text| Url::parse(text).ok());
+    url.filter(|url| matches!(url.scheme(), "http" | "https"))
+        .map(Secret::new)
+        .ok_or_else(|| format!("{name}: expected a URL that starts with http:// or https://"))
+}

@@ -1,0 +1,24 @@
+//! Notifications: event → subscription → outbox → dispatcher → channel.
+//!
+//! - [`event`]: what happened.
+//! - [`subscriptions`]: which configured channel wants which event.
+//! - `channel`: what a channel is (feature `webhook`, as is everything below).
+//! - `channels`: the list of kinds of channels, and making channels from settings.
+//! - `http`: the one HTTP client, and the one classification of responses.
+//! - `dispatcher`: takes events from the outbox and sends them.
+//! - `discord`, `webhook`: one file for each kind of channel.
+
+#[cfg(feature = "webhook")]
+pub mod channel;
+#[cfg(feature = "webhook")]
+pub mod channels;
+#[cfg(feature = "webhook")]
+mod discord;
+#[cfg(feature = "webhook")]
+pub mod dispatcher;
+pub mod event;
+#[cfg(feature = "webhook")]
+pub mod http;
+pub mod subscriptions;
+#[cfg(feature = "webhook")]
+mod webhook;

@@ -1,0 +1,121 @@
+//! The dispatcher and the jobs, wired for the server and for Lambda alike.
+
+use heartbeat_core::{
+    Config, Heartbeat,
+    config::WebhookLevel,
+    database::{Session, SharedSession},
+    jobs::{JOBS_INTERVAL, Jobs},
+    notify::{
+        event::EventKind,
+        subscriptions::{CONFIGURED_DISCORD, Subscriptions},
+    },
+    runtime::Runtime,
+};
+#[cfg(feature = "webhook")]
+use heartbeat_core::{
+    notify::{
+        channel::Site,
+        channels::configured,
+        dispatcher::{Dispatcher, Setup},
+    },
+    token::Token,
+};
+#[cfg(feature = "webhook")]
+use rand::{Rng, rand_core::UnwrapErr, rngs::SysRng};
+use sqlx::postgres::PgConnectOptions;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::app::system_clock;
+
+/// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
+/// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
+/// there is no URL.
+#[must_use]
+pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
+    let has_channel = runtime == Runtime::Lambda || config.webhook_url.is_some();
+    if !has_channel || !cfg!(feature = "webhook") {
+        return Subscriptions::default();
+    }
+    // From the lowest level that includes it to the highest.
+    let [beat, device_added, absence_ended] = EventKind::NAMES;
+    let kinds: &[&str] = match config.webhook_level {
+        WebhookLevel::None => &[],
+        WebhookLevel::LongAbsences => &[absence_ended],
+        WebhookLevel::NewDevices => &[absence_ended, device_added],
+        WebhookLevel::All => &[absence_ended, device_added, beat],
+    };
+    Subscriptions::of(CONFIGURED_DISCORD, kinds)
+}
+
+/// The work that no request does.
+#[derive(Debug)]
+pub struct Background {
+    jobs: Jobs,
+    #[cfg(feature = "webhook")]
+    dispatcher: Dispatcher,
+}
+
+impl Background {
+    /// Returns the background work of a program with this configuration. The database is first contacted when it
+    /// is first needed.
+    #[must_use]
+    pub fn new(config: &Config, database: PgConnectOptions, runtime: Runtime) -> Self {
+        let session = SharedSession::new(Session::new(database, system_clock, runtime));
+        let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
+        Self {
+            jobs: Jobs::new(session.clone(), keys.collect()),
+            #[cfg(feature = "webhook")]
+            dispatcher: Dispatcher::new(Setup {
+                configured: configured(config),
+                site: Site { live_url: config.live_url.clone() },
+                session,
+                clock: system_clock,
+                // No two processes share a name.
+                holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
+                random,
+            }),
+        }
+    }
+
+    /// Runs until `stop` is ready. For a server.
+    pub async fn run(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.tick() => {}
+            () = self.dispatch(heartbeat, stop) => {}
+        }
+    }
+
+    /// Runs all jobs once, then delivers until `until` has come or nothing is left that is due. For Lambda.
+    pub async fn run_until(&self, until: Instant) {
+        self.jobs.run_due(system_clock()).await;
+        #[cfg(feature = "webhook")]
+        self.dispatcher.dispatch_until(until).await;
+        #[cfg(not(feature = "webhook"))]
+        let _ = until;
+    }
+
+    /// Runs all jobs now and then at intervals, for ever.
+    async fn tick(&self) {
+        let mut ticks = interval(JOBS_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.jobs.run_due(system_clock()).await;
+        }
+    }
+
+    #[cfg(feature = "webhook")]
+    async fn dispatch(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
+        self.dispatcher.run(heartbeat, stop).await;
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    async fn dispatch(&self, _: &Heartbeat, stop: impl Future<Output = ()>) {
+        stop.await;
+    }
+}
+
+#[cfg(feature = "webhook")]
+fn random() -> f64 {
+    f64::from(UnwrapErr(SysRng).next_u32()) / f64::from(u32::MAX)
+}

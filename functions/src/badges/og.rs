@@ -1,0 +1,36 @@
+//! `GET /og.png`: the picture that a link to the pages unfolds to (Open Graph, ogp.me).
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, Method},
+    response::Response,
+    routing::get,
+};
+use heartbeat_core::badge::card::Card;
+
+use super::image_cache::Image;
+use crate::{
+    App,
+    app::Now,
+    http::{conditional::REVALIDATE_ALWAYS, html, route::Route},
+    pages::error,
+};
+
+const PATH: &str = "/og.png";
+
+/// `GET /og.png`
+pub const ROUTE: Route =
+    Route { name: "og", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, get(og))
+}
+
+async fn og(State(app): State<App>, Now(now): Now, headers: HeaderMap) -> Result<Response, Response> {
+    let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
+    let card = Card::new(&app.config.server_name, snapshot.stats.last_seen_relative);
+    let mut response = app.image_cache.get(Image::Card(card)).await.answer(&headers, REVALIDATE_ALWAYS);
+    html::add_security_headers(response.headers_mut());
+    Ok(response)
+}

@@ -1,0 +1,25 @@
+//! `GET /badge/total-beats`: how many beats there were, as a small picture.
+
+use axum::{Router, http::Method};
+use heartbeat_core::badge::Badge;
+
+use super::Figure;
+use crate::{App, http::route::Route};
+
+const PATHS: &[&str] =
+    &["/badge/total-beats", "/badge/total-beats.svg", "/badge/total-beats.png", "/badge/total-beats.json"];
+
+/// `GET /badge/total-beats`
+pub const ROUTE: Route =
+    Route { name: "badge_total_beats", paths: PATHS, methods: &[Method::GET], router, needs_database: true };
+
+const TOTAL_BEATS: Figure = Figure {
+    label: "total beats",
+    badge: |label, stats, device, _| {
+        Badge::total_beats(label, device.map_or(stats.total_beats, |at| stats.devices[at].num_beats))
+    },
+};
+
+fn router(_: &App) -> Router<App> {
+    super::router(PATHS, TOTAL_BEATS)
+}

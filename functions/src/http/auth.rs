@@ -1,0 +1,76 @@
+//! Who sent a request. These extractors look at nothing but the headers, and stand before the one
+//! that reads the body.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header::AUTHORIZATION, request::Parts},
+};
+use heartbeat_core::token::TokenHash;
+
+use super::problem::Problem;
+use crate::App;
+
+/// Proof that the request carries the owner's secret key.
+#[derive(Debug)]
+pub struct Owner;
+
+impl FromRequestParts<App> for Owner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        // Without a key the routes that ask for one do not exist.
+        let key = app.config.secret_key.as_ref().ok_or(Problem::NotFound)?;
+        let presented = authorization(parts).ok_or(Problem::Unauthorized)?;
+        // A key may itself begin with the word Bearer.
+        let matches = key.matches(credentials(presented)) | key.matches(presented);
+        matches.then_some(Self).ok_or(Problem::Unauthorized)
+    }
+}
+
+/// The token that a device presents; whether any device has it is for the database to say.
+#[derive(Debug)]
+pub struct DeviceToken(pub TokenHash);
+
+impl FromRequestParts<App> for DeviceToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let presented = authorization(parts).map(credentials).filter(|token| !token.is_empty());
+        presented.map(|token| Self(TokenHash::of(token))).ok_or(Problem::Unauthorized)
+    }
+}
+
+/// The value of the `Authorization` header, unless there is none, or more than one.
+fn authorization(parts: &Parts) -> Option<&[u8]> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?;
+    values.next().is_none().then(|| value.as_bytes())
+}
+
+/// The token in `Bearer <token>` (RFC 6750, section 2.1; the scheme in any case: RFC 9110, section
+/// 11.1), or the whole value where no scheme is named.
+pub(crate) fn credentials(value: &[u8]) -> &[u8] {
+    match value.split_at_checked("Bearer ".len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => token.trim_ascii(),
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::credentials;
+
+    #[test]
+    fn the_scheme_is_optional_and_in_any_case() {
+        for value in ["hbt_1", "Bearer hbt_1", "bearer hbt_1", "BEARER   hbt_1"] {
+            assert_eq!(credentials(value.as_bytes()), b"hbt_1", "{value}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_taken_as_they_are_and_match_nothing() {
+        assert_eq!(credentials(b"Basic aGJ0XzE="), b"Basic aGJ0XzE=");
+        assert_eq!(credentials(b"Bearer"), b"Bearer");
+        assert_eq!(credentials(b"Bearer "), b"");
+    }
+}

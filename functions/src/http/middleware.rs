@@ -1,0 +1,51 @@
+//! What holds for every response, whatever the route: rate limiting of failed authentication, CORS, and
+//! the line in the log.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    client_ip::{Peer, client_ip},
+    problem::Problem,
+};
+use crate::App;
+
+/// Runs a request through its route, then applies the rate limit, the CORS header and the log line.
+pub(crate) async fn every_response(State(app): State<App>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<Peer>();
+    let client = peer.and_then(|peer| client_ip(*peer, request.headers(), &app.config.trusted_proxies));
+    let started = Instant::now();
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let retry_after = client.and_then(|client| app.rate_limiter.record_failure(client, (app.clock)()));
+        response = retry_after
+            .map_or(response, |delay| Problem::TooManyRequests(delay.whole_seconds().max(1)).into_response());
+    }
+    // What can be read without a secret may be read by scripts of other sites, too.
+    if path.is_some() && method.is_safe() && response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    log(&method, path.as_ref(), response.status(), started);
+    response
+}
+
+/// Logs method, route and status, but neither the client nor the path as it was sent, which a stranger
+/// chooses. A defect of ours is logged at every level; an outage, which strangers can provoke a line about as
+/// often as they like, is logged where it is found.
+fn log(method: &Method, path: Option<&MatchedPath>, status: StatusCode, started: Instant) {
+    let route = path.map_or("none", MatchedPath::as_str);
+    let microseconds = started.elapsed().as_micros();
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::warn!(%method, route, status = status.as_u16(), microseconds, "request");
+    } else {
+        tracing::debug!(%method, route, status = status.as_u16(), microseconds, "request");
+    }
+}

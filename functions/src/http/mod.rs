@@ -1,0 +1,23 @@
+//! HTTP behavior that several routes share.
+//!
+//! - [`route`]: the shape of a route: name, paths, router.
+//! - [`middleware`]: what holds for every response: rate limiting, CORS, the log line.
+//! - [`auth`]: who sent a request.
+//! - [`client_ip`]: the IP address that a request came from.
+//! - [`rate_limit`]: slows down failed authentication per client IP.
+//! - [`problem`]: what can go wrong, with its status and its JSON.
+//! - [`error_responses`]: the same for the OpenAPI document.
+//! - [`html`]: rendering templates, and the headers of HTML responses.
+//! - [`conditional`]: `ETag`, `If-None-Match` and 304.
+//! - [`response_cache`]: responses kept until the stats change.
+
+pub mod auth;
+pub mod client_ip;
+pub(crate) mod conditional;
+pub(crate) mod error_responses;
+pub(crate) mod html;
+pub(crate) mod middleware;
+pub mod problem;
+pub(crate) mod rate_limit;
+pub(crate) mod response_cache;
+pub mod route;

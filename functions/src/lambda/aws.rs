@@ -1,0 +1,115 @@
+//! What the functions of the stream need of AWS: posting to the WebSockets that API Gateway holds,
+//! and starting the function that does so.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_apigatewaymanagement::{
+    self as gateway,
+    config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig},
+    operation::post_to_connection::PostToConnectionError,
+    primitives::Blob,
+};
+use aws_sdk_lambda::{self as functions, types::InvocationType};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use bytes::Bytes;
+use heartbeat_core::stream::{Delivery, Gateway};
+
+use super::{Error, required};
+
+/// How long API Gateway may take for one frame. Late frames are worth nothing: there is a next one, and
+/// one connection that hangs must not hold up the others.
+const POST_TIMEOUT: Duration = Duration::from_millis(600);
+
+/// How long Lambda may take to accept an order. Whoever connects waits for that.
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The WebSockets that API Gateway holds.
+#[derive(Debug)]
+pub struct ApiGateway(gateway::Client);
+
+impl ApiGateway {
+    /// Posts to the API that `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` names, with the rights of
+    /// this function.
+    pub fn from_environment() -> Result<Self, Error> {
+        let config = gateway::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(required("AWS_REGION")?))
+            .endpoint_url(required("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")?)
+            .credentials_provider(credentials()?)
+            .http_client(http_client())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(POST_TIMEOUT).build())
+            .build();
+        Ok(Self(gateway::Client::from_conf(config)))
+    }
+}
+
+impl Gateway for ApiGateway {
+    async fn post(&self, connection: &str, frame: &Bytes) -> Delivery {
+        let post = self.0.post_to_connection().connection_id(connection).data(Blob::new(frame.clone()));
+        // Boxed: the SDK's future is deeper than the compiler likes to look.
+        match Box::pin(post.send()).await {
+            Ok(_) => Delivery::Taken,
+            Err(error) => {
+                if error.as_service_error().is_some_and(PostToConnectionError::is_gone_exception) {
+                    return Delivery::Gone;
+                }
+                tracing::warn!("a frame was not taken: {error}");
+                Delivery::Failed
+            }
+        }
+    }
+}
+
+/// Starts the function that pushes the stream.
+#[derive(Debug)]
+pub struct PusherStarter {
+    client: functions::Client,
+    function: String,
+}
+
+impl PusherStarter {
+    /// Starts the function that `PUSHER_FUNCTION` names, with the rights of this one. Where Lambda is
+    /// elsewhere, `AWS_ENDPOINT_URL_LAMBDA` says so.
+    pub fn from_environment() -> Result<Self, Error> {
+        let mut config = functions::Config::builder()
+            .behavior_version(functions::config::BehaviorVersion::latest())
+            .region(functions::config::Region::new(required("AWS_REGION")?))
+            .credentials_provider(credentials()?)
+            .http_client(http_client())
+            .retry_config(functions::config::retry::RetryConfig::disabled())
+            .timeout_config(
+                functions::config::timeout::TimeoutConfig::builder()
+                    .operation_timeout(INVOKE_TIMEOUT)
+                    .build(),
+            );
+        config.set_endpoint_url(required("AWS_ENDPOINT_URL_LAMBDA").ok());
+        let client = functions::Client::from_conf(config.build());
+        Ok(Self { client, function: required("PUSHER_FUNCTION")? })
+    }
+
+    /// Starts it, without waiting for it. A failure is logged: whoever watches asks again.
+    pub async fn start(&self) {
+        let invocation =
+            self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
+        match Box::pin(invocation.send()).await {
+            Ok(_) => tracing::info!("started the pusher"),
+            Err(error) => tracing::error!("cannot start the pusher: {error}"),
+        }
+    }
+}
+
+/// The rights that Lambda gives this function, in the environment.
+fn credentials() -> Result<Credentials, Error> {
+    let token = required("AWS_SESSION_TOKEN").ok();
+    let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+    Ok(Credentials::new(id, secret, token, None, "environment"))
+}
+
+fn http_client() -> aws_sdk_apigatewaymanagement::config::SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}

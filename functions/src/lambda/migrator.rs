@@ -1,0 +1,19 @@
+//! The function that brings the tables up to date: invoked once after each deployment.
+
+use heartbeat_core::database::migrate;
+use serde_json::{Value, json};
+
+use super::Error;
+use crate::lambda;
+
+/// Serves the migrator's invocations until Lambda ends the process.
+pub async fn serve() -> Result<(), Error> {
+    lambda::start()?;
+    let database = lambda::database()?;
+    lambda::listen(async |_: Value, _| {
+        let migrated =
+            migrate::migrate(&database, &mut |progress| tracing::info!(%progress, "migrating")).await?;
+        Ok(json!({ "migrations_applied": migrated.migrations }))
+    })
+    .await
+}

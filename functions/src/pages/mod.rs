@@ -1,0 +1,123 @@
+//! Routes for people: HTML pages and the assets they load. The module itself holds what all pages share.
+//!
+//! - [`home`]: `GET /`
+//! - [`stats`]: `GET /stats`
+//! - [`privacy`]: `GET /privacy`
+//! - `badge_builder`: `GET /badges`
+//! - [`assets`]: `GET /assets/{file}`
+//! - [`error`]: error pages
+//! - [`timeline`]: the line on `/` with a dot for each device
+
+pub(crate) mod asset_files;
+pub mod assets;
+#[cfg(feature = "badges")]
+pub mod badge_builder;
+pub mod error;
+pub mod home;
+pub mod privacy;
+pub mod stats;
+pub(crate) mod timeline;
+
+use axum::{http::Method, response::Response};
+use bytes::Bytes;
+use heartbeat_core::{Config, humanize, recency::Recency, stats::Stats};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use tower_http::{CompressionLevel, compression::CompressionLayer};
+use url::Url;
+
+pub(crate) use asset_files::url as asset;
+
+use crate::{App, http::html};
+
+/// What the template `base.html` needs to know of a page.
+pub(crate) struct Frame<'a> {
+    /// Its path, which the navigation marks.
+    pub(crate) path: &'static str,
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) server_name: &'a str,
+    pub(crate) repo: &'a str,
+    pub(crate) live_url: &'a Url,
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn new(path: &'static str, title: &str, description: String, config: &'a Config) -> Self {
+        let server_name = config.server_name.as_str();
+        let title =
+            if title.is_empty() { server_name.to_owned() } else { format!("{title} · {server_name}") };
+        Self { path, title, description, server_name, repo: config.repo.as_str(), live_url: &config.live_url }
+    }
+
+    /// The absolute URL of one of our paths, below `live_url`.
+    pub(crate) fn absolute(&self, path: &str) -> String {
+        format!("{}{path}", self.live_url.as_str().trim_end_matches('/'))
+    }
+}
+
+/// Pages in the navigation, by path and title.
+#[cfg(feature = "badges")]
+pub(crate) const PAGES: &[(&str, &str)] =
+    &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/badges", "Badges"), ("/privacy", "Privacy")];
+#[cfg(not(feature = "badges"))]
+pub(crate) const PAGES: &[(&str, &str)] =
+    &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/privacy", "Privacy")];
+
+/// Whether this program draws badges; templates offer only what there is.
+pub(crate) const BADGES: bool = cfg!(feature = "badges");
+
+/// Returns the response to a view of a page, and counts the visit. A `HEAD` request is no visit.
+pub(crate) async fn view(app: &App, method: &Method, html: Bytes) -> Response {
+    if method == Method::GET {
+        app.heartbeat.count_visit().await;
+    }
+    html::response(html, app.page_policy.clone())
+}
+
+/// Compresses pages for browsers that ask for it, with the least effort: pages are rendered anew for each
+/// visitor.
+pub(crate) fn compression() -> CompressionLayer {
+    CompressionLayer::new().quality(CompressionLevel::Fastest)
+}
+
+/// The URL of the stream, as pages connect to it.
+pub(crate) fn stream_url(config: &Config) -> &str {
+    config.ws_url.as_ref().map_or("/api/stats/ws", Url::as_str)
+}
+
+/// A point in time, for `<time>`.
+pub(crate) struct Moment(OffsetDateTime);
+
+impl Moment {
+    /// Takes a Unix time; `None` if no calendar has it.
+    pub(crate) fn at(unix_time: i64) -> Option<Self> {
+        OffsetDateTime::from_unix_timestamp(unix_time).ok().map(Self)
+    }
+
+    /// For programs (RFC 3339).
+    pub(crate) fn datetime(&self) -> String {
+        self.0.format(&Rfc3339).unwrap_or_default()
+    }
+
+    /// For people whose own time zone is unknown.
+    pub(crate) fn text(&self) -> String {
+        let format =
+            format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC");
+        self.0.format(format).unwrap_or_default()
+    }
+}
+
+/// One sentence about the stats, for link previews.
+pub(crate) fn summary(stats: &Stats) -> String {
+    match stats.last_seen_relative {
+        Some(seconds) => {
+            let (ago, beats) = (humanize::ago(seconds), humanize::grouped(stats.total_beats));
+            format!("Last heartbeat {ago}. {beats} beats so far.")
+        }
+        None => "No heartbeat yet.".to_owned(),
+    }
+}
+
+/// The recency of a last beat `seconds` ago, as style sheets name it.
+pub(crate) fn recency(seconds: Option<i64>) -> &'static str {
+    Recency::of(seconds).name()
+}

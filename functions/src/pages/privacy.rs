@@ -1,0 +1,33 @@
+//! `GET /privacy`: what is kept of whom.
+
+use askama::Template;
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
+
+use super::{Frame, error};
+use crate::{
+    App,
+    http::{html, route::Route},
+};
+
+const PATH: &str = "/privacy";
+
+/// `GET /privacy`
+pub const ROUTE: Route =
+    Route { name: "privacy", paths: &[PATH], methods: &[Method::GET], router, needs_database: false };
+
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, get(privacy)).layer(super::compression())
+}
+
+#[derive(Template)]
+#[template(path = "privacy.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+}
+
+async fn privacy(State(app): State<App>, method: Method) -> Result<Response, Response> {
+    let description = "What this server keeps of its visitors: nothing but their number.".to_owned();
+    let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config) };
+    let html = html::render(&page).map_err(error::page)?;
+    Ok(super::view(&app, &method, html).await)
+}

@@ -1,0 +1,46 @@
+//! `GET /stats`: the figures of the server itself.
+
+use askama::Template;
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
+use heartbeat_core::{humanize, stats::Stats};
+
+use super::{Frame, Moment, error};
+use crate::{
+    App,
+    app::Now,
+    http::{html, route::Route},
+};
+
+const PATH: &str = "/stats";
+
+/// `GET /stats`
+pub const ROUTE: Route =
+    Route { name: "stats_page", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, get(stats)).layer(super::compression())
+}
+
+#[derive(Template)]
+#[template(path = "stats.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    /// Where the stream is.
+    stream: &'a str,
+    stats: &'a Stats,
+    /// When the server was first set up.
+    started: Option<Moment>,
+}
+
+async fn stats(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
+    let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
+    let stats = &snapshot.stats;
+    let page = Page {
+        frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config),
+        stream: super::stream_url(&app.config),
+        stats,
+        started: Moment::at(now.unix_timestamp() - stats.uptime),
+    };
+    let html = html::render(&page).map_err(error::page)?;
+    Ok(super::view(&app, &method, html).await)
+}

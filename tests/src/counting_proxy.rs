@@ -1,0 +1,79 @@
+//! A counting_proxy to PostgreSQL that counts round trips.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UnixStream},
+};
+
+use crate::Database;
+
+/// Takes connections over TCP, and passes what they send on to PostgreSQL's socket, and back.
+#[derive(Debug)]
+pub struct CountingProxy {
+    port: u16,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Who spoke last.
+    speaker: AtomicU8,
+    round_trips: AtomicUsize,
+}
+
+const CLIENT: u8 = 1;
+const SERVER: u8 = 2;
+
+impl CountingProxy {
+    /// A counting_proxy to the server on which the tests' databases are.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("its number").port();
+        let seen = Arc::new(Seen::default());
+        let noted = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = UnixStream::connect(Database::socket()).await.expect("PostgreSQL");
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = server.into_split();
+                tokio::spawn(pass_on(from_client, to_server, Arc::clone(&noted), CLIENT));
+                tokio::spawn(pass_on(from_server, to_client, Arc::clone(&noted), SERVER));
+            }
+        });
+        Self { port, seen }
+    }
+
+    /// The URL of a database at the other end.
+    pub fn url(&self, database: &Database) -> String {
+        format!("postgresql://heartbeat@127.0.0.1:{}/{}", self.port, database.name())
+    }
+
+    /// How often a client has spoken after the server had.
+    pub fn round_trips(&self) -> usize {
+        self.seen.round_trips.load(SeqCst)
+    }
+}
+
+async fn pass_on(
+    mut from: impl AsyncReadExt + Unpin,
+    mut to: impl AsyncWriteExt + Unpin,
+    seen: Arc<Seen>,
+    who: u8,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if seen.speaker.swap(who, SeqCst) != who && who == CLIENT {
+            seen.round_trips.fetch_add(1, SeqCst);
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+    // Who has no more to say says so.
+    let _ = to.shutdown().await;
+}

@@ -1,0 +1,197 @@
+//! `heartbeat migrate` on the database of an earlier Heartbeat.
+
+use std::process::Stdio;
+
+use heartbeat_tests::{Database, Server, ServerBuilder, server::program};
+use serde_json::json;
+use sqlx::Row;
+
+use crate::legacy_database::{self, TOKENS};
+
+/// The tables, columns, keys and indexes in schema `heartbeat`, as text.
+async fn layout(database: &Database) -> Vec<String> {
+    let rows = sqlx::raw_sql(
+        "SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable || ' '
+             || coalesce(column_default, '') || ' ' || is_identity AS line
+         FROM information_schema.columns WHERE table_schema = 'heartbeat'
+         UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'heartbeat'
+         UNION ALL SELECT conname || ' ' || pg_get_constraintdef(pg_constraint.oid)
+         FROM pg_constraint JOIN pg_namespace ON pg_namespace.oid = connamespace WHERE nspname = 'heartbeat'
+         UNION ALL SELECT nspname FROM pg_namespace WHERE nspname LIKE 'heartbeat%'
+         ORDER BY line",
+    )
+    .fetch_all(&mut database.connect().await)
+    .await
+    .expect("a layout");
+    rows.iter().map(|row| row.get("line")).collect()
+}
+
+#[tokio::test]
+async fn a_million_beats_and_every_token_move_in() {
+    let database = legacy_database::database(1_000_000).await;
+    let (code, said) = ServerBuilder::on(&database).run().await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("those of an earlier Heartbeat: stop it, back up, run `heartbeat migrate`"),
+        "{said}"
+    );
+
+    let (code, said) = legacy_database::migrate(&database).run().await;
+    assert_eq!(code, 0, "{said}");
+    let expected = "Moved in from an earlier Heartbeat, with all tokens: devices: 4, beats: 1,000,000.\n\
+                    The database is up to date: 3 migrations were applied.\n";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(said.contains("copying beats: 1,000,000 of 1,000,000\n"), "{said}");
+
+    let server = ServerBuilder::on(&database).start().await;
+    let stats = server.stranger().stats().await;
+    assert_eq!(stats["num_visits"], 1628);
+    assert_eq!(stats["total_beats"], 1_000_000);
+    assert_eq!(stats["last_seen"], 1_767_225_569);
+    assert_eq!(
+        stats["devices"],
+        json!([
+            { "id": 0, "name": "Laptop", "last_beat": 1_767_225_508, "num_beats": 333_333 },
+            { "id": 1, "name": null, "last_beat": 1_767_225_569, "num_beats": 333_334 },
+            { "id": 5, "name": "Téléphone <b>", "last_beat": 1_767_225_539, "num_beats": 333_333 },
+            { "id": 6, "name": "Never used", "last_beat": null, "num_beats": 0 },
+        ])
+    );
+    let started = "SELECT extract(epoch FROM server_start_time)::bigint FROM heartbeat.stats";
+    assert_eq!(database.number(started).await, 1_690_624_800);
+    let record = "SELECT floor(extract(epoch FROM longest_absence))::bigint FROM heartbeat.stats";
+    assert_eq!(database.number(record).await, 86_400 + 2 * 3_600 + 3 * 60 + 4);
+    let first = "SELECT (extract(epoch FROM min(time_stamp)) * 1000000)::bigint FROM heartbeat.beats";
+    assert_eq!(database.number(first).await, (1_767_225_600 - 30_500_000) * 1_000_000 + 1);
+
+    for token in TOKENS {
+        server.stranger().authorized(token).beat().await;
+        server.stranger().authorized(&format!("Bearer {token}")).beat().await;
+    }
+    assert_eq!(server.stranger().authorized("earlier").post("/api/beat", "").await.status, 401);
+    assert_eq!(server.stranger().stats().await["total_beats"], 1_000_008);
+    assert_eq!(server.owner().register("New").await.0, 7);
+}
+
+#[tokio::test]
+async fn tokens_that_worked_over_http_before_work_over_http_after() {
+    let (mut server, database) = Server::fresh().await;
+    let mut tokens = Vec::new();
+    for name in ["Laptop", "Phone"] {
+        let (id, token) = server.owner().register(name).await;
+        server.stranger().authorized(&token).beat().await;
+        tokens.push((id, token));
+    }
+    assert!(server.stop().await.success());
+    // The same devices in the tables of an earlier Heartbeat, which keeps tokens as they are.
+    database.execute("DROP SCHEMA heartbeat CASCADE").await;
+    database.execute(include_str!("../../legacy-schema.sql")).await;
+    for (id, token) in &tokens {
+        let device = format!("INSERT INTO heartbeat.devices VALUES ({id}, 'Device {id}', '{token}', 0)");
+        database.execute(&device).await;
+    }
+
+    assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
+    let server = ServerBuilder::on(&database).start().await;
+    for (_, token) in &tokens {
+        server.stranger().authorized(token).beat().await;
+    }
+    let stats = server.stranger().stats().await;
+    assert_eq!((&stats["total_beats"], &stats["num_visits"]), (&json!(2), &json!(0)));
+    let plain =
+        format!("SELECT count(*) FROM heartbeat.devices AS it WHERE it::text LIKE '%{}%'", tokens[0].1);
+    assert_eq!(database.number(&plain).await, 0);
+}
+
+#[tokio::test]
+async fn what_comes_out_is_laid_out_as_if_it_had_always_been_ours_and_public_is_left_alone() {
+    let public =
+        "SELECT count(*) FROM public._sqlx_migrations WHERE version IN (20221016, 20230301) AND success";
+    let database = legacy_database::database(1_000).await;
+    assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
+    let (_server, ours) = Server::fresh().await;
+    assert_eq!(layout(&database).await, layout(&ours).await);
+    assert_eq!(database.number(public).await, 2);
+    assert_eq!(
+        legacy_database::migrate(&database).run().await,
+        (0, "The database is up to date.\n".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn it_needs_no_table_of_migrations_and_no_figures() {
+    let database = legacy_database::database(1_000).await;
+    database
+        .execute(
+            "DROP TABLE public._sqlx_migrations;
+             DELETE FROM heartbeat.stats;
+             DELETE FROM heartbeat.beats WHERE time_stamp BETWEEN '2025-12-31 17:00Z' AND '2025-12-31 20:00Z'",
+        )
+        .await;
+    assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
+    // What the beats themselves say.
+    let record = "SELECT floor(extract(epoch FROM longest_absence))::bigint FROM heartbeat.stats";
+    assert!((10_800..10_861).contains(&database.number(record).await));
+    let started = "SELECT count(*) FROM heartbeat.stats
+                   WHERE server_start_time = (SELECT min(time_stamp) FROM heartbeat.beats)";
+    assert_eq!(database.number(started).await, 1);
+}
+
+#[tokio::test]
+async fn beats_whose_device_is_gone_stay_and_count() {
+    let database = legacy_database::database(999).await;
+    database.execute("DELETE FROM heartbeat.devices WHERE id = 5").await;
+    assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
+    let server = ServerBuilder::on(&database).start().await;
+    let stats = server.stranger().stats().await;
+    assert_eq!(stats["total_beats"], 999);
+    assert_eq!(stats["devices"][2]["id"], 5);
+    assert_eq!(stats["devices"][2]["num_beats"], 333);
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_named_and_nothing_is_changed() {
+    let cases = [
+        (
+            "INSERT INTO heartbeat.devices VALUES (9, 'Twin', 'unused', 0)",
+            "heartbeat: database: devices 6 and 9 have the same token: give one of them another, and migrate again",
+        ),
+        (
+            "CREATE VIEW public.names AS SELECT name FROM heartbeat.devices",
+            "view names depends on table heartbeat_earlier.devices; drop that, and migrate again",
+        ),
+        (
+            "ALTER TABLE heartbeat.stats DROP COLUMN longest_absence",
+            "heartbeat: database: schema heartbeat holds tables that no Heartbeat made: use another database",
+        ),
+    ];
+    for (obstacle, expected) in cases {
+        let database = legacy_database::database(1_000).await;
+        database.execute(obstacle).await;
+        let before = legacy_database::fingerprint(&database).await;
+        let (code, said) = legacy_database::migrate(&database).run().await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.lines().last().is_some_and(|line| line.contains(expected)), "{said}");
+        assert_eq!(legacy_database::fingerprint(&database).await, before);
+    }
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_bar_grows() {
+    let database = legacy_database::database(200_000).await;
+    // A program that gives another one a terminal (util-linux).
+    let output = tokio::process::Command::new("script")
+        .args(["--quiet", "--return", "--command"])
+        .arg(format!("'{}' migrate", program().display()))
+        .arg("/dev/null")
+        .env("HEARTBEAT_DATABASE_DSN", database.url())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("script");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("copying beats [") && shown.contains("] 200,000 of 200,000, 0s to go"), "{shown}");
+    assert!(shown.contains("Moved in from an earlier Heartbeat"), "{shown}");
+}

@@ -1,0 +1,3 @@
+//! Notifications, from what happens to a service over real HTTP: in order, at least once, whatever breaks.
+
+mod discord;

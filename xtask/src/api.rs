@@ -1,0 +1,337 @@
+//! The reference in `api.md`, from the `OpenAPI` document.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use heartbeat_functions::api::openapi;
+use serde_json::{Map, Value, json};
+
+use crate::Part;
+
+/// Where the examples find the server.
+const BASE: &str = "http://127.0.0.1:6060";
+
+/// The longest line of an example that nobody has to scroll.
+const WIDTH: usize = 80;
+
+/// What one method does at one path, or at a few that differ in the format of the answer.
+struct Operation<'a> {
+    method: &'a str,
+    paths: Vec<&'a str>,
+    descriptions: Vec<&'a Value>,
+}
+
+pub(crate) fn reference() -> Part {
+    let document: Value = serde_json::from_slice(&openapi::document()).expect("JSON");
+    let mut text = String::new();
+    for tag in list(&document["tags"]) {
+        let _ = writeln!(text, "## {}\n\n{}.\n", capital(word(&tag["name"])), word(&tag["description"]));
+        for operation in operations(&document, word(&tag["name"])) {
+            describe(&mut text, &document, &operation);
+        }
+    }
+    text += "## Objects\n\n";
+    for (name, schema) in object(&document["components"]["schemas"]) {
+        if schema["type"] == "object" {
+            describe_object(&mut text, &document, name, schema);
+        }
+    }
+    Part { file: "api.md".to_owned(), name: Some("reference"), text }
+}
+
+/// The operations with a tag, those together whose paths differ in what follows the last dot.
+fn operations<'a>(document: &'a Value, tag: &str) -> Vec<Operation<'a>> {
+    let mut found: BTreeMap<(&str, &str), Operation> = BTreeMap::new();
+    for (path, methods) in object(&document["paths"]) {
+        for (method, description) in object(methods) {
+            if description["tags"][0] != tag {
+                continue;
+            }
+            let stem = match path.rsplit_once('.') {
+                Some((stem, extension)) if !extension.contains('/') => stem,
+                _ => path,
+            };
+            let operation = found.entry((stem, method)).or_insert_with(|| Operation {
+                method,
+                paths: Vec::new(),
+                descriptions: Vec::new(),
+            });
+            operation.paths.push(path);
+            operation.descriptions.push(description);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn describe(text: &mut String, document: &Value, operation: &Operation) {
+    let Operation { method, paths, descriptions } = operation;
+    let description = descriptions[0];
+    let summary = word(&description["summary"]);
+    let title = if paths.len() > 1 { summary.split(", ").next().unwrap_or_default() } else { summary };
+    let method = method.to_uppercase();
+    let calls: Vec<String> = paths.iter().map(|path| format!("`{method} {path}`")).collect();
+    let _ = writeln!(text, "### {title}\n\n{}\n", calls.join("<br>\n"));
+    if let Some(about) = description["description"].as_str() {
+        let _ = writeln!(text, "{about}\n");
+    }
+    let _ = writeln!(text, "**Who may:** {}.\n", who(description));
+    let body = reference_name(&description["requestBody"]["content"]["application/json"]["schema"]);
+    if !body.is_empty() {
+        let _ = writeln!(text, "**Body:** JSON, [{body}](#{}).\n", body.to_lowercase());
+    }
+    describe_parameters(text, paths, descriptions);
+    describe_answers(text, document, descriptions);
+    describe_example(text, document, &method, paths[0], description);
+}
+
+fn who(description: &Value) -> &'static str {
+    let schemes: Vec<&String> =
+        list(&description["security"]).iter().flat_map(|scheme| object(scheme).keys()).collect();
+    match schemes.first().map(|scheme| scheme.as_str()) {
+        Some("ownerKey") => "the owner, with the secret key",
+        Some("deviceToken") => "a device, with its token",
+        None => "anyone",
+        Some(other) => panic!("{other} has no words yet"),
+    }
+}
+
+fn describe_parameters(text: &mut String, paths: &[&str], descriptions: &[&Value]) {
+    // Each with the paths that it belongs to, in the order of the last path, which may have one more.
+    let mut parameters: Vec<(&Value, Vec<&str>)> = Vec::new();
+    for (path, description) in paths.iter().zip(descriptions) {
+        for parameter in list(&description["parameters"]) {
+            match parameters.iter_mut().find(|(known, _)| known["name"] == parameter["name"]) {
+                Some((_, places)) => places.push(path),
+                None => parameters.push((parameter, vec![path])),
+            }
+        }
+    }
+    if parameters.is_empty() {
+        return;
+    }
+    *text += "| Parameter | Values | What it is |\n|---|---|---|\n";
+    for (parameter, places) in parameters {
+        let mut about = line(word(&parameter["description"]));
+        if places.len() < paths.len() {
+            let _ = write!(about, " Only for `{}`.", places.join("`, `"));
+        }
+        let place = if parameter["in"] == "path" { ", in the path" } else { "" };
+        let _ = writeln!(
+            text,
+            "| `{}`{place} | {} | {about} |",
+            word(&parameter["name"]),
+            values(&parameter["schema"])
+        );
+    }
+    *text += "\n";
+}
+
+fn describe_answers(text: &mut String, document: &Value, descriptions: &[&Value]) {
+    *text += "| Answer | What it means | Headers |\n|---|---|---|\n";
+    for (status, answer) in object(&descriptions[0]["responses"]) {
+        let answer = resolve(document, answer);
+        let mut about = line(word(&answer["description"]));
+        let mut types: Vec<String> = Vec::new();
+        for description in descriptions {
+            let answer = resolve(document, &description["responses"][status]);
+            for (content_type, content) in answer["content"].as_object().into_iter().flatten() {
+                let name = reference_name(&content["schema"]);
+                let words = match name {
+                    // Said once for all of them, above.
+                    "Problem" => continue,
+                    "" => format!("`{content_type}`"),
+                    name => format!("`{content_type}`, [{name}](#{})", name.to_lowercase()),
+                };
+                if !types.contains(&words) {
+                    types.push(words);
+                }
+            }
+        }
+        if !types.is_empty() {
+            let _ = write!(about, " ({})", types.join("; "));
+        }
+        let headers: Vec<String> = answer["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, header)| match header["description"].as_str() {
+                Some(about) => format!("`{name}`: {}", line(about)),
+                None => format!("`{name}`"),
+            })
+            .collect();
+        let _ = writeln!(text, "| {status} | {about} | {} |", headers.join("<br>"));
+    }
+    *text += "\n";
+}
+
+/// A call with curl, and what it answers. What is no plain answer, such as a stream, has none.
+fn describe_example(text: &mut String, document: &Value, method: &str, path: &str, description: &Value) {
+    let answer = &description["responses"]["200"];
+    let Some((content_type, content)) = answer["content"].as_object().and_then(|types| types.iter().next())
+    else {
+        return;
+    };
+    let mut address = format!("{BASE}{path}");
+    for parameter in list(&description["parameters"]) {
+        let name = format!("{{{}}}", word(&parameter["name"]));
+        address = address.replace(&name, &parameter["example"].to_string());
+    }
+    let mut call = vec![format!("curl {address}")];
+    let body = &description["requestBody"]["content"]["application/json"]["schema"];
+    if body.is_null() && method != "GET" {
+        call = vec![format!("curl -X {method} {address}")];
+    }
+    match who(description) {
+        "the owner, with the secret key" => call.push("-H 'Authorization: YOUR_KEY'".to_owned()),
+        "a device, with its token" => call.push("-H 'Authorization: TOKEN'".to_owned()),
+        _ => {}
+    }
+    if !body.is_null() {
+        call.push(format!("-d '{}'", example(document, body)));
+    }
+    if content_type.starts_with("image/") {
+        call.push("-o badge.svg".to_owned());
+    }
+    let line = call.join(" ");
+    let call = if line.len() <= WIDTH { line } else { call.join(" \\\n    ") };
+    let _ = writeln!(text, "```sh\n{call}\n```\n");
+    let answered = match (content_type.as_str(), reference_name(&content["schema"])) {
+        (_, name @ ("RegisteredDevice" | "Stats")) => {
+            let shown = example_of_object(document, name);
+            format!("```json\n{shown}\n```\n")
+        }
+        ("text/plain", _) => format!("```text\n{}\n```\n", word(&content["example"])),
+        _ => return,
+    };
+    let _ = writeln!(text, "{answered}");
+}
+
+fn describe_object(text: &mut String, document: &Value, name: &str, schema: &Value) {
+    let about = word(&schema["description"]).split("\n\n").next().unwrap_or_default();
+    let _ = writeln!(text, "### {name}\n\n{about}\n\n| Member | Type | What it is |\n|---|---|---|");
+    for member in members(schema) {
+        let property = &schema["properties"][member];
+        let optional = !list(&schema["required"]).iter().any(|name| name == member);
+        let may = if optional { " May be missing." } else { "" };
+        let _ = writeln!(
+            text,
+            "| `{member}` | {} | {}{may} |",
+            values(inner(document, property)),
+            line(word(&property["description"]))
+        );
+    }
+    *text += "\n";
+}
+
+/// The members of an object: those that must be there in the order in which they are written, then the others.
+fn members(schema: &Value) -> Vec<&str> {
+    let required: Vec<&str> = list(&schema["required"]).iter().map(word).collect();
+    let others =
+        object(&schema["properties"]).keys().map(String::as_str).filter(|name| !required.contains(name));
+    required.iter().copied().chain(others).collect()
+}
+
+/// What a value may be, in words.
+fn values(schema: &Value) -> String {
+    if let Some(choices) = schema["enum"].as_array() {
+        let choices: Vec<String> = choices.iter().map(|choice| format!("`{}`", word(choice))).collect();
+        return choices.join(", ");
+    }
+    let (kind, may_be_null) = match &schema["type"] {
+        Value::Array(kinds) => (word(&kinds[0]), kinds.contains(&"null".into())),
+        kind => (word(kind), false),
+    };
+    let kind = match kind {
+        "array" => {
+            let name = reference_name(&schema["items"]);
+            format!("list of [{name}](#{})", name.to_lowercase())
+        }
+        "" => "any".to_owned(),
+        kind => kind.to_owned(),
+    };
+    let range = match (schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
+        (Some(least), Some(most)) if least == most => format!(", {least}"),
+        (Some(least), Some(most)) => format!(" from {least} to {most}"),
+        (Some(least), None) => format!(" from {least} up"),
+        _ => String::new(),
+    };
+    let default = match &schema["default"] {
+        Value::Null => String::new(),
+        default => format!(", by default {default}"),
+    };
+    format!("{kind}{range}{default}{}", if may_be_null { ", or null" } else { "" })
+}
+
+/// An example of a value.
+fn example(document: &Value, schema: &Value) -> Value {
+    let schema = inner(document, schema);
+    if !schema["example"].is_null() {
+        return schema["example"].clone();
+    }
+    match schema["type"].as_str() {
+        Some("object") => {
+            let member = |name| (str::to_owned(name), example(document, &schema["properties"][name]));
+            Value::Object(members(schema).into_iter().map(member).collect())
+        }
+        Some("array") => json!([example(document, &schema["items"])]),
+        _ => "…".into(),
+    }
+}
+
+/// The same for an object, with its members in the order in which they are written.
+fn example_of_object(document: &Value, name: &str) -> String {
+    let schema = &document["components"]["schemas"][name];
+    let member = |member: &str| {
+        let property = &schema["properties"][member];
+        let value = match reference_name(&property["items"]) {
+            "" => example(document, property).to_string(),
+            items => format!("[{}]", example_of_object(document, items)),
+        };
+        format!("{member:?}: {value}")
+    };
+    let members: Vec<String> = members(schema).into_iter().map(member).collect();
+    let line = format!("{{{}}}", members.join(", "));
+    if line.len() <= WIDTH { line } else { format!("{{\n  {}\n}}", members.join(",\n  ")) }
+}
+
+/// A schema, or the one that it refers to.
+fn inner<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match reference_name(schema) {
+        "" => schema,
+        name => &document["components"]["schemas"][name],
+    }
+}
+
+/// An answer, or the one that it refers to.
+fn resolve<'a>(document: &'a Value, answer: &'a Value) -> &'a Value {
+    match reference_name(answer) {
+        "" => answer,
+        name => &document["components"]["responses"][name],
+    }
+}
+
+/// `Stats` for `{"$ref": "#/components/schemas/Stats"}`.
+fn reference_name(value: &Value) -> &str {
+    value["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default()
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn object(value: &Value) -> &Map<String, Value> {
+    value.as_object().expect("an object")
+}
+
+/// Text for the cell of a table.
+fn line(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
