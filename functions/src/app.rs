@@ -48,7 +48,7 @@ impl App {
     /// to go into the outbox.
     #[must_use]
     pub fn start(
-        database: PgConnectOptions,
+        database: &PgConnectOptions,
         config: Config,
         runtime: Runtime,
         configured: Subscriptions,

@@ -70,7 +70,10 @@ fn flags(matches: &ArgMatches) -> Flags {
 
 fn command() -> Command {
     let keys = KEYS.iter().map(|key| {
-        let flag = Arg::new(key.name).long(key.flag()).help(key.help).value_name("value");
+        let flag = Arg::new(key.name)
+            .long(key.flag())
+            .help(format!("{} [default: {}]", key.help, key.describe_default()))
+            .value_name("value");
         match key.short {
             Some(short) => flag.short(short),
             None => flag,

@@ -104,7 +104,7 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     warn_of_missing_parts(&config);
     let background = Background::new(&config, options.clone(), Runtime::Server);
     let configured = background::subscriptions(&config, Runtime::Server);
-    let app = App::start(options, config, Runtime::Server, configured);
+    let app = App::start(&options, config, Runtime::Server, configured);
     let stream = LocalStream::new(app.clone(), management.is_none(), limits.max_viewers);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
 

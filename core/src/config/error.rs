@@ -1,31 +1,30 @@
-//! The one line that says what is wrong with the configuration, where, and what was expected.
+//! Errors of the configuration: one line that names key, source and what was expected.
 
 use std::path::PathBuf;
 
-/// What is wrong with the configuration. Every message is a single line and never holds the value
-/// of a secret.
+/// An error of the configuration. Every message is a single line and never holds the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A key is set to something that it cannot be.
+    /// A key has an invalid value.
     #[error("{key} ({source_name}): expected {expected}{}", found.as_ref().map(|it| format!(", found {it:?}")).unwrap_or_default())]
     BadValue {
-        /// The key's name.
+        /// Name of the key.
         key: String,
-        /// Where the value was given.
+        /// Source of the value.
         source_name: String,
-        /// What the key may be set to.
+        /// Values that the key may have.
         expected: &'static str,
         /// The value, unless it is a secret.
         found: Option<String>,
     },
-    /// Nothing is called so.
+    /// No key has this name.
     #[error("{key} ({source_name}): unknown key, expected one of {known}")]
     UnknownKey {
-        /// What was set.
+        /// Name that was set.
         key: String,
-        /// Where it was set.
+        /// Source that set it.
         source_name: String,
-        /// What could have been meant.
+        /// Names that exist.
         known: String,
     },
     /// The configuration file cannot be used.
@@ -33,7 +32,7 @@ pub enum ConfigError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason why.
         problem: String,
     },
     /// Neither `HEARTBEAT_HOME` nor a home folder of the user is known.

@@ -1,144 +1,160 @@
-//! The table of keys. A key is added here, in [`Config`](super::Config), and in
-//! `config.example.toml`; its flag and its environment name follow from its name.
+//! The declarations of all keys. An entry here is all that a key needs, besides its lines in
+//! `config.example.toml`: the field of [`Config`], the flag, the name in the environment, the help and the table
+//! in the book follow from it.
 
-use std::fmt;
+use std::path::PathBuf;
 
-/// One thing that can be set.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its name in the file; a dot leads into a table.
-    pub name: &'static str,
-    /// Its one-letter flag, where it has one.
-    pub short: Option<char>,
-    /// What the command line's help says about it.
-    pub help: &'static str,
-    /// Its value never appears in any message.
-    pub secret: bool,
+use ipnet::IpNet;
+use url::Url;
+
+use super::{
+    error::ConfigError,
+    key::{Key, Kind},
+    sources::Sources,
+    values::{self, Bind, Database, WebhookLevel, optional},
+};
+use crate::{secret::Secret, token::SecretKey};
+
+/// Declares keys: the field of `Config` and its type, then what [`Key`] holds of it, and how its value is parsed.
+macro_rules! keys {
+    ($(
+        $(#[$doc:meta])+
+        $field:ident: $type:ty = $name:literal {
+            $(short: $short:literal,)?
+            kind: $kind:ident,
+            default: $default:expr,
+            $(container_default: $container_default:literal,)?
+            $(secret: $secret:literal,)?
+            help: $help:literal,
+            parse: $parse:expr,
+        }
+    )+) => {
+        /// Everything that can be set, checked and ready for use.
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            /// Folder for Heartbeat's files: `HEARTBEAT_HOME`, or `.heartbeat` in the user's own folder.
+            pub home: PathBuf,
+            $($(#[$doc])+ pub $field: $type,)+
+        }
+
+        /// Every key.
+        pub const KEYS: &[Key] = &[$(
+            Key {
+                name: $name,
+                short: keys!(@option $($short)?),
+                kind: Kind::$kind,
+                default: $default,
+                container_default: keys!(@option $($container_default)?),
+                secret: keys!(@flag $($secret)?),
+                help: $help,
+            },
+        )+];
+
+        impl Config {
+            /// Parses the values of all keys.
+            pub(super) fn parse(sources: &Sources, home: PathBuf) -> Result<Self, ConfigError> {
+                Ok(Self { home, $($field: sources.value($name, $parse)?,)+ })
+            }
+        }
+    };
+    (@option $value:literal) => { Some($value) };
+    (@option) => { None };
+    (@flag $value:literal) => { $value };
+    (@flag) => { false };
 }
 
-/// Where the database is.
-pub const DATABASE_DSN: Key = Key {
-    name: "database.dsn",
-    short: Some('d'),
-    help: "PostgreSQL URL, or 'embedded' for a private server started by Heartbeat \
-           [default: postgresql://postgres@localhost/postgres; in a container \
-           postgresql://heartbeat@db/heartbeat]",
-    secret: true,
-};
-/// Where events are told.
-pub const WEBHOOK_URL: Key = Key {
-    name: "webhook.url",
-    short: None,
-    help: "Discord webhook that events are sent to [default: none]",
-    secret: true,
-};
-/// Which events are told.
-pub const WEBHOOK_LEVEL: Key = Key {
-    name: "webhook.level",
-    short: None,
-    help: "Events to send: all, new_devices, long_absences or none [default: none]",
-    secret: false,
-};
-/// What registers devices.
-pub const SECRET_KEY: Key = Key {
-    name: "secret_key",
-    short: Some('s'),
-    help: "Key that registers devices (see gen-key); without one nobody can [default: none]",
-    secret: true,
-};
-/// Where the source is.
-pub const REPO: Key = Key {
-    name: "repo",
-    short: Some('r'),
-    help: "Source repository that the pages link to [default: the project's own]",
-    secret: false,
-};
-/// Title of the pages.
-pub const SERVER_NAME: Key = Key {
-    name: "server_name",
-    short: None,
-    help: "Title of the pages [default: Some person's heartbeat]",
-    secret: false,
-};
-/// Where the world finds this server.
-pub const LIVE_URL: Key = Key {
-    name: "live_url",
-    short: Some('u'),
-    help: "Address under which this server is reached [default: http://127.0.0.1:6060]",
-    secret: false,
-};
-/// Where the local server listens.
-pub const BIND: Key = Key {
-    name: "bind",
-    short: Some('b'),
-    help: "<host>:<port> to listen on, or unix:<path> [default: 127.0.0.1:6060]",
-    secret: false,
-};
-
-/// Where pages find the stream.
-pub const WS_URL: Key = Key {
-    name: "ws_url",
-    short: None,
-    help: "WebSocket address of the stream, where it is not /api/stats/ws on this server [default: none]",
-    secret: false,
-};
-/// Where others may post to the local server's WebSockets.
-pub const MANAGEMENT_BIND: Key = Key {
-    name: "management_bind",
-    short: None,
-    help: "<loopback host>:<port> for API Gateway's management calls; the server then sends no \
-           frames of its own [default: none]",
-    secret: false,
-};
-
-/// Who may say for whom they ask.
-pub const TRUSTED_PROXIES: Key = Key {
-    name: "trusted_proxies",
-    short: None,
-    help: "Addresses and networks, separated by commas, of the proxies before this server, whose \
-           Forwarded or X-Forwarded-For tells the client's address [default: none]",
-    secret: false,
-};
-/// How many may watch the stream.
-pub const MAX_VIEWERS: Key = Key {
-    name: "max_viewers",
-    short: None,
-    help: "How many may watch the stream at the same time; others get 503 [default: 10000]",
-    secret: false,
-};
-
-/// Every key.
-pub const KEYS: [&Key; 12] = [
-    &DATABASE_DSN,
-    &WEBHOOK_URL,
-    &WEBHOOK_LEVEL,
-    &SECRET_KEY,
-    &REPO,
-    &SERVER_NAME,
-    &LIVE_URL,
-    &BIND,
-    &WS_URL,
-    &MANAGEMENT_BIND,
-    &TRUSTED_PROXIES,
-    &MAX_VIEWERS,
-];
-
-impl Key {
-    /// Its long flag without the two dashes: `database-dsn`.
-    #[must_use]
-    pub fn flag(&self) -> String {
-        self.name.replace(['.', '_'], "-")
+keys! {
+    /// The database.
+    database: Database = "database.dsn" {
+        short: 'd',
+        kind: Text,
+        default: "postgresql://postgres@localhost/postgres",
+        container_default: "postgresql://heartbeat@db/heartbeat",
+        secret: true,
+        help: "PostgreSQL URL, or 'embedded' for a private server started by Heartbeat",
+        parse: Database::parse,
     }
-
-    /// Its name in the environment: `HEARTBEAT_DATABASE_DSN`.
-    #[must_use]
-    pub fn environment_name(&self) -> String {
-        format!("HEARTBEAT_{}", self.name.replace('.', "_").to_uppercase())
+    /// Discord webhook that notifications go to.
+    webhook_url: Option<Secret<Url>> = "webhook.url" {
+        kind: Text,
+        default: "",
+        secret: true,
+        help: "Discord webhook that events are sent to",
+        parse: |text| optional(text, |text| values::web_url(text).map(Secret::new)),
     }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+    /// Events that it is notified of.
+    webhook_level: WebhookLevel = "webhook.level" {
+        kind: Text,
+        default: "none",
+        help: "Events to send: all, new_devices, long_absences or none",
+        parse: WebhookLevel::parse,
+    }
+    /// The owner's key. Without one, no device can be registered.
+    secret_key: Option<SecretKey> = "secret_key" {
+        short: 's',
+        kind: Text,
+        default: "",
+        secret: true,
+        help: "Key that registers devices (see gen-key); without one, no device can be registered",
+        parse: |text| optional(text, values::secret_key),
+    }
+    /// Source repository that the pages link to.
+    repo: Url = "repo" {
+        short: 'r',
+        kind: Text,
+        default: env!("CARGO_PKG_REPOSITORY"),
+        help: "Source repository that the pages link to",
+        parse: values::web_url,
+    }
+    /// Title of the pages.
+    server_name: String = "server_name" {
+        kind: Text,
+        default: "Some person's heartbeat",
+        help: "Title of the pages",
+        parse: values::line_of_text,
+    }
+    /// URL under which the world finds this server.
+    live_url: Url = "live_url" {
+        short: 'u',
+        kind: Text,
+        default: "http://127.0.0.1:6060",
+        help: "URL under which this server is reached",
+        parse: values::public_url,
+    }
+    /// Where the local server listens.
+    bind: Bind = "bind" {
+        short: 'b',
+        kind: Text,
+        default: "127.0.0.1:6060",
+        help: "<host>:<port> to listen on, or unix:<path>",
+        parse: Bind::parse,
+    }
+    /// URL of the stream, if it is not `/api/stats/ws` on the host that a page came from.
+    ws_url: Option<Url> = "ws_url" {
+        kind: Text,
+        default: "",
+        help: "WebSocket URL of the stream, where it is not /api/stats/ws on this server",
+        parse: |text| optional(text, values::stream_url),
+    }
+    /// Where the local server takes API Gateway's management calls, which post frames to its WebSockets.
+    management_bind: Option<Bind> = "management_bind" {
+        kind: Text,
+        default: "",
+        help: "<loopback host>:<port> for API Gateway's management calls; the server then sends no frames of its own",
+        parse: |text| optional(text, values::loopback_bind),
+    }
+    /// Proxies whose headers about the client IP are believed.
+    trusted_proxies: Vec<IpNet> = "trusted_proxies" {
+        kind: Text,
+        default: "",
+        help: "IP addresses and networks, separated by commas, of the proxies before this server, whose Forwarded or X-Forwarded-For tells the client's IP address",
+        parse: values::networks,
+    }
+    /// Viewers of the local server's stream at the same time.
+    max_viewers: usize = "max_viewers" {
+        kind: Number,
+        default: "10000",
+        help: "Viewers of the stream at the same time; others get 503",
+        parse: values::number,
     }
 }

@@ -1,4 +1,4 @@
-//! What the command line, the environment and the file say, before anybody asks what it means.
+//! Values as the command line, the environment and the file give them, not parsed yet.
 
 use std::{
     collections::BTreeMap,
@@ -9,24 +9,24 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::keys::MAX_VIEWERS;
 use super::{
     error::ConfigError,
-    keys::{KEYS, Key},
+    key::{Key, Kind},
+    keys::KEYS,
 };
 
-/// Names in the environment that are read, but are not keys.
+/// Environment variables that are read, but are not keys.
 const HOME: &str = "HEARTBEAT_HOME";
 const CONFIG_FILE: &str = "HEARTBEAT_CONFIG_FILE";
 
-/// What container runtimes put into the environment for a service that happens to be called
-/// `heartbeat` (Kubernetes' service variables, Docker's links). Nobody typed these.
+/// Prefixes of variables that container runtimes inject for a service that happens to be called
+/// `heartbeat` (Kubernetes' service variables, Docker's links).
 const INJECTED: [&str; 2] = ["HEARTBEAT_SERVICE_", "HEARTBEAT_PORT"];
 
-/// How the program was built; the table of this name in the file goes before its top level.
+/// Build profile; the table of this name in the file wins over its top level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Without optimisation, for developers.
+    /// Without optimization, for developers.
     Debug,
     /// For use.
     Release,
@@ -47,7 +47,7 @@ impl Profile {
     }
 }
 
-/// What the command line says.
+/// The command line.
 #[derive(Debug, Default)]
 pub struct Flags {
     /// Values by the name of their key.
@@ -56,16 +56,16 @@ pub struct Flags {
     pub config_file: Option<PathBuf>,
 }
 
-/// What is around the program.
+/// The environment of the program.
 #[derive(Debug)]
 pub struct Environment {
     /// All environment variables.
     pub variables: BTreeMap<OsString, OsString>,
-    /// The user's own folder.
+    /// The user's home folder.
     pub user_folder: Option<PathBuf>,
     /// Whether the program runs in a container.
     pub in_container: bool,
-    /// How the program was built.
+    /// Build profile.
     pub profile: Profile,
 }
 
@@ -113,23 +113,23 @@ impl Environment {
             Err(ConfigError::UnknownKey {
                 key: name.into_owned(),
                 source_name: "environment".to_owned(),
-                known: KEYS.map(Key::environment_name).join(", "),
+                known: KEYS.iter().map(Key::environment_name).collect::<Vec<_>>().join(", "),
             })
         })
     }
 }
 
-/// The values that were given, by the name of their key, from the one that wins to the one that
-/// loses, each with the words that say where it was given.
+/// The values that were given, by the name of their key, in order of precedence, each with the name of its source.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     given: BTreeMap<&'static str, Vec<(String, String)>>,
+    in_container: bool,
 }
 
 impl Sources {
     pub(super) fn gather(flags: &Flags, environment: &Environment, home: &Path) -> Result<Self, ConfigError> {
         environment.refuse_unknown_names()?;
-        let mut sources = Self::default();
+        let mut sources = Self { in_container: environment.in_container, ..Self::default() };
         for key in KEYS {
             if let Some(value) = flags.values.get(key.name) {
                 sources.add(key, value.clone(), format!("flag --{}", key.flag()));
@@ -152,19 +152,21 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Reads the value of `key` that wins, or `None` where nobody gave one, with `parse`.
+    /// Parses the value of the key called `name`: the one that was given, or its default.
     pub(super) fn value<T>(
         &self,
-        key: &Key,
-        parse: impl FnOnce(Option<&str>) -> Result<T, &'static str>,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Result<T, ConfigError> {
-        let winner = self.given.get(key.name).and_then(|given| given.first());
-        parse(winner.map(|(value, _)| value.as_str())).map_err(|expected| ConfigError::BadValue {
+        let key = KEYS.iter().find(|key| key.name == name).expect("a declared key");
+        let given = self.given.get(name).and_then(|given| given.first());
+        let value = given.map_or(key.default_value(self.in_container), |(value, _)| value.as_str());
+        parse(value).map_err(|expected| ConfigError::BadValue {
             key: key.to_string(),
-            source_name: winner.map_or("default", |(_, source_name)| source_name).to_owned(),
+            source_name: given.map_or("default", |(_, source_name)| source_name).to_owned(),
             expected,
-            // Before an @ in a URL there may be a password, wherever that does not belong.
-            found: winner
+            // A URL may hold a password before an @, even in a key that should have none.
+            found: given
                 .filter(|(value, _)| !key.secret && !value.contains('@'))
                 .map(|(value, _)| value.clone()),
         })
@@ -204,7 +206,7 @@ impl Sources {
     }
 }
 
-/// The content of the file at `path`; `None` for a file that is missing and that nobody named.
+/// Reads the file at `path`; `None` if the default file is missing.
 fn read_table(path: &Path, named: bool) -> Result<Option<Table>, ConfigError> {
     let problem = |problem: String| ConfigError::File { path: path.to_owned(), problem };
     match std::fs::metadata(path) {
@@ -215,25 +217,25 @@ fn read_table(path: &Path, named: bool) -> Result<Option<Table>, ConfigError> {
         Err(error) => return Err(problem(error.to_string())),
     }
     let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    // The parser's own display quotes the line, which may hold a secret: only where and why.
+    // The parser's own display quotes the line, which may hold a secret.
     text.parse().map(Some).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         problem(format!("line {line}: {}", error.message().lines().next().unwrap_or("not TOML")))
     })
 }
 
-/// The keys of a table and of the tables in it, with their values.
+/// Returns the keys of a table and of the tables in it, with their values.
 fn flatten(table: Table, place: &str) -> Result<Vec<(&'static Key, String)>, ConfigError> {
     let mut found = Vec::new();
     let mut open: Vec<(String, Value)> = table.into_iter().collect();
     while let Some((name, value)) = open.pop() {
         let inner = format!("{name}.");
         match (KEYS.iter().find(|key| key.name == name), value) {
-            (Some(key), Value::String(value)) => found.push((*key, value)),
-            (Some(key), Value::Integer(number)) if **key == MAX_VIEWERS => {
-                found.push((*key, number.to_string()));
+            (Some(key), value) => {
+                let text =
+                    as_text(key.kind, value).map_err(|expected| wrong_type(key.name, place, expected))?;
+                found.push((key, text));
             }
-            (Some(key), _) => return Err(wrong_type(key.name, place, "a string")),
             (None, value) if KEYS.iter().any(|key| key.name.starts_with(&inner)) => match value {
                 Value::Table(table) => {
                     open.extend(table.into_iter().map(|(key, value)| (format!("{inner}{key}"), value)));
@@ -244,12 +246,22 @@ fn flatten(table: Table, place: &str) -> Result<Vec<(&'static Key, String)>, Con
                 return Err(ConfigError::UnknownKey {
                     key: name.escape_debug().to_string(),
                     source_name: place.to_owned(),
-                    known: KEYS.map(|key| key.name).join(", "),
+                    known: KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
                 });
             }
         }
     }
     Ok(found)
+}
+
+/// Returns a value of the file as text, if it is of the key's kind; else what was expected.
+fn as_text(kind: Kind, value: Value) -> Result<String, &'static str> {
+    match (kind, value) {
+        (_, Value::String(text)) => Ok(text),
+        (Kind::Number, Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::Text, _) => Err("a string"),
+        (Kind::Number, _) => Err("a number"),
+    }
 }
 
 fn wrong_type(key: &str, place: &str, expected: &'static str) -> ConfigError {

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::*;
+use crate::token::SecretKey;
 
 /// An environment with a user and these variables, outside a container.
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -37,7 +38,7 @@ fn with_nothing_set_everything_has_its_default() {
 }
 
 #[test]
-fn trusted_proxies_are_addresses_and_networks() {
+fn trusted_proxies_are_ip_addresses_and_networks() {
     let networks = |text: &str| {
         let config = load(&environment(&[("HEARTBEAT_TRUSTED_PROXIES", text)])).ok()?;
         Some(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
@@ -50,7 +51,7 @@ fn trusted_proxies_are_addresses_and_networks() {
 }
 
 #[test]
-fn a_public_address_holds_nothing_that_is_not_for_everybody() {
+fn a_public_url_holds_nothing_private() {
     for wrong in [
         "https://ada:hush@beat.example.org",
         "https://ada@b.example",
@@ -79,8 +80,8 @@ fn in_a_container_the_database_is_the_service_beside_it() {
 
 #[test]
 fn without_a_home_folder_one_must_be_named() {
-    let nobody = Environment { user_folder: None, ..environment(&[]) };
-    assert_eq!(load(&nobody).map(|config| config.home), Err(ConfigError::NoHome));
+    let homeless = Environment { user_folder: None, ..environment(&[]) };
+    assert_eq!(load(&homeless).map(|config| config.home), Err(ConfigError::NoHome));
     let named = Environment { user_folder: None, ..environment(&[("HEARTBEAT_HOME", "/srv/heartbeat")]) };
     assert_eq!(load(&named).map(|config| config.home), Ok("/srv/heartbeat".into()));
 }
@@ -137,4 +138,34 @@ fn hosts_and_sockets_are_told_apart() {
     assert_eq!(Bind::parse("[::1]:6060"), tcp("::1", 6060));
     assert_eq!(Bind::parse("0.0.0.0:80"), tcp("0.0.0.0", 80));
     assert_eq!(Bind::parse("unix:/run/heartbeat.sock"), Ok(Bind::Unix("/run/heartbeat.sock".into())));
+}
+
+#[test]
+fn every_default_is_a_value_that_could_be_given() {
+    let defaults = Flags {
+        values: KEYS.iter().map(|key| (key.name, key.default.to_owned())).collect(),
+        config_file: None,
+    };
+    let (given, unset) = (Config::load(&defaults, &environment(&[])), load(&environment(&[])));
+    assert_eq!(format!("{given:?}"), format!("{unset:?}"));
+    assert!(given.is_ok(), "{given:?}");
+}
+
+#[test]
+fn numbers_may_be_numbers_in_the_file_and_text_may_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let home = folder.path().display().to_string();
+    for (file, expected) in
+        [("max_viewers = 5", Ok(5)), ("max_viewers = '6'", Ok(6)), ("max_viewers = true", Err("a number"))]
+    {
+        std::fs::write(folder.path().join("config.toml"), file).expect("a file");
+        let config = load(&environment(&[("HEARTBEAT_HOME", &home)]));
+        match expected {
+            Ok(number) => assert_eq!(config.expect(file).max_viewers, number),
+            Err(words) => assert!(config.expect_err(file).to_string().contains(words), "{file}"),
+        }
+    }
+    std::fs::write(folder.path().join("config.toml"), "server_name = 5").expect("a file");
+    let error = load(&environment(&[("HEARTBEAT_HOME", &home)])).expect_err("no text");
+    assert!(error.to_string().contains("expected a string"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What a value must look like. Every parser answers a wrong value with what it expected instead.
+//! Parsers of values. Each answers an invalid value with what it expected instead.
 
 use std::{net::IpAddr, path::PathBuf, str::FromStr};
 
@@ -6,23 +6,38 @@ use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::secret::Secret;
+use crate::{secret::Secret, token::SecretKey};
 
-/// What `secret_key` expects.
-pub(super) const EXPECTED_SECRET_KEY: &str =
-    "at most 256 bytes that are legal in a header value, with no blank at either end";
+/// Parses a value that may be missing: empty text is none.
+pub(super) fn optional<T>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<Option<T>, &'static str> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
 
-/// `database.dsn`: which database.
+/// Parses the owner's key.
+pub(super) fn secret_key(text: &str) -> Result<SecretKey, &'static str> {
+    SecretKey::parse(text)
+        .ok_or("at most 256 bytes that are legal in a header value, with no blank at either end")
+}
+
+/// Parses a number, from 0 up.
+pub(super) fn number(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "a number")
+}
+
+/// `database.dsn`: the database.
 #[derive(Debug, Clone)]
 pub enum Database {
     /// A private PostgreSQL that the local server starts and stops itself.
     Embedded,
-    /// A PostgreSQL that somebody else runs.
+    /// A PostgreSQL that runs independently of Heartbeat.
     Server(Box<Secret<PgConnectOptions>>),
 }
 
 impl Database {
-    /// Takes the word `embedded` or a PostgreSQL URL.
+    /// Parses the word `embedded` or a PostgreSQL URL.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str =
             "a PostgreSQL URL such as postgresql://user:password@host:5432/database, or the word embedded";
@@ -38,7 +53,7 @@ impl Database {
     }
 }
 
-/// `webhook.level`: which events are told; each level includes those below it.
+/// `webhook.level`: events that are notified; each level includes those below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WebhookLevel {
     /// None.
@@ -52,7 +67,7 @@ pub enum WebhookLevel {
 }
 
 impl WebhookLevel {
-    /// Takes the name of a level.
+    /// Parses the name of a level.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
             "none" => Ok(Self::None),
@@ -67,9 +82,9 @@ impl WebhookLevel {
 /// `bind`: where the local server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
-    /// A TCP port; the host may be a name or an address, an IPv6 address in brackets.
+    /// A TCP port; the host may be a name or an IP address, an IPv6 address in brackets.
     Tcp {
-        /// Host name or address, without brackets.
+        /// Host name or IP address, without brackets.
         host: String,
         /// Port; 0 lets the system choose.
         port: u16,
@@ -79,7 +94,7 @@ pub enum Bind {
 }
 
 impl Bind {
-    /// Takes `<host>:<port>` or `unix:<path>`.
+    /// Parses `<host>:<port>` or `unix:<path>`.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "<host>:<port> such as 127.0.0.1:6060 or [::1]:6060, or unix:<path>";
         if let Some(path) = text.strip_prefix("unix:") {
@@ -96,8 +111,8 @@ impl Bind {
     }
 }
 
-/// Takes a [`Bind`] that only this machine can reach.
-pub(super) fn private_bind(text: &str) -> Result<Bind, &'static str> {
+/// Parses a [`Bind`] that only this machine can reach.
+pub(super) fn loopback_bind(text: &str) -> Result<Bind, &'static str> {
     const EXPECTED: &str = "a port of this machine alone, such as 127.0.0.1:6061, or unix:<path>";
     let bind = Bind::parse(text).map_err(|_| EXPECTED)?;
     let private = match &bind {
@@ -109,17 +124,17 @@ pub(super) fn private_bind(text: &str) -> Result<Bind, &'static str> {
     private.then_some(bind).ok_or(EXPECTED)
 }
 
-/// Takes an `http` or `https` URL.
-pub(super) fn web_address(text: &str) -> Result<Url, &'static str> {
+/// Parses an `http` or `https` URL.
+pub(super) fn web_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err("a URL that starts with http:// or https://"),
     }
 }
 
-/// Takes an `http` or `https` URL that may be shown to everybody and that paths can be put behind.
-pub(super) fn public_address(text: &str) -> Result<Url, &'static str> {
-    let url = web_address(text)?;
+/// Parses an `http` or `https` URL that is public, and that paths can be appended to.
+pub(super) fn public_url(text: &str) -> Result<Url, &'static str> {
+    let url = web_url(text)?;
     let bare = url.username().is_empty() && url.password().is_none();
     let open_ended = url.query().is_none() && url.fragment().is_none();
     (bare && open_ended)
@@ -127,7 +142,7 @@ pub(super) fn public_address(text: &str) -> Result<Url, &'static str> {
         .ok_or("a URL that starts with http:// or https://, without user, password, query and fragment")
 }
 
-/// Takes addresses and networks such as `127.0.0.1, 10.0.0.0/8, ::1`.
+/// Parses IP addresses and networks such as `127.0.0.1, 10.0.0.0/8, ::1`.
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, &'static str> {
     if text.is_empty() {
         return Ok(Vec::new());
@@ -138,15 +153,15 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, &'static str> {
         .collect()
 }
 
-/// Takes a `ws` or `wss` URL.
-pub(super) fn stream_address(text: &str) -> Result<Url, &'static str> {
+/// Parses a `ws` or `wss` URL.
+pub(super) fn stream_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "ws" | "wss") => Ok(url),
         _ => Err("a URL that starts with ws:// or wss://"),
     }
 }
 
-/// Takes a line of text that shows something.
+/// Parses a line of text that is not blank.
 pub(super) fn line_of_text(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
         return Err("a line of text");

@@ -2,14 +2,16 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, Executor, PgConnection, error::DatabaseError, postgres::PgConnectOptions,
+};
 use time::OffsetDateTime;
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{error::DatabaseError, migrate};
+use super::{error, migrate};
 use crate::{Clock, Error, runtime::Runtime, secret::Secret};
 
 /// Idle time after which a connection is checked with an empty round trip before it is used. The database, or
@@ -77,9 +79,9 @@ impl Session {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         let result = if Instant::now() + STATEMENT_MIN_TIMEOUT > deadline {
-            Err(DatabaseError::TimedOut)
+            Err(error::DatabaseError::TimedOut)
         } else {
-            timeout_at(deadline, self.attempt(work)).await.unwrap_or(Err(DatabaseError::TimedOut))
+            timeout_at(deadline, self.attempt(work)).await.unwrap_or(Err(error::DatabaseError::TimedOut))
         };
         match result {
             Ok(value) => {
@@ -95,7 +97,7 @@ impl Session {
         }
     }
 
-    fn log(&mut self, error: &DatabaseError) {
+    fn log(&mut self, error: &error::DatabaseError) {
         if error.is_ours() {
             tracing::error!(%error, "database");
         } else if self.outage_logged_at.is_none_or(|logged_at| logged_at.elapsed() > OUTAGE_LOG_INTERVAL) {
@@ -109,7 +111,7 @@ impl Session {
     async fn attempt<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
-    ) -> Result<T, DatabaseError> {
+    ) -> Result<T, error::DatabaseError> {
         if let Some(connection) = self.reusable().await {
             let result = self.work_on(connection, work.clone()).await;
             if !result.as_ref().is_err_and(had_ended_before) {
@@ -145,7 +147,7 @@ impl Session {
         Some(connection)
     }
 
-    async fn connect(&self) -> Result<PgConnection, DatabaseError> {
+    async fn connect(&self) -> Result<PgConnection, error::DatabaseError> {
         let mut connection = self.options.expose().connect().await?;
         migrate::ensure(&mut connection).await?;
         connection.execute(SESSION_SETTINGS).await?;
@@ -191,6 +193,6 @@ fn had_ended_before(error: &sqlx::Error) -> bool {
 /// Whether a connection can go on after this error: only where a value was refused (classes 22 and 23
 /// of SQLSTATE). After any other the state of the session may be the cause, and a new one the cure.
 fn leaves_connection_healthy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }

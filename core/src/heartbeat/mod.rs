@@ -59,7 +59,7 @@ impl Heartbeat {
     /// database.
     #[must_use]
     pub fn start(
-        database: PgConnectOptions,
+        database: &PgConnectOptions,
         clock: Clock,
         runtime: Runtime,
         configured: Subscriptions,

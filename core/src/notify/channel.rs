@@ -60,9 +60,12 @@ pub struct Site {
 pub struct ChannelKind {
     /// Its name, as in the database.
     pub name: &'static str,
-    /// Makes a channel from its settings. The error says what is wrong with them, and holds no secret.
-    pub make: fn(&Value, &Site) -> Result<Box<dyn Channel>, String>,
+    /// Its constructor.
+    pub make: MakeChannel,
 }
+
+/// Makes a channel from its settings. The error says what is wrong with them, and holds no secret.
+pub type MakeChannel = fn(&Value, &Site) -> Result<Box<dyn Channel>, String>;
 
 /// Reads the setting called `name`, which must be an `http` or `https` URL.
 pub(super) fn url_setting(settings: &Value, name: &str) -> Result<Secret<Url>, String> {

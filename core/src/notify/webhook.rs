@@ -167,7 +167,7 @@ mod tests {
         let message = message(&settings(), event(EventKind::AbsenceEnded { started_at }));
         insta::assert_snapshot!(
             String::from_utf8_lossy(&message.body),
-            @r#"{"type":"absence.ended","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"started_at":"2023-11-01T10:13:42Z","ended_at":"2023-11-02T09:48:40Z","seconds":84898}}"#
+            @r#"{"type":"absence.ended","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"ended_at":"2023-11-02T09:48:40Z","seconds":84898,"started_at":"2023-11-01T10:13:42Z"}}"#
         );
     }
 

@@ -6,7 +6,7 @@
 //! - [`client_ip`]: the IP address that a request came from.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
 //! - [`problem`]: what can go wrong, with its status and its JSON.
-//! - [`error_responses`]: the same for the OpenAPI document.
+//! - [`error_responses`]: the same for the `OpenAPI` document.
 //! - [`html`]: rendering templates, and the headers of HTML responses.
 //! - [`conditional`]: `ETag`, `If-None-Match` and 304.
 //! - [`response_cache`]: responses kept until the stats change.

@@ -68,7 +68,7 @@ pub(crate) fn start() -> Result<(), Error> {
 pub(crate) fn app() -> Result<App, Error> {
     let config = config()?;
     let configured = background::subscriptions(&config, Runtime::Lambda);
-    Ok(App::start(database()?, config, Runtime::Lambda, configured))
+    Ok(App::start(&database()?, config, Runtime::Lambda, configured))
 }
 
 /// The connections of API Gateway, as the database knows them.

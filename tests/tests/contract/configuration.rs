@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use heartbeat_core::config::KEYS;
+use heartbeat_core::config::{KEYS, Kind};
 use heartbeat_tests::{Database, ServerBuilder};
 use insta::assert_snapshot;
 
@@ -244,7 +244,11 @@ async fn the_example_file_names_every_key_with_its_default_and_is_valid() {
     ServerBuilder::on(&database).environment("HEARTBEAT_SECRET_KEY", "").config_file(&all).start().await;
     for key in KEYS {
         let name = key.name.rsplit('.').next().unwrap_or_default();
-        assert!(settings.iter().any(|line| line.starts_with(&format!("{name} = "))), "{key} is missing");
+        let line = match key.kind {
+            Kind::Text => format!("{name} = \"{}\"", key.default),
+            Kind::Number => format!("{name} = {}", key.default),
+        };
+        assert!(settings.contains(&line.as_str()), "{line} is missing");
     }
 }
 

@@ -61,6 +61,6 @@ async fn while_somebody_uses_the_tables_it_says_so() {
     let (code, said) = legacy_database::migrate(&database).run().await;
     assert_eq!(code, 1);
     let expected =
-        "heartbeat: database: somebody uses the tables; stop every other Heartbeat first (SQLSTATE 55P03)\n";
+        "heartbeat: database: the tables are in use; stop every other Heartbeat first (SQLSTATE 55P03)\n";
     assert_eq!(said, expected);
 }

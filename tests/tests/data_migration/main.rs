@@ -5,6 +5,7 @@ mod export;
 mod interrupted;
 mod legacy_database;
 mod legacy_import;
+mod rolling_update;
 
 use heartbeat_tests::Server;
 

@@ -26,8 +26,8 @@ struct Subject {
 impl Subject {
     async fn on(database: &Database, server: Server) -> Self {
         let (_, token) = server.owner().register("Laptop").await;
-        let options = database.url().parse().expect("options");
-        let heartbeat = Heartbeat::start(options, clock, Runtime::Server, Subscriptions::default());
+        let options: sqlx::postgres::PgConnectOptions = database.url().parse().expect("options");
+        let heartbeat = Heartbeat::start(&options, clock, Runtime::Server, Subscriptions::default());
         Self { heartbeat, token: TokenHash::of(token.as_bytes()) }
     }
 

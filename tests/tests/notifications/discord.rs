@@ -170,7 +170,8 @@ async fn a_receiver_that_says_that_its_limit_is_reached_is_left_alone_until_then
 
 #[tokio::test]
 async fn what_fails_on_the_other_side_is_tried_again_and_again() {
-    let (server, database, mut receiver) = start("new_devices", Behavior::Answers(500, "x-nothing", "")).await;
+    let (server, database, mut receiver) =
+        start("new_devices", Behavior::Answers(500, "x-nothing", "")).await;
     server.device("Laptop").await;
     eventually("three attempts", async || receiver.attempts().len() >= 3).await;
     receiver.change(Behavior::Takes);
@@ -212,7 +213,8 @@ async fn what_was_committed_is_told_after_a_crash() {
 
 #[tokio::test]
 async fn a_receiver_that_is_gone_for_good_is_given_up_without_telling_its_address() {
-    let (mut server, database, receiver) = start("new_devices", Behavior::Answers(404, "x-nothing", "")).await;
+    let (mut server, database, receiver) =
+        start("new_devices", Behavior::Answers(404, "x-nothing", "")).await;
     server.device("Laptop").await;
     let line = server.wait_for("events=1 reason=status 404").await;
     all_is_told(&database).await;
@@ -242,7 +244,8 @@ async fn one_event_that_is_refused_takes_no_other_with_it() {
 
 #[tokio::test]
 async fn what_is_a_day_old_is_given_up() {
-    let (mut server, database, receiver) = start("new_devices", Behavior::Answers(503, "x-nothing", "")).await;
+    let (mut server, database, receiver) =
+        start("new_devices", Behavior::Answers(503, "x-nothing", "")).await;
     server.device("Laptop").await;
     eventually("an attempt", async || !receiver.attempts().is_empty()).await;
     database.execute("UPDATE heartbeat.outbox SET happened_at = now() - interval '25 hours'").await;

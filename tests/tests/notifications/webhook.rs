@@ -1,0 +1,236 @@
+//! Channels in the database, by the example of webhooks: signed as Standard Webhooks says, beside the channel that
+//! the configuration owns.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use heartbeat_tests::{
+    Database, Function, Server, ServerBuilder, eventually,
+    fake_discord::{Behavior, FakeDiscord},
+    server::SECRET_KEY,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+
+const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// When a message that should come is taken to be lost.
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+const WAITING: &str = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NULL";
+
+/// A request to the webhook.
+#[derive(Debug)]
+struct Request {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// A service that takes webhooks, and answers with a status that can be changed.
+struct Service {
+    url: String,
+    requests: mpsc::UnboundedReceiver<Request>,
+    status: Arc<Mutex<StatusCode>>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("its number").port();
+        let status = Arc::new(Mutex::new(StatusCode::OK));
+        let (sender, requests) = mpsc::unbounded_channel();
+        let answer = Arc::clone(&status);
+        let take = post(move |State(()): State<()>, headers: HeaderMap, body: Bytes| async move {
+            // The test may be over.
+            let _ = sender.send(Request { headers, body });
+            *answer.lock().expect("no test panics while it holds it")
+        });
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", take)).await });
+        Self { url: format!("http://127.0.0.1:{port}/hook"), requests, status }
+    }
+
+    fn answer(&self, status: StatusCode) {
+        *self.status.lock().expect("no test panics while it holds it") = status;
+    }
+
+    async fn next(&mut self) -> Request {
+        timeout(TEST_TIMEOUT, self.requests.recv()).await.expect("a request in time").expect("a service")
+    }
+
+    /// Makes it a channel that subscribes to these kinds of events.
+    async fn subscribe(&self, database: &Database, kinds: &str) {
+        let settings = json!({ "url": self.url, "secret": format!("whsec_{SECRET}") });
+        database
+            .execute(&format!(
+                "INSERT INTO heartbeat.channels (name, kind, settings, events)
+                 VALUES ('Anna', 'webhook', '{settings}', '{{{kinds}}}')"
+            ))
+            .await;
+    }
+}
+
+impl Request {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).expect(name)
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// Asserts that it is signed with the secret, as a receiver would.
+    fn assert_signed(&self) {
+        let secret = BASE64_STANDARD.decode(SECRET).expect("base64");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("a key");
+        mac.update(format!("{}.{}.", self.header("webhook-id"), self.header("webhook-timestamp")).as_bytes());
+        mac.update(&self.body);
+        let expected = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
+        assert_eq!(self.header("webhook-signature"), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_gets_the_events_it_subscribed_to_signed_and_in_order() {
+    let (server, database) = Server::fresh().await;
+    let mut service = Service::start().await;
+    service.subscribe(&database, "device.added,beat").await;
+    let laptop = server.device("Laptop").await;
+    laptop.beat().await;
+    laptop.beat().await;
+    let mut kinds = Vec::new();
+    for _ in 0..3 {
+        let request = service.next().await;
+        request.assert_signed();
+        assert_eq!(request.json()["data"]["device"], json!({ "id": 0, "name": "Laptop" }));
+        kinds.push(request.json()["type"].as_str().expect("a kind").to_owned());
+    }
+    assert_eq!(kinds, ["device.added", "beat", "beat"]);
+    eventually("an empty outbox", async || database.number(WAITING).await == 0).await;
+}
+
+#[tokio::test]
+async fn a_retry_has_the_same_id_and_what_is_gone_is_dead_lettered_and_kept() {
+    let (mut server, database) = Server::fresh().await;
+    let mut service = Service::start().await;
+    service.subscribe(&database, "device.added").await;
+    service.answer(StatusCode::FOUND);
+    server.device("Laptop").await;
+    let first = service.next().await;
+    service.answer(StatusCode::GONE);
+    let second = service.next().await;
+    assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
+    assert_eq!(first.body, second.body);
+    second.assert_signed();
+    let line = server.wait_for("events dead-lettered").await;
+    assert!(line.contains("events=1 reason=status 410"), "{line}");
+    let kept = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NOT NULL";
+    eventually("a dead letter", async || database.number(kept).await == 1).await;
+    assert!(!server.log().contains(SECRET) && !server.log().contains(&service.url), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_channel_that_is_down_holds_up_no_other() {
+    let (database, mut discord) = (Database::create().await, FakeDiscord::start(Behavior::Takes).await);
+    let server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_WEBHOOK_URL", &discord.url)
+        .environment("HEARTBEAT_WEBHOOK_LEVEL", "new_devices")
+        .start()
+        .await;
+    let mut service = Service::start().await;
+    service.subscribe(&database, "device.added").await;
+    service.answer(StatusCode::SERVICE_UNAVAILABLE);
+    for name in ["one", "two", "three"] {
+        server.device(name).await;
+        let (_, message) = discord.message().await;
+        assert!(message.to_string().contains(name), "{message}");
+    }
+    // The webhook still waits for its first.
+    let expected = service.next().await.json();
+    service.answer(StatusCode::OK);
+    for name in ["one", "two", "three"] {
+        loop {
+            let request = service.next().await.json();
+            if request["data"]["device"]["name"] == name {
+                break;
+            }
+            assert_eq!(request, expected, "retries of the first come first");
+        }
+    }
+}
+
+#[tokio::test]
+async fn kinds_of_events_and_channels_of_a_newer_program_are_left_to_it() {
+    let (server, database) = Server::fresh().await;
+    let mut service = Service::start().await;
+    service.subscribe(&database, "device.added").await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.channels (name, kind, settings, events)
+             VALUES ('Pigeons', 'pigeon', '{}', '{device.added}');
+             INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+             VALUES ('channel:1', 'alert.fired', now(), '{}')",
+        )
+        .await;
+    server.device("Laptop").await;
+    assert_eq!(service.next().await.json()["type"], "device.added");
+    let waiting = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NULL AND channel = 'channel:1'";
+    eventually("its own event delivered", async || database.number(waiting).await == 1).await;
+    let left = "SELECT count(*) FROM heartbeat.outbox
+                WHERE kind = 'alert.fired' OR channel = 'channel:2' AND kind = 'device.added'";
+    assert_eq!(database.number(left).await, 2);
+    assert!(service.requests.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn functions_that_record_events_need_no_secrets_of_channels() {
+    let database = Database::create().await;
+    // Sets the tables up.
+    Function::start("migrator", &database, &[]).await.invoke(json!({})).await.expect("tables");
+    let mut service = Service::start().await;
+    service.subscribe(&database, "device.added,beat").await;
+    let devices = Function::start("devices", &database, &[]).await;
+    let beat = Function::start("beat", &database, &[]).await;
+    // Runs whether or not the configuration names a channel.
+    let minutely = Function::start("minutely", &database, &[]).await;
+    let answer =
+        devices.request(&Method::POST, "/api/devices", Some(SECRET_KEY), br#"{"name": "Laptop"}"#).await;
+    let token = answer.json()["token"].as_str().expect("a token").to_owned();
+    assert_eq!(beat.request(&Method::POST, "/api/beat", Some(&token), b"").await.status, 200);
+    assert_eq!(database.number(WAITING).await, 2);
+    minutely.invoke(json!({})).await.expect("an end");
+    assert_eq!(service.next().await.json()["type"], "device.added");
+    assert_eq!(service.next().await.json()["type"], "beat");
+    assert_eq!(database.number(WAITING).await, 0);
+}
+
+#[tokio::test]
+async fn events_that_nothing_wants_any_more_expire() {
+    let (_server, database) = Server::fresh().await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload, dead_at) VALUES
+                 ('config:discord', 'beat', now() - interval '9 days', '{}', now() - interval '8 days'),
+                 ('config:discord', 'beat', now() - interval '9 days', '{}', now() - interval '6 days'),
+                 ('channel:7', 'beat', now() - interval '25 hours', '{}', NULL),
+                 ('channel:7', 'beat', now() - interval '23 hours', '{}', NULL)",
+        )
+        .await;
+    eventually("what is left", async || database.number("SELECT count(*) FROM heartbeat.outbox").await == 2)
+        .await;
+    let left = "SELECT count(*) FROM heartbeat.outbox
+                WHERE dead_at > now() - interval '7 days' OR happened_at > now() - interval '1 day'";
+    assert_eq!(database.number(left).await, 2);
+}
