@@ -138,7 +138,7 @@ async fn migrate_starts_and_stops_it_too() {
     let builder = embedded();
     let (code, said) = builder.clone().argument("migrate").run().await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("The database is up to date: 3 migrations were applied.\n"), "{said}");
+    assert!(said.contains("The database is up to date: 4 migrations were applied.\n"), "{said}");
     assert_eq!(postmaster(builder.home()), None);
 }
 

@@ -201,8 +201,8 @@ pub async fn release(connection: &mut PgConnection, channel: &str, holder: &str)
     .map(drop)
 }
 
-/// Deletes events that were dead-lettered before `dead_before`, and those from before `abandoned_before` whose
-/// channel exists no more: it is neither in `configured` nor in the database. Returns how many those were.
+/// Deletes events that were dead-lettered before `dead_before`, and waiting ones from before `abandoned_before`
+/// whose channel exists no more: it is neither in `configured` nor in the database. Returns how many those were.
 pub async fn expire(
     connection: &mut PgConnection,
     configured: &[String],
@@ -213,7 +213,8 @@ pub async fn expire(
         "
         DELETE FROM heartbeat.outbox
         WHERE dead_at < $2
-           OR happened_at < $3
+           OR dead_at IS NULL
+              AND happened_at < $3
               AND channel <> ALL ($1)
               AND channel NOT IN (SELECT 'channel:' || id FROM heartbeat.channels)
         ",
