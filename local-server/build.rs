@@ -1,5 +1,5 @@
-//! Finds out from which commit the program is built: `HEARTBEAT_COMMIT` says it where there is no repository, as
-//! in the image, else git does. A build from neither, as from an unpacked archive, names its version alone.
+//! Determines the commit that the program is built from: `HEARTBEAT_COMMIT` where there is no repository, as in the
+//! image, otherwise git's. A build from neither, such as an unpacked archive, has a version without a commit.
 
 use std::{env, path::Path, process::Command};
 
@@ -7,22 +7,22 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=HEARTBEAT_COMMIT");
     let version = env!("CARGO_PKG_VERSION");
-    let given = env::var("HEARTBEAT_COMMIT").ok().filter(|commit| !commit.is_empty());
-    let version = match given.or_else(checked_out) {
+    let from_environment = env::var("HEARTBEAT_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let version = match from_environment.or_else(checked_out_commit) {
         Some(commit) => format!("{version} ({commit})"),
         None => version.to_owned(),
     };
-    // Does not begin with HEARTBEAT_: `cargo run` hands it to the program, which refuses settings that it
-    // does not know.
+    // The name does not begin with HEARTBEAT_: `cargo run` passes it to the program, which rejects unknown
+    // settings.
     println!("cargo::rustc-env=VERSION_AND_COMMIT={version}");
 }
 
-/// The commit that is checked out, if this folder belongs to a repository of Heartbeat and not to one around it.
-fn checked_out() -> Option<String> {
+/// Returns the commit that is checked out, if this folder belongs to Heartbeat's repository and not to one around it.
+fn checked_out_commit() -> Option<String> {
     if git(&["rev-parse", "--show-prefix"])? != "local-server/" {
         return None;
     }
-    // What changes with a commit or a checkout. A file that is missing would have the script run each time.
+    // These change with a commit or a checkout. A missing file would make Cargo run the script on every build.
     for name in ["HEAD", "refs/heads", "packed-refs"] {
         let path = git(&["rev-parse", "--git-path", name])?;
         if Path::new(&path).exists() {
@@ -32,7 +32,7 @@ fn checked_out() -> Option<String> {
     git(&["rev-parse", "--short", "HEAD"])
 }
 
-/// What git answers, unless it is not there or knows of nothing.
+/// Runs git and returns its output. `None` if git is missing or fails.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

@@ -1,17 +1,17 @@
-//! What a device is called.
+//! Names of devices.
 
 use utoipa::ToSchema;
 
-/// The most characters (Unicode scalar values) a device's name may have.
+/// Maximum length of a device's name, in characters (Unicode scalar values).
 const NAME_MAX_CHARS: usize = 100;
 
-/// What a device is called that an earlier Heartbeat registered without a name.
+/// Name shown for a device that has none, as the legacy import may bring.
 pub const UNNAMED: &str = "A device without a name";
 
-/// A device's name: 1 to 100 characters, no control characters, no blanks around it.
+/// A device's name: 1 to 100 characters, no control characters, no whitespace around it.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-// What `parse` takes: blanks, 1 to 100 characters of which the first and the last are no blank, blanks; nowhere
-// a control character.
+// The same as `parse`: 1 to 100 characters, of which the first and the last are not whitespace, between optional
+// whitespace; no control character anywhere.
 #[schema(
     min_length = 1,
     pattern = "^[^\\S\\u0000-\\u001f\\u007f-\\u009f]*\
@@ -22,10 +22,10 @@ pub const UNNAMED: &str = "A device without a name";
 )]
 pub struct DeviceName(String);
 
-/// What is wrong with a name.
+/// An error in a device's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing is left once the blanks around it are gone.
+    /// Empty, or nothing but whitespace.
     #[error("the name is empty")]
     Empty,
     /// More than 100 characters.
@@ -37,7 +37,7 @@ pub enum InvalidName {
 }
 
 impl DeviceName {
-    /// Takes a name as somebody typed it; blanks around it are dropped.
+    /// Parses a name as typed; whitespace around it is dropped.
     pub fn parse(name: &str) -> Result<Self, InvalidName> {
         if name.chars().any(char::is_control) {
             return Err(InvalidName::ControlCharacter);
@@ -50,7 +50,7 @@ impl DeviceName {
         }
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

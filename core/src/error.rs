@@ -1,7 +1,6 @@
 //! Errors that the core's callers see.
 
-/// Why Heartbeat could not do what it was asked. The cause of the last three is logged where it happened and
-/// goes no further.
+/// An operation that failed. The cause of the last three is logged where it happened and goes no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No device has this token.
@@ -21,7 +20,7 @@ pub enum Error {
     Internal,
 }
 
-/// Why this program cannot work on this database.
+/// A database that this program cannot work on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaProblem {
     /// It lacks migrations that programs still running on it could not live with.

@@ -1,12 +1,11 @@
-//! StoredStats as people read them: spans of time in words, numbers in groups of three digits.
+//! Durations and numbers as people read them: `3 min 12 sec`, `3 minutes ago`, `1,234,567`.
 
-/// Units of time and how many seconds each has, the largest first. The names are those that browsers'
-/// `Intl.NumberFormat` gives the units in short English, so that a page looks the same once its script
-/// writes them.
+/// Units of durations and their length in seconds, the largest first. The names are those of browsers'
+/// `Intl.NumberFormat` in short English, so that a page looks the same once its script writes them.
 const UNITS: [(&str, i64); 4] = [("day", 86_400), ("hr", 3_600), ("min", 60), ("sec", 1)];
 
-/// The units that [`ago`] uses, and the least number of seconds from which on it does.
-const AGES: [(&str, i64, i64); 6] = [
+/// Units of ages, their length in seconds, and the number of seconds from which on [`ago`] uses them.
+const AGE_UNITS: [(&str, i64, i64); 6] = [
     ("year", 31_557_600, 2 * 31_557_600),
     ("month", 2_629_800, 2 * 2_629_800),
     ("day", 86_400, 86_400),
@@ -15,16 +14,16 @@ const AGES: [(&str, i64, i64); 6] = [
     ("second", 1, 1),
 ];
 
-/// A number of one unit of time.
+/// Part of a duration: a number of one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// How many.
+    /// Number of units.
     pub number: i64,
-    /// Of what: `day` or `days`, `hr`, `min`, `sec`.
+    /// The unit: `day` or `days`, `hr`, `min`, `sec`.
     pub unit: &'static str,
 }
 
-/// A span of `seconds` in its two largest units: 3 min 12 sec. The second is left out where it is zero.
+/// Splits a duration into its two largest units: 3 min 12 sec. The second is left out if it is zero.
 #[must_use]
 pub fn parts(seconds: i64) -> Vec<Part> {
     let seconds = seconds.max(0);
@@ -41,17 +40,17 @@ pub fn parts(seconds: i64) -> Vec<Part> {
     parts
 }
 
-/// A span of `seconds` as text: `3 min 12 sec`.
+/// Formats a duration: `3 min 12 sec`.
 #[must_use]
 pub fn duration(seconds: i64) -> String {
     let words = parts(seconds).into_iter().map(|part| format!("{} {}", grouped(part.number), part.unit));
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// How long ago something was, in one unit: `3 minutes ago`.
+/// Formats an age in one unit: `3 minutes ago`.
 #[must_use]
 pub fn ago(seconds: i64) -> String {
-    let age = AGES.iter().find(|(_, _, from)| seconds >= *from);
+    let age = AGE_UNITS.iter().find(|(_, _, from)| seconds >= *from);
     age.map_or("just now".to_owned(), |(unit, length, _)| {
         let number = seconds / length;
         let plural = if number == 1 { "" } else { "s" };
@@ -59,7 +58,7 @@ pub fn ago(seconds: i64) -> String {
     })
 }
 
-/// A number with commas between groups of three digits: `1,234,567`.
+/// Formats a number with commas between groups of three digits: `1,234,567`.
 #[must_use]
 pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_have_their_two_largest_units() {
+    fn durations_have_their_two_largest_units() {
         for (seconds, words) in [
             (-5, "0 sec"),
             (0, "0 sec"),

@@ -1,12 +1,12 @@
-//! What Heartbeat *is*, without HTTP and without AWS.
+//! The core of Heartbeat, without HTTP and without AWS.
 //!
 //! - [`config`]: every configuration key, its sources, its parsing.
 //! - [`device`]: names of devices.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
-//! - [`runtime`]: where a process lives: server or Lambda.
+//! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
-//! - [`stats`]: the public figures, and their JSON.
-//! - [`humanize`]: figures as people read them.
+//! - [`stats`]: the public stats, and their JSON.
+//! - [`humanize`]: durations and numbers as people read them.
 //! - [`recency`]: what the age of the last beat means.
 //! - `badge`: one figure as an image (feature `badges`).
 //! - [`notify`]: events, subscriptions, channels, and the dispatcher that delivers.

@@ -1,17 +1,17 @@
-//! How far a long piece of work is.
+//! Progress of long commands.
 
 use std::fmt;
 
 use crate::humanize::grouped;
 
-/// What is being done, and how much of it was done so far.
+/// Progress of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done, as in "copying beats".
+    /// Name of the step, such as "copying beats".
     pub step: &'static str,
-    /// Rows done so far in this step.
+    /// Number of rows that are done.
     pub done: i64,
-    /// Rows of the step, if they are known beforehand.
+    /// Number of rows in the step, if it is known beforehand.
     pub total: Option<i64>,
 }
 
@@ -27,9 +27,9 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Somebody who is told how far the work is, often.
+/// Receiver of progress reports. It is called often, and must be fast.
 pub trait Observer {
-    /// Hears of the next bit of progress.
+    /// Receives the next report.
     fn observe(&mut self, progress: Progress);
 }
 

@@ -1,11 +1,11 @@
-//! How much a silence means: the steps that badges and pages have colours for.
+//! Recency: how much the age of the last beat means, in the steps that badges and pages have colors for.
 
-/// How long ago the last beat was, in steps.
+/// Recency of the last beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Recency {
-    /// There was no beat yet.
+    /// No beat yet.
     Never,
-    /// Under five minutes: somebody is there.
+    /// Under five minutes: in use.
     Now,
     /// Under an hour.
     Recent,
@@ -13,12 +13,12 @@ pub enum Recency {
     Today,
     /// Under 48 hours.
     Late,
-    /// Longer: something is probably wrong.
+    /// 48 hours or more: something is probably wrong.
     Lost,
 }
 
 impl Recency {
-    /// The step for a last beat `seconds` ago.
+    /// Returns the recency of a last beat `seconds` ago.
     #[must_use]
     pub fn of(seconds: Option<i64>) -> Self {
         match seconds {
@@ -31,7 +31,7 @@ impl Recency {
         }
     }
 
-    /// Its name in pages and style sheets.
+    /// Returns the name in pages and style sheets.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

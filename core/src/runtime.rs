@@ -1,6 +1,6 @@
-//! Where a process lives.
+//! The process model: server or Lambda.
 
-/// Where a process lives, which decides what it may put off until after a response.
+/// Process model, which decides what may be put off until after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
     /// A server, which goes on between requests. Visits are written to the database in batches, within a second

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Holds a value that can be used but not printed.
+/// A value that can be used but not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
@@ -12,7 +12,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value itself, for the one place that needs it.
+    /// Returns the value itself, for the one place that needs it.
     pub fn expose(&self) -> &T {
         &self.0
     }

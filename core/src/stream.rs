@@ -16,8 +16,8 @@ use crate::{
 /// Time from one frame to the next.
 const FRAME_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the lease of a pusher that died keeps others from taking its place. A pusher renews it before each
-/// frame.
+/// Timeout of the lease on pushing: a pusher that died keeps others from taking its place as long. A pusher
+/// renews it before each frame.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Timeout of all the work for one frame. It begins with the lease and ends before that does, so that no pusher
@@ -36,7 +36,7 @@ pub trait Gateway {
     fn post(&self, connection: &str, frame: &Bytes) -> impl Future<Output = Delivery> + Send;
 }
 
-/// What became of a frame.
+/// Outcome of sending a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// It was taken.
@@ -47,7 +47,7 @@ pub enum Delivery {
     Failed,
 }
 
-/// Why a pusher stopped.
+/// Reasons for which a pusher stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// There are no viewers.

@@ -1,4 +1,4 @@
-//! The secrets of devices and of the owner.
+//! Secrets of devices (tokens) and of the owner (the secret key).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rand::CryptoRng;
@@ -7,86 +7,84 @@ use subtle::ConstantTimeEq;
 
 use crate::secret::Secret;
 
-/// Starts every new device token, so that people and secret scanners recognise one.
+/// Prefix of new device tokens, so that people and secret scanners recognize them.
 const TOKEN_PREFIX: &str = "hbt_";
 
-/// Random bytes in a device token: 256 bits.
+/// Number of random bytes in a device token: 256 bits.
 const TOKEN_BYTES: usize = 32;
 
-/// Random bytes in a secret key: 48 bytes are exactly 64 characters of base64.
+/// Number of random bytes in a secret key: 48 bytes are exactly 64 characters of base64.
 const SECRET_KEY_BYTES: usize = 48;
 
-/// The longest secret key, in bytes.
+/// Maximum length of a secret key.
 const SECRET_KEY_MAX_BYTES: usize = 256;
 
-/// A device's token as the device itself holds it. Shown once, when it is made.
+/// A device's token in the clear. Shown once, when it is generated.
 #[derive(Debug, Clone)]
 pub struct Token(Secret<String>);
 
 impl Token {
-    /// A new token of 256 random bits behind a recognisable prefix.
+    /// Generates a token of 256 random bits behind a recognizable prefix.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::new(format!("{TOKEN_PREFIX}{}", random_text::<TOKEN_BYTES>(rng))))
     }
 
-    /// The token in the clear, to hand to the device.
+    /// Returns the token in the clear, for the device.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// What the database keeps of this token.
+    /// Returns the hash of this token, which is all that the database stores.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash::of(self.expose().as_bytes())
     }
 }
 
-/// The SHA-256 hash of a token: all that the database knows of it.
+/// The SHA-256 hash of a token: all that the database stores of it.
 ///
-/// Finding a device by this hash needs no constant time: how long the look-up takes tells about
-/// the hash, not about the token behind it.
+/// Finding a device by its hash needs no constant time: the duration of the lookup tells about the hash, not about the
+/// token behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// Hashes a token as a client presented it. Any bytes are allowed: tokens of the earlier
-    /// Heartbeat look different from ours and go on working.
+    /// Hashes a token as a client presented it. Any bytes are allowed: tokens from a legacy import have another
+    /// format, and keep working.
     #[must_use]
     pub fn of(presented: &[u8]) -> Self {
         Self(Sha256::digest(presented).into())
     }
 
-    /// The 32 bytes of the hash.
+    /// Returns the 32 bytes of the hash.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// The owner's key, which registers devices.
+/// The owner's secret key, which registers devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretKey(Secret<String>);
 
 impl SecretKey {
-    /// A fresh key: 64 URL-safe characters that hold 384 random bits.
+    /// Generates a key of 64 URL-safe characters, which hold 384 random bits.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::new(random_text::<SECRET_KEY_BYTES>(rng)))
     }
 
-    /// Takes a key that somebody chose: 1 to 256 bytes that can be sent as the value of an HTTP
-    /// header (RFC 9110, section 5.5: no control characters but the tab, no blank at either end).
-    /// `None` if it is anything else.
+    /// Parses a key from the configuration: 1 to 256 bytes that can be sent as the value of an HTTP header (RFC 9110,
+    /// section 5.5: no control characters but the tab, no space or tab at either end). `None` if it is anything else.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
         let fits = (1..=SECRET_KEY_MAX_BYTES).contains(&key.len());
         let legal = key.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
-        let bare = key.trim_matches([' ', '\t']).len() == key.len();
-        (fits && legal && bare).then(|| Self(Secret::new(key.to_owned())))
+        let trimmed = key.trim_matches([' ', '\t']).len() == key.len();
+        (fits && legal && trimmed).then(|| Self(Secret::new(key.to_owned())))
     }
 
-    /// Whether `presented` is this key. Takes the same time whatever the two share, because it
-    /// compares hashes of equal length.
+    /// Whether `presented` is this key. Compares in constant time, through hashes of equal length.
     #[must_use]
     pub fn matches(&self, presented: &[u8]) -> bool {
         let ours = Sha256::digest(self.expose().as_bytes());
@@ -94,14 +92,14 @@ impl SecretKey {
         ours.ct_eq(&theirs).into()
     }
 
-    /// The key in the clear, for `heartbeat gen-key`.
+    /// Returns the key in the clear, for `heartbeat gen-key`.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 }
 
-/// `N` random bytes as URL-safe base64 without padding (RFC 4648, section 5).
+/// Returns `N` random bytes as URL-safe base64 without padding (RFC 4648, section 5).
 fn random_text<const N: usize>(rng: &mut impl CryptoRng) -> String {
     let mut bytes = [0; N];
     rng.fill_bytes(&mut bytes);
@@ -115,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_recognisable_hold_256_bits_and_never_repeat() {
+    fn tokens_are_recognizable_hold_256_bits_and_never_repeat() {
         let rng = &mut UnwrapErr(SysRng);
         let (one, other) = (Token::generate(rng), Token::generate(rng));
 

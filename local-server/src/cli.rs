@@ -1,4 +1,4 @@
-//! The command line. Its flags follow from the table of configuration keys.
+//! The command line. Its flags are generated from the table of configuration keys.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -9,7 +9,7 @@ use clap::{
 };
 use heartbeat_core::config::{Flags, KEYS};
 
-/// What the program is asked to do.
+/// The command to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Run,
@@ -23,27 +23,27 @@ pub(crate) enum Action {
     GenKey,
 }
 
-/// A command line that makes sense.
+/// A valid command line.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) action: Action,
     pub(crate) flags: Flags,
 }
 
-/// Why there is nothing to do but say something.
+/// Text to print instead of running a command.
 #[derive(Debug)]
-pub(crate) enum Stop {
-    /// Help or version, as asked for.
-    Answer(String),
-    /// One line about what is wrong with the command line.
-    Mistake(String),
+pub(crate) enum EarlyExit {
+    /// Help or version, as requested.
+    Output(String),
+    /// One line about an error on the command line.
+    UsageError(String),
 }
 
-/// Reads the command line, the program's own name first.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Stop> {
+/// Parses the command line, whose first argument is the program's own name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, EarlyExit> {
     let matches = command().try_get_matches_from(arguments).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(error.render().to_string()),
-        _ => Stop::Mistake(describe(&error)),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => EarlyExit::Output(error.render().to_string()),
+        _ => EarlyExit::UsageError(describe(&error)),
     })?;
     let (action, matches) = match matches.subcommand() {
         #[cfg(feature = "migrate")]
@@ -93,9 +93,10 @@ fn command() -> Command {
                 // A generated key may begin with a dash.
                 .map(|flag| flag.global(true).allow_hyphen_values(true)),
         )
-        .subcommand(Command::new("run").about("Run the server (what happens without a command)"))
+        .subcommand(Command::new("run").about("Run the server (the default command)"))
         .subcommand(
-            Command::new("health").about("Ask the running server whether it is well: exit code 0 if so"),
+            Command::new("health")
+                .about("Check the health of the running server: exit code 0 if it is healthy"),
         )
         .subcommand(Command::new("gen-key").about("Print a fresh secret key"));
     #[cfg(feature = "migrate")]
@@ -108,7 +109,7 @@ fn command() -> Command {
     command
 }
 
-/// What is wrong, in one line. Values are left out: one of them may be a secret.
+/// Describes an error in one line. Values are left out, since one of them may be a secret.
 fn describe(error: &clap::Error) -> String {
     let argument = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) if argument.starts_with('-') => {
@@ -116,7 +117,7 @@ fn describe(error: &clap::Error) -> String {
         }
         _ => "an argument",
     };
-    let what = match error.kind() {
+    let problem = match error.kind() {
         ErrorKind::UnknownArgument => format!("{argument} (command line): unknown"),
         ErrorKind::ArgumentConflict => format!("{argument} (command line): expected only once"),
         ErrorKind::InvalidValue => format!("{argument} (command line): expected a value"),
@@ -124,20 +125,20 @@ fn describe(error: &clap::Error) -> String {
         ErrorKind::InvalidSubcommand => "command line: unknown command".to_owned(),
         kind => format!("{argument} (command line): {kind}"),
     };
-    format!("{what}; heartbeat --help lists commands and flags")
+    format!("{problem}; heartbeat --help lists commands and flags")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse_line(line: &str) -> Result<Invocation, Stop> {
+    fn parse_line(line: &str) -> Result<Invocation, EarlyExit> {
         parse(line.split(' ').map(OsString::from))
     }
 
-    fn mistake(line: &str) -> String {
+    fn usage_error(line: &str) -> String {
         match parse_line(line) {
-            Err(Stop::Mistake(line)) => line,
+            Err(EarlyExit::UsageError(line)) => line,
             other => panic!("{other:?}"),
         }
     }
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn flags_may_stand_before_and_after_the_command() {
         for line in ["heartbeat -b [::1]:1", "heartbeat --bind [::1]:1 run", "heartbeat run --bind=[::1]:1"] {
-            let invocation = parse_line(line).expect("a sound command line");
+            let invocation = parse_line(line).expect("a valid command line");
             assert_eq!(invocation.action, Action::Run);
             assert_eq!(invocation.flags.values["bind"], "[::1]:1");
         }
@@ -158,30 +159,30 @@ mod tests {
 
     #[test]
     fn a_key_may_begin_with_a_dash() {
-        let invocation = parse_line("heartbeat -s -key").expect("a sound command line");
+        let invocation = parse_line("heartbeat -s -key").expect("a valid command line");
         assert_eq!(invocation.flags.values["secret_key"], "-key");
     }
 
     #[test]
     fn mistakes_are_named_in_one_line_without_values() {
         insta::assert_snapshot!(
-            mistake("heartbeat --sekret-key=hush"),
+            usage_error("heartbeat --sekret-key=hush"),
             @"--sekret-key (command line): unknown; heartbeat --help lists commands and flags"
         );
         insta::assert_snapshot!(
-            mistake("heartbeat --secret-key hush hush"),
+            usage_error("heartbeat --secret-key hush hush"),
             @"command line: unknown command; heartbeat --help lists commands and flags"
         );
         insta::assert_snapshot!(
-            mistake("heartbeat --bind a --bind b"),
+            usage_error("heartbeat --bind a --bind b"),
             @"--bind (command line): expected only once; heartbeat --help lists commands and flags"
         );
         insta::assert_snapshot!(
-            mistake("heartbeat --bind"),
+            usage_error("heartbeat --bind"),
             @"--bind (command line): expected a value; heartbeat --help lists commands and flags"
         );
         insta::assert_snapshot!(
-            mistake("heartbeat run hush"),
+            usage_error("heartbeat run hush"),
             @"an argument (command line): unknown; heartbeat --help lists commands and flags"
         );
     }

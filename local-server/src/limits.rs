@@ -1,14 +1,14 @@
-//! How many connections and viewers the server takes at a time.
+//! Limits on simultaneous connections and viewers.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Connections that do not watch the stream, at most. Strangers open them, and each takes memory.
+/// Maximum number of connections that do not watch the stream. Strangers open them, and each takes memory.
 const MAX_CONNECTIONS: usize = 16 * 1024;
 
 /// File descriptors kept for everything but connections: the database, the listeners, the runtime.
 const RESERVED_DESCRIPTORS: usize = 64;
 
-/// How many may be connected at the same time.
+/// Maximum numbers of simultaneous connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionLimits {
     /// Viewers of the stream.
@@ -18,12 +18,12 @@ pub(crate) struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Returns limits for as many viewers as the owner allows, as far as the system has file descriptors for
-    /// them. The process first raises its soft limit of descriptors to the hard one: the soft one, often 1,024,
-    /// is for programs of another time.
+    /// Returns limits that allow `max_viewers`, or half of the file descriptors if that is less. Raises the soft
+    /// limit of file descriptors to the hard one first: the soft one, often 1,024, exists for programs that use
+    /// select(2).
     pub(crate) fn new(max_viewers: usize) -> Self {
         let limit = getrlimit(Resource::Nofile);
-        // Where that is refused, it goes on with what it has.
+        // If the system refuses, the current limit applies.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
         let descriptors = getrlimit(Resource::Nofile).current.and_then(|it| usize::try_from(it).ok());
         Self::within(descriptors.unwrap_or(usize::MAX), max_viewers)

@@ -1,4 +1,4 @@
-//! Where the server listens: a TCP port or a Unix socket.
+//! Listening sockets: a TCP port or a Unix socket.
 
 use std::{
     fs, io,
@@ -10,7 +10,7 @@ use std::{
 use heartbeat_core::config::Bind;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-/// Why the server cannot listen where it should.
+/// An error that keeps the server from listening.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     #[error(
@@ -25,7 +25,7 @@ pub(crate) enum ListenError {
     NotASocket(PathBuf),
 }
 
-/// A place that accepts connections.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -51,12 +51,13 @@ impl Listener {
         }
     }
 
-    /// Waits for the next connection.
+    /// Accepts the next connection.
     pub(crate) async fn accept(&self) -> io::Result<Socket> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                // Answers are written whole; holding back their last piece only adds latency.
+                // Disables Nagle's algorithm: responses are written whole, and holding back their last segment
+                // only adds latency.
                 stream.set_nodelay(true)?;
                 Ok(Socket::Tcp(stream, address))
             }
@@ -64,14 +65,14 @@ impl Listener {
         }
     }
 
-    /// Logs where it listens.
-    pub(crate) fn log_address(&self, what: &'static str) {
+    /// Logs the port or the path, with `message`.
+    pub(crate) fn log_endpoint(&self, message: &'static str) {
         match self {
             Self::Tcp(listener) => {
                 let port = listener.local_addr().map_or(0, |address| address.port());
-                tracing::info!(port, "{what}");
+                tracing::info!(port, "{message}");
             }
-            Self::Unix(_, file) => tracing::info!(socket = %file.path.display(), "{what}"),
+            Self::Unix(_, file) => tracing::info!(socket = %file.path.display(), "{message}"),
         }
     }
 }
@@ -82,7 +83,7 @@ async fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
         Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
-        // A server that was killed leaves its socket behind; nobody answers there any more.
+        // A killed server leaves its socket file behind, and connections to it are refused.
         Ok(_) => match UnixStream::connect(path).await {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path).map_err(failed)?;
@@ -95,28 +96,29 @@ async fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
     Ok(Listener::Unix(listener, file))
 }
 
-/// The file of a Unix socket, removed when the server is done with it.
+/// The file of a Unix socket, removed on drop.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    identity: (u64, u64),
+    file_id: (u64, u64),
 }
 
 impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+        Ok(Self { path: path.to_owned(), file_id: file_id(path)? })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have put another server's socket there.
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+        // Another server may have replaced the file since.
+        if file_id(&self.path).is_ok_and(|file_id| file_id == self.file_id) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+/// Returns device and inode, which identify a file.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }

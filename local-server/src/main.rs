@@ -1,16 +1,16 @@
 //! The heartbeat server: every route in one process, beside a PostgreSQL.
 //!
 //! - [`cli`]: the command line.
-//! - [`run`]: the server from start to stop.
-//! - [`listener`]: the TCP port or the Unix socket.
-//! - [`limits`]: how many connections and viewers it takes.
+//! - [`run`]: the server from start to graceful shutdown.
+//! - [`listener`]: listening sockets, TCP or Unix.
+//! - [`limits`]: limits on simultaneous connections and viewers.
 //! - [`server`]: HTTP on each connection.
-//! - [`tasks`]: what runs beside the requests.
-//! - [`stream`]: the WebSockets of those who watch.
+//! - [`tasks`]: background tasks.
+//! - [`stream`]: the WebSockets of viewers.
 //! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
-//! - `maintenance`: commands that do something to the database, and end (feature `migrate`).
-//! - `progress`: what those show meanwhile.
-//! - [`health`]: asking a running server whether it is well.
+//! - `maintenance`: commands that work on the database and exit (feature `migrate`).
+//! - `progress`: the progress display of those commands (feature `migrate`).
+//! - [`health`]: the health check of a running server.
 
 mod cli;
 mod embedded;
@@ -34,26 +34,27 @@ use heartbeat_functions::logging;
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use tokio::runtime::{Builder, Runtime};
 
-/// With musl's own, a fifth fewer requests for `/stats` are answered than with glibc's: 33,000 a second against
-/// 42,000, in turns on two processors, from 64 connections. With this one, 38,000; for most routes as many.
+/// Global allocator under musl. With musl's own, the server answers a fifth fewer requests for `/stats` than with
+/// glibc's: 33,000 a second against 42,000, measured in turns on two processors, with 64 connections. With this one
+/// it answers 38,000, and as many as with glibc's on most other routes.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What the exit code says about a mistake in the configuration or on the command line.
-const BAD_CONFIGURATION: u8 = 2;
+/// Exit code for an error in the configuration or on the command line.
+const CONFIG_ERROR_EXIT_CODE: u8 = 2;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "talks to the one who started it")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "output of a command-line program")]
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
-        Err(cli::Stop::Answer(text)) => {
+        Err(cli::EarlyExit::Output(text)) => {
             print!("{text}");
             return ExitCode::SUCCESS;
         }
-        Err(cli::Stop::Mistake(line)) => {
+        Err(cli::EarlyExit::UsageError(line)) => {
             eprintln!("heartbeat: {line}");
-            return ExitCode::from(BAD_CONFIGURATION);
+            return ExitCode::from(CONFIG_ERROR_EXIT_CODE);
         }
     };
     if invocation.action == Action::GenKey {
@@ -63,9 +64,9 @@ fn main() -> ExitCode {
     match prepare(&invocation) {
         Err(line) => {
             eprintln!("heartbeat: {line}");
-            ExitCode::from(BAD_CONFIGURATION)
+            ExitCode::from(CONFIG_ERROR_EXIT_CODE)
         }
-        Ok(config) => match start(invocation.action, config) {
+        Ok(config) => match execute(invocation.action, config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("heartbeat: {error}");
@@ -82,16 +83,17 @@ fn prepare(invocation: &Invocation) -> Result<Config, String> {
     Ok(config)
 }
 
-/// Threads for half of the processors: the other half is PostgreSQL's and the clients'. With more, threads
-/// wake each other and take turns, which costs a viewer's frame a third more and gains nothing.
+/// Builds a runtime with threads for half of the processors. PostgreSQL and the clients need the other half: more
+/// threads wake each other and take turns, which makes a viewer's frame cost a third more and gains nothing.
 fn runtime() -> io::Result<Runtime> {
     let processors = available_parallelism().map_or(1, NonZero::get);
     Builder::new_multi_thread().worker_threads(processors.div_ceil(2)).enable_all().build()
 }
 
-fn start(action: Action, config: Config) -> Result<(), run::RunError> {
+/// Runs one command to its end.
+fn execute(action: Action, config: Config) -> Result<(), run::RunError> {
     let runtime = runtime().map_err(run::RunError::Runtime)?;
-    let ended = match action {
+    let result = match action {
         #[cfg(feature = "migrate")]
         Action::Migrate => runtime.block_on(maintenance::migrate(&config)),
         #[cfg(feature = "migrate")]
@@ -101,7 +103,7 @@ fn start(action: Action, config: Config) -> Result<(), run::RunError> {
         Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::RunError::Unhealthy),
         Action::Run | Action::GenKey => runtime.block_on(run::run(config)),
     };
-    // A read of standard input cannot be interrupted, and is not to be waited for.
+    // A blocking read of standard input cannot be canceled, and must not delay the exit.
     runtime.shutdown_background();
-    ended
+    result
 }

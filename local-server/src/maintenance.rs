@@ -1,4 +1,4 @@
-//! Commands that do something to the database, and end: `migrate`, `export`, `import`.
+//! Commands that work on the database and exit: `migrate`, `export`, `import`.
 
 use std::io::{self, IsTerminal};
 
@@ -21,14 +21,14 @@ use crate::{
     run::{self, RunError, SHUTDOWN_TIMEOUT, Signals},
 };
 
-/// Bytes that are read from standard input at once.
-const INPUT_BUFFER: usize = 1 << 16;
+/// Size of the buffer for standard input, in bytes.
+const INPUT_BUFFER_CAPACITY: usize = 1 << 16;
 
-/// Brings the tables up to date.
-#[expect(clippy::print_stdout, reason = "talks to the one who started it")]
+/// Applies missing migrations, after the legacy import if the database holds a legacy schema.
+#[expect(clippy::print_stdout, reason = "output of a command-line program")]
 pub(crate) async fn migrate(config: &Config) -> Result<(), RunError> {
     let migrated =
-        on_database(config, async |database| Ok(migrate::migrate(&database, &mut Display::new()).await?))
+        with_database(config, async |database| Ok(migrate::migrate(&database, &mut Display::new()).await?))
             .await?;
     if let Some(imported) = migrated.legacy_import {
         let (devices, beats) = (grouped(imported.devices), grouped(imported.beats));
@@ -42,9 +42,9 @@ pub(crate) async fn migrate(config: &Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Writes everything in the database to standard output.
+/// Writes a dump of the database to standard output.
 pub(crate) async fn export(config: &Config) -> Result<(), RunError> {
-    let count = on_database(config, async |database| {
+    let count = with_database(config, async |database| {
         dump::export(&database, stdout(), &mut Display::new()).await.map_err(RunError::Export)
     })
     .await?;
@@ -52,14 +52,14 @@ pub(crate) async fn export(config: &Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Reads an export from standard input into an empty database.
+/// Reads a dump from standard input into an empty database.
 pub(crate) async fn import(config: &Config) -> Result<(), RunError> {
     if io::stdin().is_terminal() {
         let problem = io::Error::other("expected an export on standard input: heartbeat import < FILE");
         return Err(RunError::Import(problem.into()));
     }
-    let count = on_database(config, async |database| {
-        let input = BufReader::with_capacity(INPUT_BUFFER, stdin());
+    let count = with_database(config, async |database| {
+        let input = BufReader::with_capacity(INPUT_BUFFER_CAPACITY, stdin());
         dump::import(&database, input, &mut Display::new()).await.map_err(RunError::Import)
     })
     .await?;
@@ -67,15 +67,15 @@ pub(crate) async fn import(config: &Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Says on standard error, as standard output may be the export, what was moved.
-#[expect(clippy::print_stderr, reason = "talks to the one who started it")]
-fn report(done: &str, count: Count) {
-    eprintln!("{done}: devices: {}, beats: {}.", grouped(count.devices), grouped(count.beats));
+/// Prints the counts to standard error, since standard output may be the dump.
+#[expect(clippy::print_stderr, reason = "output of a command-line program")]
+fn report(action: &str, count: Count) {
+    eprintln!("{action}: devices: {}, beats: {}.", grouped(count.devices), grouped(count.beats));
 }
 
-/// Does `work` on the database of this configuration, starting and stopping it if it is the embedded one. A
-/// signal interrupts; whatever is under way then is rolled back.
-async fn on_database<T>(
+/// Runs `work` on the configured database, which is started and stopped here if it is the embedded one. A signal
+/// interrupts it, and the open transaction is rolled back.
+async fn with_database<T>(
     config: &Config,
     work: impl AsyncFnOnce(PgConnectOptions) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
@@ -84,12 +84,12 @@ async fn on_database<T>(
         database = run::database(config) => database?,
         () = signals.next() => return Err(RunError::Interrupted),
     };
-    let done = tokio::select! {
-        done = work(options) => done,
+    let result = tokio::select! {
+        result = work(options) => result,
         () = signals.next() => Err(RunError::Interrupted),
     };
     if let Some(embedded) = embedded {
         embedded.stop(Instant::now() + SHUTDOWN_TIMEOUT).await;
     }
-    done
+    result
 }

@@ -1,4 +1,4 @@
-//! How far a command is: a bar on a terminal, a line now and then elsewhere.
+//! Progress display of commands: a bar on a terminal, lines at an interval elsewhere.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use heartbeat_core::progress::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-/// How often a line is written where there is no terminal.
+/// Interval of lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shows progress on standard error.
@@ -30,11 +30,11 @@ impl Display {
         self.bar.set_position(progress.done.unsigned_abs());
     }
 
-    #[expect(clippy::print_stderr, reason = "talks to the one who started it")]
+    #[expect(clippy::print_stderr, reason = "output of a command-line program")]
     fn write(&mut self, progress: Progress) {
         let complete = progress.total == Some(progress.done);
-        let late = self.written_at.is_none_or(|written_at| written_at.elapsed() >= LINE_INTERVAL);
-        if progress.step != self.step || complete || late {
+        let due = self.written_at.is_none_or(|written_at| written_at.elapsed() >= LINE_INTERVAL);
+        if progress.step != self.step || complete || due {
             eprintln!("{progress}");
             self.step = progress.step;
             self.written_at = Some(Instant::now());
@@ -42,7 +42,7 @@ impl Display {
     }
 }
 
-/// The bar of a step, or what turns while nobody knows how long it takes.
+/// Returns the bar of a step, or a spinner if the total is unknown.
 fn bar(progress: Progress) -> ProgressBar {
     let (bar, template) = match progress.total {
         Some(total) => (
@@ -52,7 +52,7 @@ fn bar(progress: Progress) -> ProgressBar {
         None if progress.done > 0 => (ProgressBar::no_length(), "{spinner} {msg}: {human_pos}"),
         None => (ProgressBar::no_length(), "{spinner} {msg}"),
     };
-    let style = ProgressStyle::with_template(template).expect("a sound template").progress_chars("=> ");
+    let style = ProgressStyle::with_template(template).expect("a valid template").progress_chars("=> ");
     bar.with_style(style).with_message(progress.step)
 }
 

@@ -1,4 +1,4 @@
-//! The server from start to stop.
+//! The server from start to graceful shutdown.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -29,27 +29,28 @@ use crate::{
     tasks::Tasks,
 };
 
-/// Backoff between attempts to reach the database at start.
+/// Shortest backoff between attempts to reach the database at start.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// Longest backoff between attempts to reach the database at start.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Timeout of stopping as a whole: the ten seconds that service managers give before they kill, less those in
-/// which a database that is late is stopped in less polite ways.
+/// Timeout of the graceful shutdown as a whole. Service managers kill after ten seconds; the last two of them are
+/// for forcing a slow embedded database to stop.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Timeout of writing what only memory holds when the server stops.
+/// Timeout of writing the state that only memory holds when the server stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Timeout of background tasks when the server stops; a delivery may end meanwhile.
 const TASKS_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Timeout of sending viewers their last frame when the server stops.
+/// Timeout of closing the connections of viewers when the server stops.
 const VIEWERS_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections to the management calls at the same time.
+/// Maximum number of simultaneous connections to the management calls.
 const MANAGEMENT_MAX_CONNECTIONS: usize = 128;
 
-/// Why the program ended other than on request.
+/// An error that ended the program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("cannot start threads or handle signals: {0}")]
@@ -77,7 +78,7 @@ pub(crate) enum RunError {
     Interrupted,
 }
 
-/// Returns the database that the configuration names, and the private server behind it, if it is one.
+/// Returns how to connect to the configured database, and the embedded server behind it, if it is one.
 pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Option<Embedded>), EmbeddedError> {
     match &config.database {
         Database::Server(options) => Ok((options.expose().clone(), None)),
@@ -88,7 +89,7 @@ pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Optio
     }
 }
 
-/// Runs the server until it is told to stop by SIGINT or SIGTERM, or cannot go on.
+/// Runs the server until SIGINT or SIGTERM, or until an error that it cannot recover from.
 pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let limits = ConnectionLimits::new(config.max_viewers);
@@ -101,34 +102,22 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
-    warn_of_missing_parts(&config);
+    log_missing_settings(&config);
     let background = Background::new(&config, options.clone(), Runtime::Server);
     let configured = background::subscriptions(&config, Runtime::Server);
     let app = App::start(&options, config, Runtime::Server, configured);
     let stream = LocalStream::new(app.clone(), management.is_none(), limits.max_viewers);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
-
-    let mut tasks = Tasks::new();
-    if let Some(listener) = management {
-        listener.log_address("management calls");
-        let calls = management::router(Arc::clone(&stream));
-        tasks.start("management calls", |stop| {
-            server::serve(listener, calls, MANAGEMENT_MAX_CONNECTIONS, stop.received())
-        });
-    }
     tracing::info!(version = env!("VERSION_AND_COMMIT"), "Heartbeat");
-    listener.log_address("listening");
-    let heartbeat = app.heartbeat.clone();
-    tasks.start("notifications and jobs", move |stop| async move {
-        background.run(&app.heartbeat, stop.received()).await;
-    });
+    listener.log_endpoint("listening");
+    let mut tasks = start_tasks(background, app.heartbeat.clone(), management, &stream);
 
-    let mut ended = Ok(());
+    let mut result = Ok(());
     let mut deadline = Instant::now();
     let stop = async {
-        ended = tokio::select! {
+        result = tokio::select! {
             () = signals.next() => Ok(()),
-            problem = watch_schema(&heartbeat) => Err(problem.into()),
+            problem = watch_schema(&app.heartbeat) => Err(problem.into()),
             name = tasks.ended() => Err(RunError::TaskEnded(name)),
         };
         tracing::info!("stopping");
@@ -138,6 +127,34 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
         }
     };
     server::serve(listener, router, limits.max_connections, stop).await;
+    stop_all(tasks, &app.heartbeat, embedded, deadline).await;
+    result
+}
+
+/// Starts what runs beside the requests.
+fn start_tasks(
+    background: Background,
+    heartbeat: Heartbeat,
+    management: Option<Listener>,
+    stream: &Arc<LocalStream>,
+) -> Tasks {
+    let mut tasks = Tasks::new();
+    tasks.start("notifications and jobs", move |stop| async move {
+        background.run(&heartbeat, stop.received()).await;
+    });
+    if let Some(listener) = management {
+        listener.log_endpoint("management calls");
+        let calls = management::router(Arc::clone(stream));
+        tasks.start("management calls", |stop| {
+            server::serve(listener, calls, MANAGEMENT_MAX_CONNECTIONS, stop.received())
+        });
+    }
+    tasks
+}
+
+/// Stops everything behind the requests: tasks, then the worker, then the database, which is shut down cleanly
+/// until `deadline`.
+async fn stop_all(tasks: Tasks, heartbeat: &Heartbeat, embedded: Option<Embedded>, deadline: Instant) {
     for task in tasks.stop(TASKS_STOP_TIMEOUT).await {
         tracing::info!(
             task,
@@ -150,11 +167,10 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     if let Some(embedded) = embedded {
         embedded.stop(deadline).await;
     }
-    ended
 }
 
-/// Logs settings that are missing, or that this program was built without.
-fn warn_of_missing_parts(config: &Config) {
+/// Logs settings that are missing, and those of features that this program was built without.
+fn log_missing_settings(config: &Config) {
     if config.secret_key.is_none() {
         tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
     }
@@ -163,7 +179,7 @@ fn warn_of_missing_parts(config: &Config) {
     }
 }
 
-/// Retries until the database answers, with backoff. Ready only if this program cannot work on its tables.
+/// Polls the database with backoff until it answers. Returns only if this program cannot work with its schema.
 async fn watch_schema(heartbeat: &Heartbeat) -> SchemaProblem {
     let mut backoff = BACKOFF_MIN;
     loop {
@@ -173,7 +189,7 @@ async fn watch_schema(heartbeat: &Heartbeat) -> SchemaProblem {
                 return std::future::pending().await;
             }
             Err(Error::Schema(problem)) => return problem,
-            // The session has logged why.
+            // The session has logged the error.
             Err(_) => tokio::time::sleep(backoff).await,
         }
         backoff = (backoff * 2).min(BACKOFF_MAX);

@@ -1,4 +1,4 @@
-//! Connections: accepted, served over HTTP/1.1 or cleartext HTTP/2, and brought to an orderly end.
+//! HTTP connections: accept, HTTP/1.1 or cleartext HTTP/2 on each, and graceful shutdown.
 
 use std::{
     future::Future,
@@ -32,28 +32,27 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::listener::{Listener, Socket};
 
-/// Timeout of the head of a request, the first one included.
+/// Timeout of the head of a request, including the first one of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Timeout of requests in flight once the server is told to stop: longer than any response waits for the
-/// database. Of the ten seconds that service managers give before they kill, what comes after the requests needs
-/// the rest.
+/// Timeout of requests in flight on graceful shutdown: longer than any response waits for the database. Service
+/// managers kill after ten seconds, and the steps after this one need the rest.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Delay before accepting again after the system had no file descriptor left for a connection. It does not say
-/// when there is one again.
+/// Delay before the next `accept` after the system ran out of file descriptors. It does not tell when one is free
+/// again.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Timeout of a response that is too long for the system's buffers and that the client does not read.
+/// Timeout of a write that is blocked because the client does not read its response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The largest head of a request over HTTP/1.1, in bytes.
+/// Maximum size of the head of a request over HTTP/1.1.
 const HTTP1_HEAD_MAX_BYTES: usize = 64 * 1024;
 
-/// The largest head of a request over HTTP/2, in bytes.
+/// Maximum size of the head of a request over HTTP/2.
 const HTTP2_HEAD_MAX_BYTES: u32 = 16 * 1024;
 
-/// Interval of pings to clients that speak HTTP/2, and the timeout of the answer.
+/// Interval of keep-alive pings over HTTP/2, and the timeout of their acknowledgment.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Serves `router` on `listener` until `stop` is ready, then finishes the requests in flight. With
@@ -128,20 +127,20 @@ impl HttpServer {
         let connection = self.http.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
-            // Viewers have a limit of their own: for them, this ends with the upgrade.
+            // Released at the upgrade of a viewer, since viewers have a limit of their own.
             let _permit = permit;
             let mut connection = pin!(connection);
-            // Until it knows the version of HTTP, the library has no timeout.
+            // hyper-util has no timeout until it knows the version of HTTP.
             if timeout(HEAD_TIMEOUT, &mut connection).await.is_err() && got_request.load(Ordering::Relaxed) {
-                // An error is the client's: it broke the connection.
+                // An error means that the client broke the connection.
                 let _ = connection.await;
             }
         });
     }
 }
 
-/// Recovers from an error of `accept`: a connection that was closed before it was accepted is ignored; anything
-/// else is the system's lack of something, which passes.
+/// Recovers from an error of `accept`. A connection that was closed before it was accepted is ignored; any other
+/// error means that a resource of the system is exhausted, which passes.
 async fn recover(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {

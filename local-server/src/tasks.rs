@@ -16,14 +16,14 @@ pub(crate) struct Tasks {
     stop: watch::Sender<bool>,
 }
 
-/// Tells a task when to stop.
+/// Signal that tells a task to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct StopSignal(watch::Receiver<bool>);
 
 impl StopSignal {
     /// Waits until the task is told to stop.
     pub(crate) async fn received(mut self) {
-        // An error says that nothing is left to tell it.
+        // An error means that the sender is gone, which stops the task as well.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
@@ -33,7 +33,7 @@ impl Tasks {
         Self { running: JoinSet::new(), names: HashMap::new(), stop: watch::Sender::new(false) }
     }
 
-    /// Starts a task, which is to end soon after it is told to stop, and not before.
+    /// Starts a task, which must end soon after its stop signal, and not before.
     pub(crate) fn start<F>(&mut self, name: &'static str, task: impl FnOnce(StopSignal) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -42,7 +42,7 @@ impl Tasks {
         self.names.insert(handle.id(), name);
     }
 
-    /// Waits until a task ends without having been told to, as one that panics does, and returns its name.
+    /// Waits until a task ends without a stop signal, as one that panics does, and returns its name.
     pub(crate) async fn ended(&mut self) -> &'static str {
         match self.running.join_next_with_id().await {
             Some(ended) => {
@@ -53,9 +53,9 @@ impl Tasks {
         }
     }
 
-    /// Tells all tasks to stop, and waits until they have. Returns the names of those that did not within
-    /// `limit`, which are aborted.
-    pub(crate) async fn stop(mut self, limit: Duration) -> Vec<&'static str> {
+    /// Signals all tasks to stop and waits until they have. Returns the names of those that did not within
+    /// `stop_timeout`, which are aborted.
+    pub(crate) async fn stop(mut self, stop_timeout: Duration) -> Vec<&'static str> {
         self.stop.send_replace(true);
         let all = async {
             while let Some(ended) = self.running.join_next_with_id().await {
@@ -63,7 +63,7 @@ impl Tasks {
                 self.names.remove(&id);
             }
         };
-        if timeout(limit, all).await.is_ok() {
+        if timeout(stop_timeout, all).await.is_ok() {
             return Vec::new();
         }
         self.names.into_values().collect()

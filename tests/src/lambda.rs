@@ -36,7 +36,7 @@ use crate::{Answer, Database, server};
 
 /// The functions that answer no HTTP request.
 pub const EVENT_FUNCTIONS: [&str; 6] =
-    ["dispatcher", "migrator", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
+    ["migrator", "minutely", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
 /// When a function that should answer is taken to have failed.
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);

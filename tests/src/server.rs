@@ -105,7 +105,7 @@ impl ServerBuilder {
     /// Starts it and waits until it listens.
     pub async fn start_listening(&self) -> Server {
         let mut server = self.spawn();
-        let line = server.wait_for("listening").await;
+        let line = server.wait_for("heartbeat::listener: listening").await;
         if let Some((_, port)) = line.split_once("port=") {
             server.base = format!("http://127.0.0.1:{}", port.trim());
         }

@@ -1,16 +1,16 @@
-//! The picture that a link to the pages unfolds to: whose heartbeat this is, and when it was last seen.
+//! The link preview of the pages (`og:image`): the name of the server, and its last beat.
 
 use std::fmt::Write;
 
 use super::{png, text::Text};
 use crate::{humanize, recency::Recency};
 
-/// The size that makes services show a large picture (`summary_large_image`).
+/// Width in pixels. With [`HEIGHT`] it makes services show a large preview (`summary_large_image`).
 pub const WIDTH: u32 = 1200;
-/// See [`WIDTH`].
+/// Height in pixels; see [`WIDTH`].
 pub const HEIGHT: u32 = 630;
 
-/// What the picture says. Equal cards are equal pictures.
+/// Content of the image. Equal cards make equal images, so it can be the key of a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Card {
     name: Text,
@@ -19,14 +19,14 @@ pub struct Card {
 }
 
 impl Card {
-    /// The card of the server called `name` whose last beat was `seconds` ago.
+    /// Creates the card of the server called `name` whose last beat was `seconds` ago.
     #[must_use]
     pub fn new(name: &str, seconds: Option<i64>) -> Self {
         let message = seconds.map_or("No beat yet".to_owned(), humanize::ago);
         Self { name: Text::new(name).drawable(), message, recency: Recency::of(seconds) }
     }
 
-    /// The picture as PNG. Takes some ten milliseconds.
+    /// Draws the card as PNG. Takes some ten milliseconds.
     #[must_use]
     pub fn png(&self) -> Vec<u8> {
         png::render(&self.svg(), 1)
@@ -42,11 +42,11 @@ impl Card {
             Recency::Lost => "#f0524f",
         };
         let mut lines = String::new();
-        for (at, line) in wrapped(self.name.as_str()).iter().enumerate() {
+        for (at, line) in wrap(self.name.as_str()).iter().enumerate() {
             let y = 120 + 62 * at;
-            write!(lines, r#"<text x="80" y="{y}">{}</text>"#, escaped(line)).expect("memory");
+            write!(lines, r#"<text x="80" y="{y}">{}</text>"#, escape_xml(line)).expect("memory");
         }
-        let message = escaped(&self.message);
+        let message = escape_xml(&self.message);
         format!(
             r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="DejaVu Sans">
 <rect width="100%" height="100%" fill="#11151c"/>
@@ -59,24 +59,24 @@ impl Card {
     }
 }
 
-/// A name as one line, or as two that are about equally long.
-fn wrapped(name: &str) -> Vec<String> {
-    /// What fits beside the margins at the size of the name.
-    const LINE: usize = 36;
-    if name.chars().count() <= LINE {
+/// Splits a name into one line, or into two of about equal length.
+fn wrap(name: &str) -> Vec<String> {
+    /// Number of characters that fit between the margins at the font size of the name.
+    const LINE_MAX_CHARS: usize = 36;
+    if name.chars().count() <= LINE_MAX_CHARS {
         return vec![name.to_owned()];
     }
     let middle = name.char_indices().nth(name.chars().count() / 2).map_or(0, |(at, _)| at);
     let blanks = name.match_indices(' ').map(|(at, _)| at);
     let cut = blanks.min_by_key(|at| at.abs_diff(middle)).filter(|at| {
         let (first, second) = name.split_at(*at);
-        first.chars().count() <= LINE && second.chars().count() <= LINE
+        first.chars().count() <= LINE_MAX_CHARS && second.chars().count() <= LINE_MAX_CHARS
     });
     let (first, second) = name.split_at(cut.unwrap_or(middle));
     vec![first.to_owned(), second.trim_start().to_owned()]
 }
 
-fn escaped(text: &str) -> String {
+fn escape_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn long_names_take_two_lines() {
-        assert_eq!(wrapped("Ada's heartbeat"), ["Ada's heartbeat"]);
+        assert_eq!(wrap("Ada's heartbeat"), ["Ada's heartbeat"]);
         let long = "The digital heartbeat of somebody with a long name";
-        assert_eq!(wrapped(long), ["The digital heartbeat of", "somebody with a long name"]);
-        assert_eq!(wrapped(&"W".repeat(64)), ["W".repeat(32), "W".repeat(32)]);
+        assert_eq!(wrap(long), ["The digital heartbeat of", "somebody with a long name"]);
+        assert_eq!(wrap(&"W".repeat(64)), ["W".repeat(32), "W".repeat(32)]);
     }
 }

@@ -1,32 +1,32 @@
-//! Colours as badges' addresses write them.
+//! Colors, as the URL of a badge writes them.
 
 use std::str::FromStr;
 
 use badge_maker_rs::NamedColor;
 
-/// The colours that need no knowledge of CSS, as a regular expression (ECMA-262): shields.io's own names, and
-/// hexadecimal digits. [`Color::parse`] takes these and more.
+/// Regular expression (ECMA-262) for the colors that need no knowledge of CSS: shields.io's own names, and
+/// hexadecimal digits. [`Color::parse`] accepts these and more.
 pub const PATTERN: &str = concat!(
     "^(brightgreen|green|yellow|yellowgreen|orange|red|blue|grey|gray|lightgrey|lightgray",
     "|success|important|critical|informational|inactive",
     "|#?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$",
 );
 
-/// A colour of a badge.
+/// A color of a badge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Color(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
-    /// One of shields.io's own, whose shade is for the one who draws to know.
+    /// One of shields.io's own names, whose shade the drawing library knows.
     Named(&'static str),
     /// `#rrggbb`, or `#rrggbbaa` if it is translucent.
     Hex(String),
 }
 
 impl Color {
-    /// Reads one of shields.io's names, hexadecimal digits with or without `#`, or any colour of CSS.
-    /// All but the first are resolved to digits: not everything that shows badges knows all of CSS.
+    /// Parses one of shields.io's names, hexadecimal digits with or without `#`, or any CSS color. All but the first
+    /// are resolved to digits, since not every program that shows badges knows all of CSS.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -39,7 +39,7 @@ impl Color {
         Some(Self(Kind::Hex(color.to_css_hex().to_string())))
     }
 
-    /// Its name, or its digits with `#`.
+    /// Returns the name, or the digits with `#`.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_digits_and_everything_of_css_are_colours() {
+    fn names_digits_and_everything_of_css_are_colors() {
         for (text, name) in [
             ("brightgreen", "brightgreen"),
             ("BrightGreen", "brightgreen"),
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_none() {
-        for text in ["", "notacolour", "12", "#12345", "rgb(1,2)", "url(#a)", "\"/><script>", "red;"] {
+        for text in ["", "notacolor", "12", "#12345", "rgb(1,2)", "url(#a)", "\"/><script>", "red;"] {
             assert_eq!(Color::parse(text), None, "{text}");
         }
     }

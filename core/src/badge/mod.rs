@@ -1,10 +1,10 @@
-//! Badges: small pictures of one figure, for READMEs and profiles.
+//! Badges: small images with one of the stats, for READMEs and profiles.
 //!
-//! - [`color`]: colours as badges' addresses write them.
-//! - [`text`]: label and message, made fit for a picture.
-//! - [`svg`]: the drawing, by the rules of shields.io.
-//! - [`png`]: drawings as pixels, for places that refuse SVG.
-//! - [`card`]: the picture that links to the pages unfold to.
+//! - [`color`]: colors, as the URL of a badge writes them.
+//! - [`text`]: label and message, limited to text that can be drawn.
+//! - [`svg`]: badges as SVG, as shields.io draws them.
+//! - [`png`]: badges as PNG, for sites that refuse SVG.
+//! - [`card`]: the link preview of the pages.
 
 pub mod card;
 pub mod color;
@@ -19,71 +19,71 @@ use crate::{humanize, recency::Recency};
 use color::Color;
 use text::Text;
 
-/// A badge, ready to be drawn. Equal badges are equal pictures.
+/// A badge, ready to be drawn. Equal badges make equal images, so it can be the key of a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Badge {
-    /// What the figure is, on the left.
+    /// Text on the left, which names the value.
     pub label: Text,
-    /// The figure, on the right.
+    /// Text on the right: the value.
     pub message: Text,
-    /// The shape.
+    /// Style of the drawing.
     pub style: Style,
-    /// The colour on the right.
+    /// Color of the right side.
     pub color: Color,
-    /// The colour on the left; by default that of the style.
+    /// Color of the left side; by default that of the style.
     pub label_color: Option<Color>,
-    /// Whether there is a heart before the label.
+    /// Whether a heart stands before the label.
     pub heart: bool,
 }
 
-/// The shapes of badges, as shields.io knows them.
+/// Styles of badges, as in shields.io.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Style {
     /// 20 pixels high, rounded, with a slight gradient.
     #[default]
     Flat,
-    /// The same without gradient and rounding.
+    /// 20 pixels high, without gradient and rounding.
     FlatSquare,
     /// 18 pixels high, with a strong gradient.
     Plastic,
     /// 28 pixels high, in capitals.
     ForTheBadge,
-    /// Two bubbles, whatever the colours.
+    /// Two bubbles, in fixed colors.
     Social,
 }
 
-/// A badge in words, as shields.io takes it from other servers.
+/// A badge as JSON, from which shields.io draws it.
 ///
 /// Source: "Endpoint Badge", shields.io/badges/endpoint-badge.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint<'a> {
-    /// The version of this format: 1.
+    /// Version of this format: 1.
     #[schema(minimum = 1, maximum = 1, example = 1)]
     schema_version: u8,
-    /// What the figure is.
+    /// Name of the value.
     #[schema(example = "last online")]
     label: &'a str,
-    /// The figure; or why there is none.
+    /// The value, or the reason why there is none.
     #[schema(example = "3 minutes ago")]
     message: &'a str,
-    /// The colour on the right: a name, or hexadecimal digits with `#`.
+    /// Color of the right side: a name, or hexadecimal digits with `#`.
     #[schema(example = "brightgreen")]
     color: &'a str,
-    /// The colour on the left, if it is not the usual one.
+    /// Color of the left side, if it is not the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "#555555")]
     label_color: Option<&'a str>,
-    /// There, and true, if the message is no figure.
+    /// Present, and true, if the message is an error.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_error: bool,
 }
 
 impl Style {
-    /// All of them.
+    /// All styles.
     pub const ALL: [Self; 5] = [Self::Flat, Self::FlatSquare, Self::Plastic, Self::ForTheBadge, Self::Social];
 
-    /// Its name in addresses.
+    /// Returns the name in URLs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ impl Style {
 }
 
 impl Badge {
-    /// The badge that says how long ago a beat was, in seconds.
+    /// Creates the badge of a last beat `seconds` ago.
     #[must_use]
     pub fn last_seen(label: &str, seconds: Option<i64>) -> Self {
         let color = match Recency::of(seconds) {
@@ -111,13 +111,13 @@ impl Badge {
         Self::new(label, &seconds.map_or("never".to_owned(), humanize::ago), color)
     }
 
-    /// The badge that says how many beats there were.
+    /// Creates the badge of a number of beats.
     #[must_use]
     pub fn total_beats(label: &str, beats: i64) -> Self {
         Self::new(label, &humanize::grouped(beats), "blue")
     }
 
-    /// The badge that is shown when there is no figure to show.
+    /// Creates the badge that is shown if there is no value, with the reason.
     #[must_use]
     pub fn without_figure(label: &str, reason: &str) -> Self {
         Self::new(label, reason, "lightgrey")
@@ -128,20 +128,19 @@ impl Badge {
             label: Text::new(label),
             message: Text::new(message),
             style: Style::default(),
-            color: Color::parse(color).expect("one of the names that badges have for colours"),
+            color: Color::parse(color).expect("a named color"),
             label_color: None,
             heart: true,
         }
     }
 
-    /// The drawing.
+    /// Draws the badge as SVG.
     #[must_use]
     pub fn svg(&self) -> String {
         svg::draw(self)
     }
 
-    /// The drawing as pixels, `scale` of them in each direction for one of the drawing's. Takes
-    /// milliseconds.
+    /// Draws the badge as PNG, with `scale` pixels in each direction for one of the SVG's. Takes milliseconds.
     #[must_use]
     pub fn png(&self, scale: u8) -> Vec<u8> {
         let drawable =
@@ -149,7 +148,7 @@ impl Badge {
         png::render(&drawable.svg(), scale)
     }
 
-    /// The badge as JSON of an [`Endpoint`], with `is_error` if it shows none of our figures.
+    /// Returns the badge as the JSON of an [`Endpoint`]. `is_error` says that the message is an error.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "text and numbers are always JSON")]
     pub fn json(&self, is_error: bool) -> String {
@@ -170,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_colour_tells_the_age() {
+    fn the_color_tells_the_age() {
         for (seconds, message, color) in [
             (None, "never", "lightgrey"),
             (Some(0), "just now", "brightgreen"),

@@ -1,10 +1,10 @@
-//! The drawing of a badge, by the rules of shields.io. The one place that knows which library does it.
+//! Drawing of badges as SVG, as shields.io draws them.
 
 use badge_maker_rs::{BadgeOptions, Color as Fill, make_badge};
 
 use super::{Badge, Color, Style};
 
-/// A heart on a square of 24, and what makes it a picture in a picture.
+/// Logo of the badges as a data URL: a heart on a square of 24.
 const HEART: &str = concat!(
     "data:image/svg+xml;base64,",
     "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCAyNCAyNCI+PHBhdGggZmlsbD0iI2Zm",
@@ -13,7 +13,7 @@ const HEART: &str = concat!(
     "Pg=="
 );
 
-/// Draws a badge.
+/// Draws a badge as SVG.
 pub(super) fn draw(badge: &Badge) -> String {
     let options = BadgeOptions::new(badge.message.as_str())
         .label(badge.label.as_str())
@@ -45,7 +45,7 @@ mod tests {
 
     use super::*;
 
-    /// What shields.io's own renderer made of some forty badges.
+    /// Some forty badges as drawn by shields.io's own renderer.
     fn references() -> Vec<Value> {
         let index = include_str!("references.json");
         let index: Value = serde_json::from_str(index).expect("JSON");

@@ -1,39 +1,39 @@
-//! Label and message, made fit for a picture.
+//! Label and message of a badge, limited to text that can be drawn.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::png;
 
-/// The most characters that a text on a badge has; what is longer ends in an ellipsis.
-const LIMIT: usize = 64;
+/// Maximum length of a text, in characters; longer ones end in an ellipsis.
+const TEXT_MAX_CHARS: usize = 64;
 
-/// What stands for a character that our fonts do not have: of the boxes there are, the one that is as wide
-/// in our font as shields.io takes it to be, so that it does not run into its neighbours.
-const BOX: &str = "▯";
+/// Replacement for a character that the fonts lack: of all box characters, the one that is as wide in our font as
+/// shields.io assumes, so that it does not run into its neighbors.
+const REPLACEMENT: &str = "▯";
 
-/// A text on a badge: at most 64 characters, without control characters, blanks single.
+/// A text on a badge: at most 64 characters, without control characters, with single spaces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Text(String);
 
 impl Text {
-    /// Takes any text. What cannot stand in XML, and what would turn the text around it about, is
-    /// left out.
+    /// Cleans any text up: drops characters that XML does not allow, and those that change the direction of the
+    /// text around them.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let composed: String = text.nfc().collect();
         let words: Vec<String> = composed
             .split_whitespace()
-            .map(|word| word.chars().filter(|c| !is_left_out(*c)).collect())
+            .map(|word| word.chars().filter(|c| !is_dropped(*c)).collect())
             .filter(|word: &String| !word.is_empty())
             .collect();
         let text = words.join(" ");
-        if text.chars().count() <= LIMIT {
+        if text.chars().count() <= TEXT_MAX_CHARS {
             return Self(text);
         }
         let mut cut = String::new();
         for cluster in text.graphemes(true) {
-            if cut.chars().count() + cluster.chars().count() >= LIMIT {
+            if cut.chars().count() + cluster.chars().count() >= TEXT_MAX_CHARS {
                 break;
             }
             cut.push_str(cluster);
@@ -41,23 +41,23 @@ impl Text {
         Self(cut.trim_end().to_owned() + "…")
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same, with one box for each character that our fonts do not have. Left alone, they would be
+    /// Returns the text with one box for each character that the fonts lack. Without it, such characters would be
     /// drawn over one another.
     pub(super) fn drawable(&self) -> Self {
         let clusters = self.0.graphemes(true);
-        Self(clusters.map(|cluster| if png::can_draw(cluster) { cluster } else { BOX }).collect())
+        Self(clusters.map(|cluster| if png::can_draw(cluster) { cluster } else { REPLACEMENT }).collect())
     }
 }
 
-/// Whether a character has no place on a badge: control characters, those that XML 1.0 (section 2.2) does
-/// not allow, and those that change the direction of the text around them (Unicode's `Bidi_Control`).
-fn is_left_out(c: char) -> bool {
+/// Whether a character is dropped: control characters, those that XML 1.0 (section 2.2) does not allow, and those
+/// that change the direction of the text around them (Unicode's `Bidi_Control`).
+fn is_dropped(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{61c}')
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -121,7 +121,7 @@ keys! {
         help: "URL under which this server is reached",
         parse: values::public_url,
     }
-    /// Where the local server listens.
+    /// Socket that the local server listens on.
     bind: Bind = "bind" {
         short: 'b',
         kind: Text,
@@ -136,7 +136,7 @@ keys! {
         help: "WebSocket URL of the stream, where it is not /api/stats/ws on this server",
         parse: |text| optional(text, values::stream_url),
     }
-    /// Where the local server takes API Gateway's management calls, which post frames to its WebSockets.
+    /// Socket for API Gateway's management calls, which post frames to the local server's WebSockets.
     management_bind: Option<Bind> = "management_bind" {
         kind: Text,
         default: "",

@@ -26,7 +26,7 @@ impl Config {
     /// named file that cannot be read.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let home = environment.home()?;
-        let sources = Sources::gather(flags, environment, &home)?;
+        let sources = Sources::gather(KEYS, flags, environment, &home)?;
         Self::parse(&sources, home)
     }
 }

@@ -12,7 +12,6 @@ use toml::{Table, Value};
 use super::{
     error::ConfigError,
     key::{Key, Kind},
-    keys::KEYS,
 };
 
 /// Environment variables that are read, but are not keys.
@@ -97,11 +96,11 @@ impl Environment {
         self.variables.get(&OsString::from(name)).filter(|value| !value.is_empty())
     }
 
-    fn refuse_unknown_names(&self) -> Result<(), ConfigError> {
+    fn refuse_unknown_names(&self, keys: &[Key]) -> Result<(), ConfigError> {
         let known = |name: &str| {
             [HOME, CONFIG_FILE].contains(&name)
                 || INJECTED.iter().any(|prefix| name.starts_with(prefix))
-                || KEYS.iter().any(|key| key.environment_name() == name)
+                || keys.iter().any(|key| key.environment_name() == name)
         };
         let unknown = self
             .variables
@@ -113,24 +112,31 @@ impl Environment {
             Err(ConfigError::UnknownKey {
                 key: name.into_owned(),
                 source_name: "environment".to_owned(),
-                known: KEYS.iter().map(Key::environment_name).collect::<Vec<_>>().join(", "),
+                known: keys.iter().map(Key::environment_name).collect::<Vec<_>>().join(", "),
             })
         })
     }
 }
 
 /// The values that were given, by the name of their key, in order of precedence, each with the name of its source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sources {
+    keys: &'static [Key],
     given: BTreeMap<&'static str, Vec<(String, String)>>,
     in_container: bool,
 }
 
 impl Sources {
-    pub(super) fn gather(flags: &Flags, environment: &Environment, home: &Path) -> Result<Self, ConfigError> {
-        environment.refuse_unknown_names()?;
-        let mut sources = Self { in_container: environment.in_container, ..Self::default() };
-        for key in KEYS {
+    /// Gathers the values of `keys`. Fails on any other key.
+    pub(super) fn gather(
+        keys: &'static [Key],
+        flags: &Flags,
+        environment: &Environment,
+        home: &Path,
+    ) -> Result<Self, ConfigError> {
+        environment.refuse_unknown_names(keys)?;
+        let mut sources = Self { keys, given: BTreeMap::new(), in_container: environment.in_container };
+        for key in keys {
             if let Some(value) = flags.values.get(key.name) {
                 sources.add(key, value.clone(), format!("flag --{}", key.flag()));
             }
@@ -158,7 +164,7 @@ impl Sources {
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Result<T, ConfigError> {
-        let key = KEYS.iter().find(|key| key.name == name).expect("a declared key");
+        let key = self.keys.iter().find(|key| key.name == name).expect("a declared key");
         let given = self.given.get(name).and_then(|given| given.first());
         let value = given.map_or(key.default_value(self.in_container), |(value, _)| value.as_str());
         parse(value).map_err(|expected| ConfigError::BadValue {
@@ -189,7 +195,7 @@ impl Sources {
             let place = format!("{}, table [{}]", path.display(), each.name());
             let found = match table {
                 None => continue,
-                Some(Value::Table(table)) => flatten(table, &place)?,
+                Some(Value::Table(table)) => flatten(self.keys, table, &place)?,
                 Some(_) => return Err(wrong_type(each.name(), &place, "a table")),
             };
             if each == profile {
@@ -199,7 +205,7 @@ impl Sources {
             }
         }
         let place = path.display().to_string();
-        for (key, value) in flatten(top, &place)? {
+        for (key, value) in flatten(self.keys, top, &place)? {
             self.add(key, value, place.clone());
         }
         Ok(())
@@ -225,18 +231,22 @@ fn read_table(path: &Path, named: bool) -> Result<Option<Table>, ConfigError> {
 }
 
 /// Returns the keys of a table and of the tables in it, with their values.
-fn flatten(table: Table, place: &str) -> Result<Vec<(&'static Key, String)>, ConfigError> {
+fn flatten(
+    keys: &'static [Key],
+    table: Table,
+    place: &str,
+) -> Result<Vec<(&'static Key, String)>, ConfigError> {
     let mut found = Vec::new();
     let mut open: Vec<(String, Value)> = table.into_iter().collect();
     while let Some((name, value)) = open.pop() {
         let inner = format!("{name}.");
-        match (KEYS.iter().find(|key| key.name == name), value) {
+        match (keys.iter().find(|key| key.name == name), value) {
             (Some(key), value) => {
                 let text =
                     as_text(key.kind, value).map_err(|expected| wrong_type(key.name, place, expected))?;
                 found.push((key, text));
             }
-            (None, value) if KEYS.iter().any(|key| key.name.starts_with(&inner)) => match value {
+            (None, value) if keys.iter().any(|key| key.name.starts_with(&inner)) => match value {
                 Value::Table(table) => {
                     open.extend(table.into_iter().map(|(key, value)| (format!("{inner}{key}"), value)));
                 }
@@ -246,7 +256,7 @@ fn flatten(table: Table, place: &str) -> Result<Vec<(&'static Key, String)>, Con
                 return Err(ConfigError::UnknownKey {
                     key: name.escape_debug().to_string(),
                     source_name: place.to_owned(),
-                    known: KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
+                    known: keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
                 });
             }
         }

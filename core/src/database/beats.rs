@@ -51,7 +51,7 @@ impl NewBeats {
     }
 }
 
-/// What the caller knows from an earlier [`record`], which may allow the shorter statement.
+/// Results of an earlier [`record`], which may allow the shorter statement.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known {
     /// The latest [`CountedDevice::stats_last_beat`].
@@ -123,7 +123,7 @@ async fn count(
 /// deadlock. `stats` is written only when the last beat it knows is a second old: absences are whole seconds,
 /// and the beats of many processes need not queue for one row. The process that does write it is, by that, the
 /// one that ended the absence: another that waited for the row finds the condition gone. So an absence of more
-/// than an hour is recorded, and notified, once, whatever other processes do at the same time.
+/// than an hour is recorded, and notified, once, however many processes record beats at the same time.
 async fn count_and_update_stats(
     connection: &mut PgConnection,
     beats: &NewBeats,

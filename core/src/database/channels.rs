@@ -10,9 +10,9 @@ use crate::secret::Secret;
 pub struct StoredChannel {
     /// Key under which its events wait in the outbox.
     pub key: String,
-    /// How it is delivered to.
+    /// Kind of channel.
     pub kind: String,
-    /// What its kind needs to know, secrets included.
+    /// Settings of its kind, secrets included.
     pub settings: Secret<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! The WebSockets that API Gateway holds.
+//! Statements on the WebSocket connections that API Gateway holds.
 
 use sqlx::PgConnection;
 
@@ -18,7 +18,7 @@ pub async fn remove(connection: &mut PgConnection, ids: &[String]) -> Result<(),
         .map(drop)
 }
 
-/// All connections.
+/// Returns the ids of all connections.
 pub async fn all(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT id FROM heartbeat.connections").fetch_all(connection).await
 }

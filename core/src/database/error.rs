@@ -1,31 +1,31 @@
-//! What an error of the database means to the caller, and its text for the log.
+//! Errors of the database: their meaning to callers, and their text for the log.
 
 use sqlx::{migrate::MigrateError, postgres::PgDatabaseError};
 
 use crate::error::{Error, SchemaProblem};
 
-/// Why the database did not do what it was asked.
+/// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// It did not answer before the deadline.
+    /// No answer before the deadline.
     #[error("no answer in time")]
     TimedOut,
-    /// It holds tables that this program cannot work with.
+    /// Tables that this program cannot work with.
     #[error(transparent)]
     Schema(#[from] SchemaProblem),
-    /// It reported an error, or could not be reached.
+    /// An error that the database reported, or that of the connection to it.
     #[error("{}", describe(.0))]
     Sqlx(#[from] sqlx::Error),
-    /// Setting it up failed.
+    /// A migration that failed.
     #[error("cannot set up the tables: {}", describe_migration(.0))]
     Migrate(#[from] MigrateError),
 }
 
 impl DatabaseError {
-    /// Whether this is a defect of the program, not a state of the database that may pass.
+    /// Whether this is a defect of the program, and not a temporary state of the database.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        // Classes of SQLSTATE (PostgreSQL's manual, appendix A). 22, 23 and 42 are about what a statement says,
+        // Classes of SQLSTATE (PostgreSQL's manual, appendix A). 22, 23 and 42 are about the statement itself,
         // but for a missing table, schema or right, which is about the database.
         let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
         let code = error.code().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Moving in from an earlier Heartbeat: its tables, in the same schema and under the same names as ours,
-//! become ours.
+//! The legacy import: converts the tables of the legacy schema, which have the same names as the current ones.
 //!
-//! They are set aside, ours are made by the migrations as in any database, and everything is copied: what
-//! comes out is the same as if it had always been ours. All of it happens in the caller's transaction.
+//! They are moved to a schema of their own, the migrations create the current tables as in any database, and all rows
+//! are copied. The result is the same as that of a database which never had the legacy schema. All of it happens in
+//! one transaction.
 
 use sqlx::{Acquire, PgConnection};
 
@@ -12,28 +12,28 @@ use crate::{
     progress::{Observer, Progress},
 };
 
-/// Blocks of the old table (8 kB each, 157 beats) that one statement copies: a fraction of a second's work,
-/// after which progress is told, and an interruption noticed.
+/// Number of blocks of the legacy table (8 kB each, 157 beats) that one statement copies. It takes a fraction of a
+/// second, after which progress is reported and an interruption noticed.
 const BATCH_BLOCKS: i64 = 2_000;
 
-/// How much was taken over.
+/// Counts of the imported rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LegacyImport {
-    /// Devices.
+    /// Number of devices.
     pub devices: i64,
-    /// Their beats.
+    /// Number of beats.
     pub beats: i64,
 }
 
-/// Makes the tables of an earlier Heartbeat ours. Ids, names, beats, visits, the start time and the record
-/// stay as they are; of the tokens only the hashes are kept. Fails, having changed nothing, if somebody
-/// uses the tables or two devices share a token.
+/// Imports the legacy schema. Ids, names, beats, visits, the start time and the longest absence stay as they are; of
+/// the tokens only the hashes are kept. Fails, having changed nothing, if the tables are in use or two devices share
+/// a token.
 pub(super) async fn import_legacy(
     connection: &mut PgConnection,
     observer: &mut impl Observer,
 ) -> Result<LegacyImport, DatabaseError> {
     let mut transaction = connection.begin().await?;
-    set_aside(&mut transaction).await?;
+    move_legacy_tables(&mut transaction).await?;
     migrations::apply_missing(&mut transaction).await?;
     copy_devices(&mut transaction).await?;
     let beats = copy_beats(&mut transaction, observer).await?;
@@ -43,13 +43,13 @@ pub(super) async fn import_legacy(
     let devices = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM heartbeat.devices"#)
         .fetch_one(&mut *transaction)
         .await?;
-    clear_away(&mut transaction).await?;
+    drop_legacy_tables(&mut transaction).await?;
     transaction.commit().await?;
     Ok(LegacyImport { devices, beats })
 }
 
-/// Moves the old tables, with their keys and indexes, out of the way of ours.
-async fn set_aside(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// Moves the legacy tables, with their keys and indexes, to a schema of their own.
+async fn move_legacy_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(
         "
         SET LOCAL lock_timeout = '10s';
@@ -65,6 +65,7 @@ async fn set_aside(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     .map(drop)
 }
 
+/// Copies the devices, with the hashes of their tokens.
 async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     let shared = sqlx::query!(
         r#"
@@ -92,7 +93,7 @@ async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError
     Ok(())
 }
 
-/// Copies the beats, range after range of the old table's blocks, and returns how many there were.
+/// Copies the beats in batches of the legacy table's blocks, and returns their number.
 async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer) -> Result<i64, sqlx::Error> {
     let size = sqlx::query!(
         r#"
@@ -126,8 +127,8 @@ async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer)
     Ok(size.rows)
 }
 
-/// Copies the row of figures. What it lacks is worked out from the beats: only an earlier Heartbeat that
-/// never came to its first beat has not written it all.
+/// Copies the stats. Missing values are computed from the beats: the legacy service writes all of them at its first
+/// beat.
 async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
@@ -163,7 +164,8 @@ async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     .map(drop)
 }
 
-async fn clear_away(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// Drops the legacy tables and their schema.
+async fn drop_legacy_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(
         "
         DROP TABLE heartbeat_legacy.devices, heartbeat_legacy.beats, heartbeat_legacy.stats;

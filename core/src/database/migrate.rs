@@ -37,13 +37,13 @@ pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), Database
     .await
 }
 
-/// What was done to bring the tables up to date.
+/// Result of a migration.
 #[cfg(feature = "migrate")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migrated {
     /// Number of migrations applied.
     pub migrations: usize,
-    /// What came from the legacy schema, if it was there.
+    /// Result of the legacy import, if there was a legacy schema.
     pub legacy_import: Option<LegacyImport>,
 }
 

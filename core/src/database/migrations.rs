@@ -15,7 +15,7 @@ use sqlx::{
 
 use super::error::DatabaseError;
 
-/// Where applied migrations are recorded. In our own schema: `public` is not ours, and may hold the
+/// Table of applied migrations. In our own schema: `public` is not ours, and may hold the
 /// table of the earlier service.
 const TABLE: &str = "heartbeat.migrations";
 

@@ -12,9 +12,9 @@ pub struct Row {
     pub id: i64,
     /// Kind of event.
     pub kind: String,
-    /// When it happened.
+    /// Time of the event.
     pub happened_at: OffsetDateTime,
-    /// What there is to tell, by kind.
+    /// Details, by kind.
     pub payload: Value,
     /// Name of the device that the payload names, if it has one.
     pub device_name: Option<String>,

@@ -19,7 +19,7 @@ pub async fn claim(connection: &mut PgConnection, holder: &str, seconds: f64) ->
     .map(|claimed| claimed.is_some())
 }
 
-/// Gives the lease of `holder` back.
+/// Releases the lease of `holder`.
 pub async fn release(connection: &mut PgConnection, holder: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE heartbeat.pusher SET expires_at = '-infinity' WHERE holder = $1", holder)
         .execute(connection)

@@ -1,14 +1,14 @@
-//! What `devices` and `stats` say about `beats`, worked out from the rows themselves: after many were
-//! brought in at once. The one place that reads all of history.
+//! Rebuilds the counters: what `devices` and `stats` hold is computed from `beats`, after an import. It reads all
+//! beats, which takes long.
 
 use sqlx::PgConnection;
 
-/// Ids of new devices go on after the last below this one. Those above would soon not be exact in
-/// JavaScript (2^53 and more) if an earlier Heartbeat gave ids of another kind.
+/// Upper bound of the ids after which those of new devices continue. A legacy schema may hold larger ids, and ids of
+/// 2^53 and more are not exact in JavaScript.
 const NEXT_ID_MAX: i64 = 1 << 52;
 
-/// Counts the beats of each device and finds its last. A device that has beats but no row gets one,
-/// without a name and with a token that nobody knows, so that all beats count.
+/// Counts the beats of each device, and finds its last. A device that has beats but no row gets one, without a name
+/// and with the hash of a random token, so that all beats count.
 pub(super) async fn rebuild_counters(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "

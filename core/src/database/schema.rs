@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::SchemaProblem;
 
-/// What stands in the schema `heartbeat`, from the point of view of this program.
+/// State of the schema `heartbeat`, from the point of view of this program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing.

@@ -36,7 +36,7 @@ const SESSION_SETTINGS: &str =
 /// A statement is not begun with less time than this until its deadline.
 const STATEMENT_MIN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How often an ongoing outage is logged.
+/// Interval of log lines about an ongoing outage.
 const OUTAGE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// One connection to the database, opened lazily and again after it broke.

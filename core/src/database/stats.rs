@@ -1,4 +1,4 @@
-//! Reading the stats, and counting visits.
+//! Statements on the stats and the visits.
 
 use sqlx::PgConnection;
 
@@ -22,11 +22,11 @@ pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Er
     )
     .fetch_all(connection)
     .await?;
-    let whole = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let totals = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     Ok(StoredStats {
-        started_at: whole.server_start_time,
-        visits: whole.total_visits,
-        longest_absence: whole.longest_absence,
+        started_at: totals.server_start_time,
+        visits: totals.total_visits,
+        longest_absence: totals.longest_absence,
         devices: rows
             .iter()
             .filter_map(|row| {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{FutureExt, future::Shared};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::stats_cache::StatsCache;
 use crate::{
@@ -43,7 +44,8 @@ impl Refresher {
         }
         let (done, outcome) = oneshot::channel();
         let refresher = self.clone();
-        tokio::spawn(async move { done.send(refresher.read().await) });
+        // Its log lines belong to the request that it was started for.
+        tokio::spawn(async move { done.send(refresher.read().await) }.in_current_span());
         let outcome = outcome.shared();
         *flight = Some(outcome.clone());
         outcome

@@ -3,7 +3,7 @@
 //!
 //! Reads and commits run at the same time, so a read may return what was there before a commit that has been
 //! acknowledged meanwhile. Changes are therefore noted while a read is under way, and made again on its result.
-//! What they set only ever grows, so a change that the read had seen already is harmless.
+//! The values they set only ever grow, so a change that the read had seen already is harmless.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -26,7 +26,7 @@ use crate::{
 /// for the rest of it and for the next one: four seconds, with a database that hangs.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a visit may be in memory alone.
+/// Delay after which visits in memory are written to the database.
 const VISITS_FLUSH_DELAY: Duration = Duration::from_secs(1);
 
 /// The times of the beats in one statement span less than this; see [`beats::NewBeats`].
@@ -48,7 +48,7 @@ impl QueuedCommand {
     }
 }
 
-/// What the worker can be asked to do.
+/// A request to the worker.
 #[derive(Debug)]
 pub(super) enum Command {
     Beat(Beat),
@@ -84,7 +84,7 @@ struct Batch {
     stop: Option<oneshot::Sender<()>>,
 }
 
-/// What comes after a batch.
+/// The next step after a batch.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     Batch,
@@ -99,7 +99,7 @@ pub(super) struct Worker {
     clock: Clock,
     /// Subscriptions of the configured channels.
     configured: Subscriptions,
-    /// What earlier beats told about the next.
+    /// Results of earlier beats.
     known: beats::Known,
     /// Notified when events were put into the outbox.
     queued_events: Arc<Notify>,

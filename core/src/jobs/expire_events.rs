@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::database::outbox;
 
-/// How long dead-lettered events are kept.
+/// Age after which dead-lettered events are deleted.
 const DEAD_LETTER_MAX_AGE: Duration = Duration::WEEK;
 
 /// Age after which events are deleted whose channel exists no more. Another process may still have the channel

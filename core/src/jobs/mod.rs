@@ -1,4 +1,4 @@
-//! Jobs: what is due because time passed.
+//! Jobs: work that is due because time passed.
 //!
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
 //! - [`expire_events`]: deletes events that are no longer wanted.
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::database::SharedSession;
 
-/// How often a server runs its jobs.
+/// Interval at which a server runs its jobs.
 pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Timeout of one job.

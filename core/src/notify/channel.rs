@@ -1,4 +1,4 @@
-//! What a channel is: a value made from settings that turns events into messages.
+//! Channels: values made from settings that turn events into messages.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 /// A message over HTTP: a `POST` with a JSON body.
 #[derive(Debug)]
 pub struct Message {
-    /// Where it goes. Often the secret that allows to write there.
+    /// URL to post to; often the secret that allows to write there.
     pub url: Secret<Url>,
     /// Headers besides the content type.
     pub headers: Vec<(&'static str, String)>,
@@ -20,7 +20,7 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
-/// Where notifications go.
+/// A destination of notifications.
 pub trait Channel: fmt::Debug + Send + Sync {
     /// Events that one message holds at most.
     fn max_events(&self) -> usize;
@@ -30,7 +30,7 @@ pub trait Channel: fmt::Debug + Send + Sync {
     fn message(&self, events: &[Event], now: OffsetDateTime) -> Message;
 }
 
-/// What became of an attempt to deliver. Reasons are for the log, and hold no secrets.
+/// Outcome of an attempt to deliver. Reasons are for the log, and hold no secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The events were delivered; the service wants this delay before the next message.
@@ -48,7 +48,7 @@ pub enum Outcome {
     Gone(String),
 }
 
-/// What channels of all kinds need to know of this server.
+/// Facts about this server that channels of all kinds need.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// `live_url`: where the world finds this server.

@@ -23,7 +23,7 @@ pub(super) const KIND: ChannelKind = ChannelKind { name: "discord", make };
 #[derive(Debug)]
 struct Discord {
     url: Secret<Url>,
-    /// Where messages come from.
+    /// URL of this server, which messages link to.
     live_url: Url,
 }
 

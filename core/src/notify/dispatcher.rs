@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// How long the lease on a channel lasts: longer than an attempt and recording its outcome, so that no other
+/// Timeout of the lease on a channel: longer than an attempt and recording its outcome, so that no other
 /// dispatcher delivers meanwhile; no longer than needed, for that is how long a process that died holds up the
 /// others.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ const LEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// this is worth a few.
 const RECORD_ATTEMPTS: u32 = 3;
 
-/// What comes after an attempt.
+/// The next step after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
     /// Events wait, and may be delivered after this delay.
@@ -80,12 +80,12 @@ impl Next {
     }
 }
 
-/// What a dispatcher is made of.
+/// Dependencies of a dispatcher.
 #[derive(Debug)]
 pub struct Setup {
     /// Channels that the configuration names.
     pub configured: Vec<KeyedChannel>,
-    /// What channels need to know of this server.
+    /// Facts about this server that channels need.
     pub site: Site,
     /// The database session for the outbox.
     pub session: SharedSession,

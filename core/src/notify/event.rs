@@ -11,11 +11,11 @@ pub const LONG_ABSENCE: time::Duration = time::Duration::HOUR;
 pub struct Event {
     /// Later events have higher ids.
     pub id: i64,
-    /// What happened.
+    /// Kind of event.
     pub kind: EventKind,
     /// The device that did it.
     pub device: Option<EventDevice>,
-    /// When it happened.
+    /// Time of the event.
     pub happened_at: OffsetDateTime,
 }
 
@@ -28,7 +28,7 @@ pub struct EventDevice {
     pub name: Option<String>,
 }
 
-/// What can happen.
+/// Kinds of events. The payload of a kind only ever gains members, so that older programs can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
     /// A device beat.

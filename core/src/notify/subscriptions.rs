@@ -4,8 +4,8 @@
 /// Key of the Discord channel that the configuration owns (`webhook.url`).
 pub const CONFIGURED_DISCORD: &str = "config:discord";
 
-/// Pairs of a channel's key and a kind of event that it wants. No settings are in here: whatever records events
-/// needs no secrets of channels.
+/// Pairs of a channel's key and a kind of event that it wants. No settings are in here: recording events needs no
+/// secrets of channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subscriptions {
     channels: Vec<String>,

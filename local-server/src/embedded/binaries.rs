@@ -9,11 +9,11 @@ use tokio::process::Command;
 
 use super::EmbeddedError;
 
-/// The oldest major version that Heartbeat works with.
-const OLDEST: u32 = 14;
+/// Oldest supported major version.
+const OLDEST_MAJOR: u32 = 14;
 
-/// Folders that hold one folder for each installed version, and where in it the programs are.
-const VERSIONED: [(&str, &str); 6] = [
+/// Folders with a subfolder for each installed version, and the path of the programs in it.
+const VERSIONED_FOLDERS: [(&str, &str); 6] = [
     ("/usr/lib/postgresql", "bin"),            // Debian, Ubuntu, Alpine
     ("/usr", "bin"),                           // Fedora's and PostgreSQL's own RPMs: /usr/pgsql-17
     ("/opt/homebrew/opt", "bin"),              // Homebrew on Apple silicon
@@ -22,7 +22,7 @@ const VERSIONED: [(&str, &str); 6] = [
     ("/Applications/Postgres.app/Contents/Versions", "bin"), // Postgres.app
 ];
 
-/// One installed version.
+/// An installed version of PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) major: u32,
@@ -30,27 +30,27 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// The path of one of its programs.
+    /// Returns the path of one of its programs.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 }
 
-/// All usable versions on this machine, the newest first; never empty.
+/// All supported versions on this machine, newest first; never empty.
 #[derive(Debug)]
 pub(super) struct Binaries(Vec<Version>);
 
 impl Binaries {
-    /// Looks in every place where PostgreSQL is usually installed.
+    /// Searches the folders where PostgreSQL is usually installed.
     pub(super) async fn find() -> Result<Self, EmbeddedError> {
-        Self::among(candidates().await).await
+        Self::in_folders(candidate_folders().await).await
     }
 
-    async fn among(folders: Vec<PathBuf>) -> Result<Self, EmbeddedError> {
+    async fn in_folders(folders: Vec<PathBuf>) -> Result<Self, EmbeddedError> {
         let mut versions = Vec::new();
         for folder in folders {
             if let Some(major) = major_version(&folder).await
-                && major >= OLDEST
+                && major >= OLDEST_MAJOR
             {
                 versions.push(Version { major, folder });
             }
@@ -58,7 +58,7 @@ impl Binaries {
         versions.sort_by_key(|version| std::cmp::Reverse(version.major));
         if versions.is_empty() {
             return Err(EmbeddedError::NoBinaries(format!(
-                "no PostgreSQL {OLDEST} or later found (looked for postgres and initdb in PATH, where pg_config \
+                "no PostgreSQL {OLDEST_MAJOR} or later found (looked for postgres and initdb in PATH, where pg_config \
                  says, in /usr/lib/postgresql, /usr/pgsql-*, and the folders of Homebrew and Postgres.app); \
                  install it: {}",
                 install_command()
@@ -67,12 +67,12 @@ impl Binaries {
         Ok(Self(versions))
     }
 
-    /// The newest version.
+    /// Returns the newest version.
     pub(super) fn newest(&self) -> &Version {
         &self.0[0]
     }
 
-    /// The version that made the data in `folder`, whose major version is `needed`.
+    /// Returns the version that made the data in `folder`, whose major version is `needed`.
     pub(super) fn with_major(&self, needed: u32, folder: &Path) -> Result<&Version, EmbeddedError> {
         self.0.iter().find(|version| version.major == needed).ok_or_else(|| {
             let found: Vec<String> = self.0.iter().map(|version| version.major.to_string()).collect();
@@ -81,14 +81,14 @@ impl Binaries {
     }
 }
 
-/// Every folder that holds both programs.
-async fn candidates() -> Vec<PathBuf> {
+/// Returns every folder that holds both `postgres` and `initdb`.
+async fn candidate_folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     if let Ok(output) = Command::new("pg_config").arg("--bindir").output().await {
         folders.push(String::from_utf8_lossy(&output.stdout).trim().into());
     }
-    for (parent, programs) in VERSIONED {
+    for (parent, programs) in VERSIONED_FOLDERS {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         folders.extend(entries.map(|entry| entry.path().join(programs)));
     }
@@ -96,19 +96,19 @@ async fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-/// The major version of the programs in `folder`.
+/// Returns the major version of the programs in `folder`.
 async fn major_version(folder: &Path) -> Option<u32> {
     let output = Command::new(folder.join("postgres")).arg("--version").output().await.ok()?;
     parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// Parses the major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn parse_version(line: &str) -> Option<u32> {
     let version = line.split_once("(PostgreSQL) ")?.1;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// How PostgreSQL is installed here.
+/// Returns the command that installs PostgreSQL on this system.
 fn install_command() -> &'static str {
     if cfg!(target_os = "macos") {
         return "brew install postgresql@17";
@@ -117,7 +117,7 @@ fn install_command() -> &'static str {
     install_command_for(&release)
 }
 
-/// How PostgreSQL is installed on the system that `/etc/os-release` describes (os-release(5)).
+/// Returns the command that installs PostgreSQL on the system that `release` describes (os-release(5)).
 fn install_command_for(release: &str) -> &'static str {
     let field = |name: &str| {
         release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default()
@@ -145,12 +145,12 @@ mod tests {
 
     #[tokio::test]
     async fn without_any_it_says_where_it_looked_and_how_to_install_it() {
-        let said = Binaries::among(Vec::new()).await.expect_err("nothing to find").to_string();
+        let message = Binaries::in_folders(Vec::new()).await.expect_err("nothing to find").to_string();
         assert!(
-            said.contains("no PostgreSQL 14 or later found (looked for postgres and initdb in PATH"),
-            "{said}"
+            message.contains("no PostgreSQL 14 or later found (looked for postgres and initdb in PATH"),
+            "{message}"
         );
-        assert!(said.contains(&format!("install it: {}", install_command())), "{said}");
+        assert!(message.contains(&format!("install it: {}", install_command())), "{message}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The folder that holds the data, and the folder of the socket.
+//! The data folder of the database, and the folder of its socket.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -17,23 +17,23 @@ use super::{
     identity::{Identity, User},
 };
 
-/// The name of the superuser, which is the only user.
+/// Name of the superuser, which is the only user.
 const USER: &str = "heartbeat";
 
-/// The database in which Heartbeat's schema stands: the one that every cluster has from the start.
+/// Database that holds Heartbeat's schema: the one that every cluster has from the start.
 const DATABASE: &str = "postgres";
 
-/// The longest path of a Unix socket, in bytes: `sun_path` has 108 on Linux and 104 elsewhere, one
+/// Maximum length of a Unix socket's path: `sun_path` has 108 on Linux and 104 elsewhere, one
 /// of them for the final NUL (unix(7)).
 const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// What PostgreSQL calls its socket.
+/// File name of PostgreSQL's socket.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
-/// Where the data goes when the user that runs the database cannot enter the home folder.
+/// Folder of the data if the database's user cannot enter the home folder.
 const SHARED_FOLDER: &str = "/var/lib/heartbeat";
 
-/// A folder with a database in it that can be started.
+/// An initialized cluster, ready to be started.
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) identity: Identity,
@@ -43,18 +43,18 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Opens the cluster of `home`, which is set up first if there is none.
+    /// Opens the cluster of `home`, which is initialized first if there is none.
     pub(super) async fn open(
         home: &Path,
         identity: Identity,
         binaries: Binaries,
     ) -> Result<Self, EmbeddedError> {
-        let data = place(home, &identity)?;
+        let data = data_folder(home, &identity)?;
         let version = match fs::read_to_string(data.join("PG_VERSION")) {
             Ok(major) => binaries.with_major(major.trim().parse().unwrap_or_default(), &data)?.clone(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let version = binaries.newest().clone();
-                initialise(&data, &identity, &version).await?;
+                initialize(&data, &identity, &version).await?;
                 let link = home.join("postgres");
                 if data != link {
                     symlink(&data, &link).map_err(EmbeddedError::file(&link))?;
@@ -67,19 +67,19 @@ impl Cluster {
         Ok(Self { identity, version, data, sockets })
     }
 
-    /// How to connect to this cluster.
+    /// Returns the options to connect to this cluster with.
     pub(super) fn connect_options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.sockets)
             .port(5432)
             .username(USER)
             .database(DATABASE)
-            // Whatever PGSSLMODE says: there is no TLS on a Unix socket.
+            // Overrides PGSSLMODE: there is no TLS on a Unix socket.
             .ssl_mode(PgSslMode::Disable)
     }
 }
 
-/// Who owns the data of `home`, and where it is, if there is some.
+/// Returns the path and the owner of the data of `home`, if there is any.
 pub(super) fn owner(home: &Path) -> Result<Option<(PathBuf, User)>, EmbeddedError> {
     let data = home.join("postgres");
     match fs::metadata(&data) {
@@ -87,20 +87,20 @@ pub(super) fn owner(home: &Path) -> Result<Option<(PathBuf, User)>, EmbeddedErro
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(EmbeddedError::File { path: data, error })
         }
-        Err(_) if data.is_symlink() => Err(EmbeddedError::DataGone(data)),
+        Err(_) if data.is_symlink() => Err(EmbeddedError::DataMissing(data)),
         Err(_) => Ok(None),
     }
 }
 
-/// Where the data of `home` is or will be: in it, or, where the database's user cannot enter the
-/// folders above it, in a shared place to which a link in `home` leads.
-fn place(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
+/// Returns the folder of the data of `home`, present or future: in `home`, or, if the database's user cannot enter
+/// the folders above it, in [`SHARED_FOLDER`], to which a link in `home` leads.
+fn data_folder(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     let link = home.join("postgres");
     if link.is_dir() {
         return fs::canonicalize(&link).map_err(EmbeddedError::file(&link));
     }
     if home.parent().is_none_or(|parent| identity.can_enter(parent)) {
-        identity.let_in(home)?;
+        identity.grant_entry(home)?;
         return Ok(link);
     }
     let shared = Path::new(SHARED_FOLDER);
@@ -108,9 +108,10 @@ fn place(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     Ok(shared.join(short_name(home)))
 }
 
-/// Sets up a cluster at `data`: beside it first, so that what was interrupted is not taken for whole.
-async fn initialise(data: &Path, identity: &Identity, version: &Version) -> Result<(), EmbeddedError> {
-    tracing::info!("setting up PostgreSQL {} in {}", version.major, data.display());
+/// Initializes a cluster at `data`. It is built beside its final path and then renamed, so that an interrupted
+/// attempt is not taken for a complete cluster.
+async fn initialize(data: &Path, identity: &Identity, version: &Version) -> Result<(), EmbeddedError> {
+    tracing::info!(version = version.major, folder = %data.display(), "setting up PostgreSQL");
     let unfinished = data.with_extension("unfinished");
     match fs::remove_dir_all(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -119,9 +120,9 @@ async fn initialise(data: &Path, identity: &Identity, version: &Version) -> Resu
         _ => {}
     }
     fs::DirBuilder::new().mode(0o700).create(&unfinished).map_err(EmbeddedError::file(&unfinished))?;
-    identity.own(&unfinished)?;
+    identity.chown(&unfinished)?;
     let mut initdb = identity.command(version.program("initdb"));
-    // Whoever can enter the folder of the socket, which only its owner can, is let in.
+    // No password: only the owner can enter the folder of the socket.
     initdb.args(["--username", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]);
     initdb.arg("--pgdata").arg(&unfinished);
     let failed = |output: String| EmbeddedError::Program { program: "initdb".to_owned(), output };
@@ -132,23 +133,23 @@ async fn initialise(data: &Path, identity: &Identity, version: &Version) -> Resu
     fs::rename(&unfinished, data).map_err(EmbeddedError::file(data))
 }
 
-/// Where the socket goes: into the data folder, or, where its path would be too long, into a short
-/// folder for temporary files that belongs to the database's user alone.
+/// Returns the folder of the socket: the data folder, or, if the socket's path would be too long, a folder in /tmp
+/// that belongs to the database's user alone.
 fn socket_folder(data: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     if data.join(SOCKET_NAME).as_os_str().len() <= SOCKET_PATH_MAX_BYTES {
         return Ok(data.to_owned());
     }
     let folder = Path::new("/tmp").join(format!("heartbeat-{}", short_name(data)));
     match fs::DirBuilder::new().mode(0o700).create(&folder) {
-        Ok(()) => identity.own(&folder)?,
+        Ok(()) => identity.chown(&folder)?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(EmbeddedError::File { path: folder, error }),
     }
-    // Everybody can write to /tmp: the folder must be one that we made, and nobody else's.
+    // Every user can write to /tmp, so a folder of this name may be another user's.
     let metadata = fs::symlink_metadata(&folder).map_err(EmbeddedError::file(&folder))?;
     let owner = match identity {
         Identity::User(user) => user.uid,
-        Identity::Ourselves | Identity::Namespace => rustix::process::geteuid().as_raw(),
+        Identity::CurrentUser | Identity::Namespace => rustix::process::geteuid().as_raw(),
     };
     if !metadata.is_dir() || metadata.uid() != owner || metadata.mode() & 0o077 != 0 {
         let error = io::Error::other("exists, but is not a folder of ours alone; remove it");
@@ -157,7 +158,7 @@ fn socket_folder(data: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedEr
     Ok(folder)
 }
 
-/// A short name that stands for a path.
+/// Returns a short name for a path: its hash.
 fn short_name(path: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     path.hash(&mut hasher);

@@ -1,5 +1,4 @@
-//! As whom the database runs. PostgreSQL refuses to run as root, which Heartbeat may well be in a
-//! container.
+//! The user that the database runs as. PostgreSQL refuses to run as root, which Heartbeat may do in a container.
 
 use std::{
     ffi::OsStr,
@@ -13,22 +12,22 @@ use tokio::process::Command;
 
 use super::EmbeddedError;
 
-/// The user id that root has in the namespace made for the database: any but 0 will do.
-const MAPPED_USER: &str = "1000";
+/// User id that root is mapped to in the database's user namespace. Any but 0 works.
+const MAPPED_UID: &str = "1000";
 
-/// As whom programs of PostgreSQL run.
+/// The identity that PostgreSQL's programs run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// As ourselves: we are not root.
-    Ourselves,
-    /// As root who believes to be somebody else, in a user namespace. The files stay root's, so it
-    /// works in folders that only root can enter.
+    /// The current user, which is not root.
+    CurrentUser,
+    /// Root, mapped to another user id in a user namespace. Files stay root's, so it works in folders that only
+    /// root can enter.
     Namespace,
-    /// As an unprivileged user.
+    /// An unprivileged user.
     User(User),
 }
 
-/// A user, as `/etc/passwd` and the files that belong to it name it.
+/// The ids of a user, as in `/etc/passwd` and in the metadata of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) uid: u32,
@@ -36,15 +35,16 @@ pub(super) struct User {
 }
 
 impl Identity {
-    /// The best identity to be had: the owner of the data, where there is some already.
+    /// Chooses the identity: the current user, unless it is root. Otherwise the owner of `data`, if that is not root
+    /// either; then a user namespace; then an unprivileged user of the system.
     pub(super) async fn choose(data: Option<(PathBuf, User)>) -> Result<Self, EmbeddedError> {
         if !rustix::process::geteuid().is_root() {
-            return Ok(Self::Ourselves);
+            return Ok(Self::CurrentUser);
         }
-        let namespaces = works(&mut Self::Namespace.command("true")).await;
+        let namespaces = succeeds(&mut Self::Namespace.command("true")).await;
         match data {
             Some((_, owner)) if owner.uid != 0 => return Ok(Self::User(owner)),
-            Some((path, _)) if !namespaces => return Err(EmbeddedError::RootsData(path)),
+            Some((path, _)) if !namespaces => return Err(EmbeddedError::DataOwnedByRoot(path)),
             _ if namespaces => return Ok(Self::Namespace),
             _ => {}
         }
@@ -53,17 +53,17 @@ impl Identity {
             .iter()
             .find_map(|name| find_user(&users, name))
             .map(Self::User)
-            .ok_or(EmbeddedError::NoIdentity)
+            .ok_or(EmbeddedError::NoUnprivilegedUser)
     }
 
-    /// A command that runs `program` with this identity, outside our process group: an interrupt
-    /// typed at the terminal is for Heartbeat, which then stops the database in its own time.
+    /// Returns a command that runs `program` with this identity, in a process group of its own: Ctrl+C at the
+    /// terminal must reach Heartbeat alone, which then shuts the database down.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
-            Self::Ourselves => Command::new(program),
+            Self::CurrentUser => Command::new(program),
             Self::Namespace => {
                 let mut command = Command::new("unshare");
-                command.arg("--user").arg(format!("--map-user={MAPPED_USER}")).arg("--").arg(program);
+                command.arg("--user").arg(format!("--map-user={MAPPED_UID}")).arg("--").arg(program);
                 command
             }
             Self::User(user) => {
@@ -72,21 +72,21 @@ impl Identity {
                 command
             }
         };
-        // Messages are read by us, not by the user.
+        // Messages in English, since this program searches them.
         command.env("LC_ALL", "C").process_group(0).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
     /// Whether a program with this identity can enter `folder` and all folders above it.
     pub(super) fn can_enter(&self, folder: &Path) -> bool {
-        let open_to_all = |folder: &Path| {
+        let is_world_executable = |folder: &Path| {
             fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
         };
-        !matches!(self, Self::User(_)) || folder.ancestors().all(open_to_all)
+        !matches!(self, Self::User(_)) || folder.ancestors().all(is_world_executable)
     }
 
-    /// Lets this identity enter `folder`, though not list what is in it.
-    pub(super) fn let_in(&self, folder: &Path) -> Result<(), EmbeddedError> {
+    /// Lets this identity enter `folder`, but not list its files.
+    pub(super) fn grant_entry(&self, folder: &Path) -> Result<(), EmbeddedError> {
         if !matches!(self, Self::User(_)) {
             return Ok(());
         }
@@ -95,17 +95,18 @@ impl Identity {
             .map_err(EmbeddedError::file(folder))
     }
 
-    /// Hands `path` to this identity, which must be able to write there.
-    pub(super) fn own(&self, path: &Path) -> Result<(), EmbeddedError> {
+    /// Makes this identity the owner of `path`, where it must be able to write.
+    pub(super) fn chown(&self, path: &Path) -> Result<(), EmbeddedError> {
         match self {
             Self::User(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
                 .map_err(EmbeddedError::file(path)),
-            Self::Ourselves | Self::Namespace => Ok(()),
+            Self::CurrentUser | Self::Namespace => Ok(()),
         }
     }
 }
 
-async fn works(command: &mut Command) -> bool {
+/// Whether the command can be run and succeeds.
+async fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().await.is_ok_and(|status| status.success())
 }
 

@@ -1,9 +1,9 @@
-//! The private PostgreSQL of `database.dsn = "embedded"`: found on the machine, set up on first
-//! use, started and stopped with the server, reachable through a Unix socket only.
+//! The private PostgreSQL of `database.dsn = "embedded"`: found on the machine, initialized on
+//! first use, started and stopped with the server, reachable through a Unix socket only.
 //!
 //! - [`binaries`]: finds the newest PostgreSQL on the machine.
-//! - [`identity`]: as whom the database runs, which PostgreSQL forbids root to do.
-//! - [`cluster`]: the folder that holds the data, and the socket's folder.
+//! - [`identity`]: the user that the database runs as, since PostgreSQL refuses to run as root.
+//! - [`cluster`]: the data folder, and the socket's folder.
 //! - [`postmaster`]: the running database.
 
 mod binaries;
@@ -32,12 +32,13 @@ use cluster::Cluster;
 use identity::Identity;
 use postmaster::Postmaster;
 
-/// The waits between attempts to start the database again after it crashed. What is left of the
-/// old one must end first, and nothing tells when it has.
+/// Shortest backoff between attempts to restart the database after a crash. The processes that it left must end
+/// first, and nothing tells when they have.
 const RESTART_BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// Longest backoff between attempts to restart the database after a crash.
 const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Why there is no private database.
+/// An error of the embedded database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EmbeddedError {
     #[error(
@@ -55,16 +56,16 @@ pub(crate) enum EmbeddedError {
         "PostgreSQL refuses to run as root, and neither a user namespace (unshare -U) nor a user \
          postgres or nobody is to be had; run Heartbeat as another user"
     )]
-    NoIdentity,
+    NoUnprivilegedUser,
     #[error(
         "the data in {} belongs to root, who may not run PostgreSQL without a user namespace, which is \
          refused here; allow `unshare --user`, or run Heartbeat as another user", .0.display()
     )]
-    RootsData(PathBuf),
+    DataOwnedByRoot(PathBuf),
     #[error(
         "{} leads to data that is gone; bring it back, or remove the link to start without it", .0.display()
     )]
-    DataGone(PathBuf),
+    DataMissing(PathBuf),
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("{program} failed: {output}")]
@@ -77,21 +78,21 @@ impl EmbeddedError {
     }
 }
 
-/// A private PostgreSQL that runs for as long as this is kept.
+/// A running private PostgreSQL.
 #[derive(Debug)]
 pub(crate) struct Embedded {
     options: PgConnectOptions,
     stop: oneshot::Sender<Instant>,
     supervisor: JoinHandle<()>,
-    /// Held for as long as the database runs: two servers must not share one folder.
+    /// The lock on the home folder, held while the database runs: two servers must not share one folder.
     _lock: File,
 }
 
 impl Embedded {
-    /// Starts the database of the folder `home`, after setting it up if it is not there yet.
+    /// Starts the database of the folder `home`, which is initialized first if there is none.
     pub(crate) async fn start(home: &Path) -> Result<Self, EmbeddedError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(EmbeddedError::file(home))?;
-        // One name for the folder, whatever links lead to it: running databases are known by it.
+        // The canonical path, since a running database is recognized by it.
         let home = &fs::canonicalize(home).map_err(EmbeddedError::file(home))?;
         let lock = lock(home)?;
         let identity = Identity::choose(cluster::owner(home)?).await?;
@@ -103,20 +104,20 @@ impl Embedded {
         Ok(Self { options, stop, supervisor, _lock: lock })
     }
 
-    /// How to connect to the database.
+    /// Returns the options to connect with.
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
     }
 
-    /// Shuts the database down and waits until it has ended: cleanly if that is done by `deadline`.
+    /// Shuts the database down and waits until it has ended. After `deadline` the shutdown is forced.
     pub(crate) async fn stop(self, deadline: Instant) {
-        // An error says that the supervisor has ended, and the database with it.
+        // An error means that the supervisor has ended, and the database with it.
         let _ = self.stop.send(deadline);
         let _ = self.supervisor.await;
     }
 }
 
-/// Keeps the database running until it is told to stop.
+/// Restarts the database whenever it crashes, until told to stop.
 async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: oneshot::Receiver<Instant>) {
     loop {
         tokio::select! {
@@ -129,7 +130,7 @@ async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: onesh
         tokio::select! {
             restarted = &mut restarting => postmaster = restarted,
             deadline = &mut stop => {
-                // What is half started is stopped too, not left to itself.
+                // A database that is still starting is stopped too.
                 let deadline = deadline.unwrap_or_else(|_| Instant::now());
                 if let Ok(restarted) = timeout_at(deadline, restarting).await {
                     restarted.stop(deadline).await;
@@ -141,18 +142,18 @@ async fn supervise(cluster: Cluster, mut postmaster: Postmaster, mut stop: onesh
 }
 
 async fn restart(cluster: &Cluster) -> Postmaster {
-    let mut wait = RESTART_BACKOFF_MIN;
+    let mut backoff = RESTART_BACKOFF_MIN;
     loop {
         match Postmaster::start(cluster).await {
             Ok(postmaster) => return postmaster,
-            Err(error) => tracing::warn!("embedded PostgreSQL: {error}"),
+            Err(error) => tracing::warn!(%error, "embedded PostgreSQL"),
         }
-        sleep(wait).await;
-        wait = (wait * 2).min(RESTART_BACKOFF_MAX);
+        sleep(backoff).await;
+        backoff = (backoff * 2).min(RESTART_BACKOFF_MAX);
     }
 }
 
-/// Takes the lock that says that a Heartbeat uses `home`. It goes with the process, however that ends.
+/// Locks `home` for this process. The system releases the lock when the process ends, even if it is killed.
 fn lock(home: &Path) -> Result<File, EmbeddedError> {
     let path = home.join("postgres.lock");
     let file = File::create(&path).map_err(EmbeddedError::file(&path))?;

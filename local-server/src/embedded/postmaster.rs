@@ -1,4 +1,4 @@
-//! The running database.
+//! The running database: PostgreSQL's main process.
 
 use std::{fmt, fs, io, os::unix::ffi::OsStrExt, path::Path, process::Stdio, time::Duration};
 
@@ -14,89 +14,90 @@ use super::{
     cluster::{Cluster, SOCKET_NAME},
 };
 
-/// What PostgreSQL logs, in every version, when it can be used.
-const READY: &str = "database system is ready to accept connections";
+/// Log message of PostgreSQL, in every version, once it accepts connections.
+const READY_MESSAGE: &str = "database system is ready to accept connections";
 
-/// How long the database is given at least to close its connections and write a checkpoint before it
-/// is told to leave that to the next start, as a crash does; and then, to do as it was told.
-const STOP_MIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Minimum timeout of a fast shutdown, which closes connections and writes a checkpoint; and the timeout of the
+/// immediate one that follows, which leaves recovery to the next start.
+const SHUTDOWN_MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The main process of the database, as a child of ours.
+/// The main process of the database, a child of this process.
 #[derive(Debug)]
 pub(super) struct Postmaster(Child);
 
 impl Postmaster {
-    /// Starts the database and waits until it can be used.
+    /// Starts the database and waits until it accepts connections.
     pub(super) async fn start(cluster: &Cluster) -> Result<Self, EmbeddedError> {
-        clear_the_way(cluster).await?;
+        clean_up(cluster).await?;
         let mut command = cluster.identity.command(cluster.version.program("postgres"));
         command.arg("-D").arg(&cluster.data);
-        // A list of folders, in which quotes keep commas and blanks.
+        // The setting is a list of folders, in which quotes protect commas and spaces.
         let sockets = cluster.sockets.display().to_string().replace('"', "\"\"");
         command.arg("-c").arg(format!("unix_socket_directories=\"{sockets}\""));
-        // What the cluster's own file may say otherwise, but must not.
+        // These override the cluster's own configuration file.
         for setting in ["listen_addresses=", "port=5432", "logging_collector=off", "log_destination=stderr"] {
             command.arg("-c").arg(setting);
         }
-        // Not to be killed, but told to stop: see `drop`.
+        // `drop` requests a shutdown instead.
         command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(false);
         let mut postmaster = Self(command.spawn().map_err(|error| failed(&error))?);
         let stderr = postmaster.0.stderr.take().ok_or_else(|| failed(&"no output"))?;
         let mut lines = BufReader::new(stderr).split(b'\n');
-        until_ready(&mut lines).await?;
-        tokio::spawn(log(lines));
+        wait_until_ready(&mut lines).await?;
+        tokio::spawn(relay_log(lines));
         Ok(postmaster)
     }
 
     /// Waits until the database has ended.
     pub(super) async fn ended(&mut self) {
         if let Err(error) = self.0.wait().await {
-            tracing::error!("cannot wait for the embedded PostgreSQL: {error}");
+            tracing::error!(%error, "cannot wait for the embedded PostgreSQL");
         }
     }
 
-    /// Shuts the database down: cleanly if that is done by `deadline`, otherwise in ever less polite
-    /// ways ("fast" and "immediate" shutdown: PostgreSQL's manual, section 19.5).
+    /// Shuts the database down: with a fast shutdown until `deadline`, then an immediate one (PostgreSQL's manual,
+    /// section 19.5), and in the end by SIGKILL.
     pub(super) async fn stop(mut self, deadline: Instant) {
-        let polite = deadline.max(Instant::now() + STOP_MIN_TIMEOUT);
-        for (signal, limit) in [(Signal::INT, polite), (Signal::QUIT, polite + STOP_MIN_TIMEOUT)] {
-            self.tell(signal);
-            if timeout_at(limit, self.ended()).await.is_ok() {
+        let fast_deadline = deadline.max(Instant::now() + SHUTDOWN_MIN_TIMEOUT);
+        let immediate_deadline = fast_deadline + SHUTDOWN_MIN_TIMEOUT;
+        for (signal, deadline) in [(Signal::INT, fast_deadline), (Signal::QUIT, immediate_deadline)] {
+            self.send_signal(signal);
+            if timeout_at(deadline, self.ended()).await.is_ok() {
                 return;
             }
         }
-        self.tell(Signal::KILL);
+        self.send_signal(Signal::KILL);
         self.ended().await;
     }
 
-    fn tell(&self, signal: Signal) {
+    fn send_signal(&self, signal: Signal) {
         if let Some(pid) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-            // An error says that it has just ended by itself.
+            // An error means that the process has just ended.
             let _ = kill_process(pid, signal);
         }
     }
 }
 
 impl Drop for Postmaster {
-    /// Nobody looks after it any more: let it end by itself, in good order.
+    /// Requests a fast shutdown, without waiting for it.
     fn drop(&mut self) {
-        self.tell(Signal::INT);
+        self.send_signal(Signal::INT);
     }
 }
 
-/// Ends what a Heartbeat that was killed has left behind: its database, which runs on without it, and
-/// the notes of one that is dead, whose number may be another process's by now.
-async fn clear_the_way(cluster: &Cluster) -> Result<(), EmbeddedError> {
-    let note = cluster.data.join("postmaster.pid");
-    let text = match fs::read_to_string(&note) {
+/// Cleans up after a Heartbeat that was killed: stops its database, which runs on, and removes stale lock files.
+/// The process id in them may be another process's by now, which PostgreSQL would take for a running database.
+async fn clean_up(cluster: &Cluster) -> Result<(), EmbeddedError> {
+    let pid_file = cluster.data.join("postmaster.pid");
+    let text = match fs::read_to_string(&pid_file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(EmbeddedError::File { path: note, error }),
+        Err(error) => return Err(EmbeddedError::File { path: pid_file, error }),
     };
-    if let Some(number) = text.lines().next()
-        && is_ours(number, &cluster.data).await
+    if let Some(pid) = text.lines().next()
+        && runs_on(pid, &cluster.data).await
     {
-        tracing::info!("stopping the PostgreSQL that an earlier Heartbeat left running");
+        tracing::info!("stopping the PostgreSQL that a killed Heartbeat left running");
         let mut pg_ctl = cluster.identity.command(cluster.version.program("pg_ctl"));
         pg_ctl.arg("stop").arg("-D").arg(&cluster.data).args(["-m", "fast", "-w"]);
         let output = pg_ctl.output().await.map_err(|error| failed(&error))?;
@@ -104,12 +105,12 @@ async fn clear_the_way(cluster: &Cluster) -> Result<(), EmbeddedError> {
             return Err(failed(&String::from_utf8_lossy(&output.stderr).trim()));
         }
     }
-    // The lock on the home folder says that no other Heartbeat has a database here.
+    // The lock on the home folder rules out that another Heartbeat runs a database here.
     let socket = cluster.sockets.join(SOCKET_NAME);
-    for left in [note, socket.with_added_extension("lock"), socket] {
-        match fs::remove_file(&left) {
+    for stale in [pid_file, socket.with_added_extension("lock"), socket] {
+        match fs::remove_file(&stale) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(EmbeddedError::File { path: left, error });
+                return Err(EmbeddedError::File { path: stale, error });
             }
             _ => {}
         }
@@ -117,31 +118,33 @@ async fn clear_the_way(cluster: &Cluster) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-/// Whether process `number` is a PostgreSQL at work in `data`: we name the folder when we start one.
-async fn is_ours(number: &str, data: &Path) -> bool {
+/// Whether process `pid` is a PostgreSQL that runs on `data`. Its command line holds the folder.
+async fn runs_on(pid: &str, data: &Path) -> bool {
     let data = data.as_os_str().as_bytes();
-    if let Ok(arguments) = fs::read(Path::new("/proc").join(number).join("cmdline")) {
+    if let Ok(arguments) = fs::read(Path::new("/proc").join(pid).join("cmdline")) {
         return arguments.split(|byte| *byte == 0).any(|argument| argument == data);
     }
-    // Where there is no /proc. If there is, there is no such process, and this finds none either.
-    let listed = Command::new("ps").args(["-ww", "-o", "args=", "-p", number]).output().await;
-    listed.is_ok_and(|listed| listed.stdout.windows(data.len()).any(|part| part == data))
+    // Systems without /proc. On those with it there is no such process, and ps finds none either.
+    let output = Command::new("ps").args(["-ww", "-o", "args=", "-p", pid]).output().await;
+    output.is_ok_and(|output| output.stdout.windows(data.len()).any(|part| part == data))
 }
 
-async fn until_ready(lines: &mut Split<BufReader<ChildStderr>>) -> Result<(), EmbeddedError> {
-    let mut said = Vec::new();
+/// Waits for [`READY_MESSAGE`]. Fails with all other lines if the database ends before.
+async fn wait_until_ready(lines: &mut Split<BufReader<ChildStderr>>) -> Result<(), EmbeddedError> {
+    let mut lines_so_far = Vec::new();
     while let Some(line) = lines.next_segment().await.map_err(|error| failed(&error))? {
         let line = String::from_utf8_lossy(&line).into_owned();
         tracing::debug!(target: "postgres", "{line}");
-        if line.contains(READY) {
+        if line.contains(READY_MESSAGE) {
             return Ok(());
         }
-        said.push(line);
+        lines_so_far.push(line);
     }
-    Err(failed(&said.join("; ")))
+    Err(failed(&lines_so_far.join("; ")))
 }
 
-async fn log(mut lines: Split<BufReader<ChildStderr>>) {
+/// Passes PostgreSQL's log on, line by line.
+async fn relay_log(mut lines: Split<BufReader<ChildStderr>>) {
     while let Ok(Some(line)) = lines.next_segment().await {
         tracing::debug!(target: "postgres", "{}", String::from_utf8_lossy(&line));
     }

@@ -1,5 +1,5 @@
-//! The calls with which API Gateway lets others post to its connections, on a listener of their own:
-//! so the functions that push the stream in the cloud can be run and tested without a cloud.
+//! API Gateway's management API for WebSocket connections, on a listener of its own: with it, the Lambda
+//! functions that push the stream run, and are tested, without AWS.
 //!
 //! Source: "Use @connections commands in your backend service", Amazon API Gateway developer guide,
 //! and the API reference of the API Gateway Management API.
@@ -16,15 +16,15 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{LocalStream, registry::Posted};
+use super::{LocalStream, registry::Command};
 
-/// The largest frame that API Gateway takes, in bytes.
+/// Maximum size of a frame, as in API Gateway.
 const FRAME_MAX_BYTES: usize = 128 * 1024;
 
-/// Tells the SDK which of the documented errors an answer is.
+/// Header that tells the SDK which of the documented errors a response is.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// The calls, for connections of `stream`.
+/// Returns the routes of the management calls, for connections of `stream`.
 pub(crate) fn router(stream: Arc<LocalStream>) -> Router {
     Router::new()
         .route("/@connections/{id}", post(post_frame).get(describe).delete(close))
@@ -32,7 +32,7 @@ pub(crate) fn router(stream: Arc<LocalStream>) -> Router {
         .with_state(stream)
 }
 
-/// `PostToConnection`
+/// Handles `PostToConnection`.
 async fn post_frame(
     State(stream): State<Arc<LocalStream>>,
     Path(id): Path<String>,
@@ -42,21 +42,21 @@ async fn post_frame(
     let Ok(frame) = Utf8Bytes::try_from(frame) else {
         return error(StatusCode::BAD_REQUEST, "BadRequestException");
     };
-    answer(stream.viewers.post(&id, Posted::Frame(frame)), StatusCode::OK)
+    respond(stream.viewers.send(&id, Command::Send(frame)), StatusCode::OK)
 }
 
-/// `GetConnection`
+/// Handles `GetConnection`.
 async fn describe(State(stream): State<Arc<LocalStream>>, Path(id): Path<String>) -> Response {
-    answer(stream.viewers.knows(&id), StatusCode::OK)
+    respond(stream.viewers.contains(&id), StatusCode::OK)
 }
 
-/// `DeleteConnection`
+/// Handles `DeleteConnection`.
 async fn close(State(stream): State<Arc<LocalStream>>, Path(id): Path<String>) -> Response {
-    answer(stream.viewers.post(&id, Posted::Close), StatusCode::NO_CONTENT)
+    respond(stream.viewers.send(&id, Command::Close), StatusCode::NO_CONTENT)
 }
 
-fn answer(known: bool, status: StatusCode) -> Response {
-    match (known, status) {
+fn respond(found: bool, status: StatusCode) -> Response {
+    match (found, status) {
         (false, _) => error(StatusCode::GONE, "GoneException"),
         (true, StatusCode::NO_CONTENT) => status.into_response(),
         (true, _) => (status, Json(json!({}))).into_response(),

@@ -1,8 +1,8 @@
-//! `GET /api/stats/ws`: the figures as they change, over WebSockets.
+//! `GET /api/stats/ws`: the stats as they change, over WebSockets.
 //!
-//! - [`registry`]: the viewers, and how each can be reached.
+//! - [`registry`]: the registry of viewers, which delivers commands to their connections.
 //! - [`viewer`]: one WebSocket from its first frame to its last.
-//! - [`management`]: the calls with which API Gateway lets others post to its connections.
+//! - [`management`]: API Gateway's management API, through which another process pushes the frames.
 
 pub(crate) mod management;
 mod registry;
@@ -30,74 +30,74 @@ use registry::ViewerRegistry;
 
 const PATH: &str = "/api/stats/ws";
 
-/// Tells the one who connected by which name the management calls know the connection.
+/// Header with the id of the connection in the management calls.
 const CONNECTION_ID: HeaderName = HeaderName::from_static("x-connection-id");
 
-/// Bytes that a connection reads and writes at a time: viewers have little to say, and thousands of
-/// them must not take much memory. Frames larger than this go out in several writes.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// Size of a connection's read buffer, in bytes. Viewers send little, and thousands of them must not take much
+/// memory.
+const READ_BUFFER_CAPACITY: usize = 4 * 1024;
 
-/// The longest message that a viewer may send, in bytes.
+/// Maximum size of a message from a viewer.
 const MESSAGE_MAX_BYTES: usize = 1024;
 
-/// The time from one frame to the next.
+/// Interval of a viewer's frames.
 const FRAME_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Frames are due at multiples of this. The gap between a viewer's first two frames is off by half of
-/// it at most.
-const FRAME_TICK: Duration = Duration::from_millis(100);
+/// Interval of the times at which frames are due. The time between a viewer's first two frames is off by half of it
+/// at most.
+const FRAME_TICK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Everything about the stream that lives as long as the server.
+/// State of the stream, which lives as long as the server.
 #[derive(Debug)]
 pub(crate) struct LocalStream {
     app: App,
     viewers: ViewerRegistry,
-    /// Whether the server itself sends a frame each second. If not, somebody else does, through
-    /// the management calls.
+    /// Whether the server itself sends the frames. If not, another process does, through the management calls.
     pushes: bool,
     started: Instant,
-    /// The last frame that was due for more than one viewer, and when it was.
-    frame: Mutex<Option<(Instant, Utf8Bytes)>>,
+    /// The last frame that viewers share, and when it was due.
+    shared_frame: Mutex<Option<(Instant, Utf8Bytes)>>,
 }
 
 impl LocalStream {
+    /// Creates the stream for at most `max_viewers`.
     pub(crate) fn new(app: App, pushes: bool, max_viewers: usize) -> Arc<Self> {
         let viewers = ViewerRegistry::new(max_viewers);
-        Arc::new(Self { app, viewers, pushes, started: Instant::now(), frame: Mutex::default() })
+        Arc::new(Self { app, viewers, pushes, started: Instant::now(), shared_frame: Mutex::default() })
     }
 
-    /// The route.
+    /// Returns the route of the stream.
     pub(crate) fn router(self: &Arc<Self>) -> Router<App> {
         Router::new().route(PATH, get(upgrade)).with_state(Arc::clone(self))
     }
 
-    /// Says goodbye to all viewers, and waits until they have gone.
+    /// Sends a close frame to all viewers, and waits until their connections have ended.
     pub(crate) async fn stop(&self) {
         self.viewers.close().await;
     }
 
-    /// When the second frame is due for a viewer who got the first at `first`: a period later, to the
-    /// nearest [`FRAME_TICK`], so that thousands of viewers share the frames of a few moments.
+    /// Returns when the second frame is due for a viewer that got the first at `first`: one interval later, rounded
+    /// to [`FRAME_TICK_INTERVAL`], so that thousands of viewers share a few frames.
     fn second_frame_due(&self, first: Instant) -> Instant {
-        let since_start = (first + FRAME_INTERVAL + FRAME_TICK / 2) - self.started;
-        let beats = since_start.as_millis() / FRAME_TICK.as_millis();
-        self.started + FRAME_TICK * u32::try_from(beats).unwrap_or(u32::MAX)
+        let since_start = (first + FRAME_INTERVAL + FRAME_TICK_INTERVAL / 2) - self.started;
+        let ticks = since_start.as_millis() / FRAME_TICK_INTERVAL.as_millis();
+        self.started + FRAME_TICK_INTERVAL * u32::try_from(ticks).unwrap_or(u32::MAX)
     }
 
-    /// The frame of this moment. None while the database is away.
-    async fn frame_now(&self) -> Option<Utf8Bytes> {
+    /// Returns the frame of the present second. `None` while the database is unavailable.
+    async fn current_frame(&self) -> Option<Utf8Bytes> {
         let snapshot = self.app.heartbeat.snapshot((self.app.clock)()).await.ok()?;
         Utf8Bytes::try_from(snapshot.json.clone()).ok()
     }
 
-    /// The frame that is due at `due`, made once for all viewers for whom it is.
-    async fn frame_due(&self, due: Instant) -> Option<Utf8Bytes> {
-        let last = || self.frame.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, frame)) = last().as_ref().filter(|(made_for, _)| *made_for == due) {
+    /// Returns the frame that is due at `due`, made once for all its viewers.
+    async fn frame_at(&self, due: Instant) -> Option<Utf8Bytes> {
+        let shared = || self.shared_frame.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = shared().as_ref().filter(|(at, _)| *at == due) {
             return Some(frame.clone());
         }
-        let frame = self.frame_now().await?;
-        *last() = Some((due, frame.clone()));
+        let frame = self.current_frame().await?;
+        *shared() = Some((due, frame.clone()));
         Some(frame)
     }
 }
@@ -107,17 +107,17 @@ async fn upgrade(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
-    // Whoever cannot be shown anything is told so while there still is a status to tell it with.
+    // Checked before the upgrade, while the response can still carry the status of an error.
     stream.app.heartbeat.check().await?;
-    let connection = stream.viewers.open().ok_or(Problem::TooManyViewers)?;
+    let connection = stream.viewers.register().ok_or(Problem::TooManyViewers)?;
     let id = HeaderValue::from_str(connection.id()).ok();
-    let watching = Arc::clone(&stream);
+    let viewer_stream = Arc::clone(&stream);
     let mut response = upgrade
-        .read_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BUFFER_CAPACITY)
         .write_buffer_size(0)
         .max_message_size(MESSAGE_MAX_BYTES)
         .max_frame_size(MESSAGE_MAX_BYTES)
-        .on_upgrade(move |socket| viewer::serve(socket, connection, watching))
+        .on_upgrade(move |socket| viewer::serve(socket, connection, viewer_stream))
         .into_response();
     if !stream.pushes {
         response.headers_mut().extend(id.map(|id| (CONNECTION_ID, id)));

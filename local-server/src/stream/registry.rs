@@ -1,4 +1,4 @@
-//! The registry of viewers, and how each can be reached: what API Gateway is in the cloud.
+//! The registry of viewers, which delivers commands to their connections: the counterpart of API Gateway on AWS.
 
 use std::{
     collections::HashMap,
@@ -11,136 +11,136 @@ use std::{
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::watch;
 
-/// All viewers.
+/// Registry of all viewers.
 #[derive(Debug, Default)]
 pub(super) struct ViewerRegistry(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Viewers that there may be at a time.
+    /// Maximum number of simultaneous viewers.
     max_viewers: usize,
-    open: Mutex<Open>,
+    connections: Mutex<Connections>,
     /// Number of viewers.
     count: watch::Sender<usize>,
     next: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct Connections {
     inboxes: HashMap<String, Inbox>,
-    /// Whether all are told to go, those that are still to come included.
+    /// Whether the server stops. Connections that register afterwards are closed as well.
     closing: bool,
 }
 
-impl Open {
-    fn tell_all_to_leave(&mut self) {
+impl Connections {
+    fn close_all(&mut self) {
         self.closing = true;
         for inbox in self.inboxes.values() {
-            inbox.send_replace(Posted::Leave);
+            inbox.send_replace(Command::GoAway);
         }
     }
 }
 
-/// Where frames for one connection are put. It holds one: who reads too slowly skips the rest.
-type Inbox = watch::Sender<Posted>;
+/// Inbox of one connection. It holds one command, so a viewer that reads slowly skips frames.
+type Inbox = watch::Sender<Command>;
 
-/// What somebody else wants a connection to do.
+/// Command to a connection.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Posted {
-    /// Nothing yet.
+pub(super) enum Command {
+    /// No command yet.
     #[default]
-    Nothing,
+    Idle,
     /// Send a frame.
-    Frame(Utf8Bytes),
-    /// End, because somebody wants it to.
+    Send(Utf8Bytes),
+    /// Close, as a management call requested.
     Close,
-    /// End, because the server does.
-    Leave,
+    /// Close, because the server stops.
+    GoAway,
 }
 
-/// One connection, known for as long as this is kept.
+/// A registered connection, removed from the registry on drop.
 #[derive(Debug)]
 pub(super) struct RegisteredViewer {
     id: String,
-    /// What others want of it.
-    pub(super) posted: watch::Receiver<Posted>,
+    /// The last command to this connection.
+    pub(super) command: watch::Receiver<Command>,
     shared: Arc<Shared>,
 }
 
 impl ViewerRegistry {
-    /// No connections yet, and no more than that at any time.
+    /// Creates an empty registry for at most `max_viewers`.
     pub(super) fn new(max_viewers: usize) -> Self {
         Self(Arc::new(Shared { max_viewers, ..Shared::default() }))
     }
 
-    /// Makes a new connection known, if there is room for one.
-    pub(super) fn open(&self) -> Option<RegisteredViewer> {
+    /// Registers a new connection. `None` if the maximum is reached.
+    pub(super) fn register(&self) -> Option<RegisteredViewer> {
         let shared = Arc::clone(&self.0);
         let id = shared.next.fetch_add(1, Ordering::Relaxed).to_string();
-        let (inbox, posted) = watch::channel(Posted::Nothing);
-        let mut open = shared.open();
-        if open.inboxes.len() >= shared.max_viewers {
+        let (inbox, command) = watch::channel(Command::Idle);
+        let mut connections = shared.connections();
+        if connections.inboxes.len() >= shared.max_viewers {
             return None;
         }
-        if open.closing {
-            inbox.send_replace(Posted::Leave);
+        if connections.closing {
+            inbox.send_replace(Command::GoAway);
         }
-        open.inboxes.insert(id.clone(), inbox);
-        drop(open);
+        connections.inboxes.insert(id.clone(), inbox);
+        drop(connections);
         shared.count.send_modify(|count| *count += 1);
-        Some(RegisteredViewer { id, posted, shared })
+        Some(RegisteredViewer { id, command, shared })
     }
 
-    /// Whether there is a connection of this name.
-    pub(super) fn knows(&self, id: &str) -> bool {
-        self.0.open().inboxes.contains_key(id)
+    /// Whether a connection has this id.
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.0.connections().inboxes.contains_key(id)
     }
 
-    /// Hands something to a connection; false if there is none of this name.
-    pub(super) fn post(&self, id: &str, what: Posted) -> bool {
-        let open = self.0.open();
-        let Some(inbox) = open.inboxes.get(id) else { return false };
-        inbox.send_if_modified(|posted| {
-            // Nothing comes after the end.
-            let open = !matches!(posted, Posted::Close | Posted::Leave);
-            if open {
-                *posted = what;
+    /// Sends a command to a connection; false if none has this id.
+    pub(super) fn send(&self, id: &str, command: Command) -> bool {
+        let connections = self.0.connections();
+        let Some(inbox) = connections.inboxes.get(id) else { return false };
+        inbox.send_if_modified(|last| {
+            // A connection that is told to close takes no further command.
+            let is_open = !matches!(last, Command::Close | Command::GoAway);
+            if is_open {
+                *last = command;
             }
-            open
+            is_open
         });
         true
     }
 
-    /// Ends all connections, and waits until they have ended.
+    /// Closes all connections, and waits until they have ended.
     pub(super) async fn close(&self) {
-        self.0.open().tell_all_to_leave();
-        // It fails only when the sender is gone, which is ours.
+        self.0.connections().close_all();
+        // Fails only if the sender is gone, which `self` holds.
         let _ = self.0.count.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
 impl Shared {
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RegisteredViewer {
-    /// The name by which others know it.
+    /// Returns the connection id, as the management calls use it.
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Waits until the server ends.
-    pub(super) async fn told_to_leave(&mut self) {
-        // It fails only when the server has gone, which says the same.
-        let _ = self.posted.wait_for(|posted| matches!(posted, Posted::Leave)).await;
+    /// Waits until the server stops.
+    pub(super) async fn wait_for_go_away(&mut self) {
+        // Fails only if the sender is gone, which means the same.
+        let _ = self.command.wait_for(|command| matches!(command, Command::GoAway)).await;
     }
 }
 
 impl Drop for RegisteredViewer {
     fn drop(&mut self) {
-        self.shared.open().inboxes.remove(&self.id);
+        self.shared.connections().inboxes.remove(&self.id);
         self.shared.count.send_modify(|count| *count -= 1);
     }
 }

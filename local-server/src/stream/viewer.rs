@@ -10,59 +10,60 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
     FRAME_INTERVAL, LocalStream,
-    registry::{Posted, RegisteredViewer},
+    registry::{Command, RegisteredViewer},
 };
 
-/// How often a viewer is asked for a sign of life, and how long none may come. Together they stay
-/// below the thirty seconds after which a dead viewer must be gone.
+/// Interval of pings to a viewer. With [`PONG_TIMEOUT`] it stays below the thirty seconds after which a dead viewer
+/// must be gone.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Timeout after the last message of a viewer, pongs included. Checked at each ping.
 const PONG_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a frame may wait for a viewer that does not read.
+/// Timeout of sending a frame, for viewers that do not read.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a viewer may take to answer a goodbye.
+/// Timeout of a viewer's answer to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Sends frames to a viewer until it goes, dies, or the server stops.
+/// Sends frames to a viewer until it disconnects, times out, or the server stops.
 pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewer, stream: Arc<LocalStream>) {
-    let mut heard = Instant::now();
+    let mut last_received = Instant::now();
     if stream.pushes
-        && let Some(frame) = stream.frame_now().await
+        && let Some(frame) = stream.current_frame().await
         && !send(&mut socket, Message::Text(frame)).await
     {
         return;
     }
-    let mut frames = interval_at(stream.second_frame_due(heard), FRAME_INTERVAL);
+    let mut frames = interval_at(stream.second_frame_due(last_received), FRAME_INTERVAL);
     // A viewer that was slow gets the next frame, not all that it missed.
     frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     loop {
         let message = tokio::select! {
             due = frames.tick(), if stream.pushes => tokio::select! {
-                // There is nothing to wait for, unless the database is away.
+                // Ready at once, unless the database is unavailable.
                 biased;
-                frame = stream.frame_due(due) => match frame {
+                frame = stream.frame_at(due) => match frame {
                     Some(frame) => Message::Text(frame),
                     None => continue,
                 },
-                () = connection.told_to_leave() => goodbye(close_code::AWAY, "the server stops"),
+                () = connection.wait_for_go_away() => close_message(close_code::AWAY, "the server stops"),
             },
-            Ok(()) = connection.posted.changed() => match connection.posted.borrow_and_update().clone() {
-                Posted::Frame(frame) => Message::Text(frame),
-                Posted::Close => goodbye(close_code::NORMAL, "closed by request"),
-                Posted::Leave => goodbye(close_code::AWAY, "the server stops"),
-                Posted::Nothing => continue,
+            Ok(()) = connection.command.changed() => match connection.command.borrow_and_update().clone() {
+                Command::Send(frame) => Message::Text(frame),
+                Command::Close => close_message(close_code::NORMAL, "closed by request"),
+                Command::GoAway => close_message(close_code::AWAY, "the server stops"),
+                Command::Idle => continue,
             },
             received = socket.recv() => match received {
                 Some(Ok(_)) => {
-                    heard = Instant::now();
+                    last_received = Instant::now();
                     continue;
                 }
                 Some(Err(_)) | None => return,
             },
             _ = pings.tick() => {
-                if heard.elapsed() > PONG_TIMEOUT {
+                if last_received.elapsed() > PONG_TIMEOUT {
                     return;
                 }
                 Message::Ping(Bytes::new())
@@ -71,7 +72,7 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
         let last = matches!(message, Message::Close(_));
         let sent = send(&mut socket, message).await;
         if last {
-            // What is not read when a socket is closed can take the goodbye down with it.
+            // Closing a socket with unread data resets the connection, which can discard the close frame.
             let _ = timeout(CLOSE_TIMEOUT, async { while socket.recv().await.is_some() {} }).await;
         }
         if last || !sent {
@@ -80,11 +81,11 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
     }
 }
 
-/// Sends a message to a viewer; false if it cannot be told anything any more.
+/// Sends a message to a viewer; false if it can no longer be reached.
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
 }
 
-fn goodbye(code: u16, reason: &'static str) -> Message {
+fn close_message(code: u16, reason: &'static str) -> Message {
     Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }

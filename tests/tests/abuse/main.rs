@@ -2,4 +2,5 @@
 
 mod attempts;
 mod connections;
+mod readers;
 mod sites;

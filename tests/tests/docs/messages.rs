@@ -11,7 +11,7 @@ const SOURCES: [&str; 7] = [
     "functions/assets/heartbeat.js",
     "local-server/src",
     "infra",
-    "tests/examples/reference",
+    "xtask/src",
     "tests/src/server.rs",
 ];
 

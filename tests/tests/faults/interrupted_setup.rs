@@ -25,8 +25,8 @@ async fn a_process_that_is_killed_while_it_sets_the_database_up_is_no_obstacle_t
         let builder = ServerBuilder::on(&database);
         let killed = if migrates { builder.clone().argument("migrate") } else { builder.clone() };
         let mut killed = killed.spawn();
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event = 'advisory'";
+        let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+                       WHERE datname = current_database() AND locktype = 'advisory' AND objid = 1 AND NOT granted";
         eventually("a set-up that waits", async || database.number(waiting).await == 1).await;
         killed.signal(Signal::KILL);
         killed.ended().await;

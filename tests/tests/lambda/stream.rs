@@ -147,7 +147,7 @@ async fn the_pusher_sends_a_frame_a_second_until_nobody_watches() {
     viewers[0].stats().await;
     assert_eq!(viewers[0].stats().await["total_beats"], 4);
     cloud.database.execute("DELETE FROM heartbeat.connections").await;
-    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "NobodyWatches" })));
+    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "NoViewers" })));
     assert_eq!(
         cloud.database.number("SELECT count(*) FROM heartbeat.pusher WHERE expires_at > now()").await,
         0
@@ -166,7 +166,7 @@ async fn a_connection_that_is_gone_is_forgotten_with_the_next_frame() {
     viewer.frame().await.expect("a frame");
     assert_eq!(cloud.connections().await, 1);
     drop(viewer);
-    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "NobodyWatches" })));
+    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "NoViewers" })));
     assert_eq!(cloud.connections().await, 0);
 }
 
@@ -178,7 +178,7 @@ async fn of_two_pushers_one_sends_and_the_other_ends() {
     let pushers = [Arc::new(cloud.function("pusher").await), Arc::new(cloud.function("pusher").await)];
     let first = push(&pushers[0]);
     viewer.frame().await.expect("a frame");
-    assert_eq!(push(&pushers[1]).await.expect("an end"), Ok(json!({ "ended": "SomebodyElseLeads" })));
+    assert_eq!(push(&pushers[1]).await.expect("an end"), Ok(json!({ "ended": "LeaseHeld" })));
     let mut came = Vec::new();
     for _ in 0..4 {
         came.push(viewer.frame().await.expect("a frame").1);
@@ -203,7 +203,7 @@ async fn a_pusher_that_was_frozen_past_its_lease_does_not_send_beside_its_succes
     let led = "SELECT count(*) FROM heartbeat.pusher WHERE expires_at > now()";
     eventually("a new lease", async || cloud.database.number(led).await == 1).await;
     pushers[0].thaw();
-    assert_eq!(first.await.expect("an end"), Ok(json!({ "ended": "SomebodyElseLeads" })));
+    assert_eq!(first.await.expect("an end"), Ok(json!({ "ended": "LeaseHeld" })));
     assert!(!second.is_finished());
     viewer.frame().await.expect("a frame");
 }
@@ -247,7 +247,7 @@ async fn before_its_time_is_up_a_pusher_hands_over() {
     let started = Instant::now();
     let ended = push(&pusher);
     viewer.frame().await.expect("a frame");
-    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "TimeIsUp" })));
+    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "TimedOut" })));
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!(cloud.started.recv().await.as_deref(), Some("the-pusher"));
     // Its successor need not wait for the lease to run out.

@@ -1,4 +1,4 @@
-//! Out of a database.
+//! Export: writes a dump of a database.
 
 use futures_util::TryStreamExt;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
@@ -13,14 +13,13 @@ use crate::{
     progress::{Observer, Progress},
 };
 
-/// So many bytes are written at once.
+/// Size of the output buffer, in bytes.
 const BUFFER_CAPACITY: usize = 1 << 16;
 
-/// After so many beats the observer hears of it.
+/// Number of beats between two progress reports.
 const REPORT_INTERVAL_BEATS: i64 = 10_000;
 
-/// Writes everything that is in the database, as of one moment; servers may go on working. Takes the same
-/// memory however much there is.
+/// Writes a dump of the database as of one moment. Servers may keep running. Memory does not grow with the data.
 pub async fn export(
     options: &PgConnectOptions,
     output: impl AsyncWrite + Unpin,
@@ -43,10 +42,10 @@ pub async fn export(
     Ok(count)
 }
 
-/// Writes lines.
+/// Writer of lines.
 struct Writer<W> {
     output: BufWriter<W>,
-    /// The memory that each line is made in.
+    /// Buffer of the line, used again for each.
     line: Vec<u8>,
 }
 

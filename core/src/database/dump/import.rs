@@ -1,4 +1,4 @@
-//! Into an empty database.
+//! Import: reads a dump into an empty database.
 
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use time::OffsetDateTime;
@@ -13,14 +13,14 @@ use crate::{
     progress::{Observer, Progress},
 };
 
-/// No line of an export is longer, but something else may be that was taken for one.
+/// Maximum length of a line. No line of a dump is longer, but a file of another format may be one long line.
 const LINE_MAX_BYTES: u64 = 1 << 20;
 
-/// So many beats are written by one statement.
+/// Number of beats that one statement inserts.
 const BATCH_CAPACITY: usize = 10_000;
 
-/// Reads what [`export`](super::export()) wrote into a database that is empty or has no tables yet: all of it,
-/// or, if anything is wrong, nothing. Takes the same memory however much there is.
+/// Reads a dump into a database that is empty or has no tables yet: all of it, or, on an error, nothing. Memory does
+/// not grow with the data.
 pub async fn import(
     options: &PgConnectOptions,
     input: impl AsyncBufRead + Unpin,
@@ -38,7 +38,7 @@ pub async fn import(
     Ok(count)
 }
 
-/// Keeps everybody else away, and makes sure that nothing is there.
+/// Locks the tables, and checks that they are empty.
 async fn require_empty(connection: &mut PgConnection) -> Result<(), DumpError> {
     sqlx::raw_sql(
         "
@@ -59,16 +59,16 @@ async fn require_empty(connection: &mut PgConnection) -> Result<(), DumpError> {
     if empty { Ok(()) } else { Err(DumpError::NotEmpty) }
 }
 
-/// Reads lines.
+/// Reader of lines.
 struct Reader<R> {
     input: R,
     line: Vec<u8>,
-    /// The number of the line, counted from 1.
+    /// Number of the line, counted from 1.
     number: u64,
 }
 
 impl<R: AsyncBufRead + Unpin> Reader<R> {
-    /// The next line, if there is one.
+    /// Returns the next line, if there is one.
     async fn next(&mut self) -> Result<Option<Line<'_>>, DumpError> {
         self.line.clear();
         self.number += 1;
@@ -78,20 +78,20 @@ impl<R: AsyncBufRead + Unpin> Reader<R> {
         }
         let number = self.number;
         serde_json::from_slice(&self.line).map(Some).map_err(|error| {
-            // Where the line is, we know better.
+            // serde_json counts lines from the start of this one.
             let problem = error.to_string();
             let problem = problem.split(" at line ").next().unwrap_or_default();
             DumpError::Line { number, problem: format!("not a line of an export: {problem}") }
         })
     }
 
-    /// This line cannot be here.
-    fn wrong(&self, problem: impl Into<String>) -> DumpError {
+    /// Returns the error for the current line.
+    fn error(&self, problem: impl Into<String>) -> DumpError {
         DumpError::Line { number: self.number, problem: problem.into() }
     }
 }
 
-/// Reads from the first line to the last.
+/// Reads all lines into the database, and returns the numbers of rows.
 async fn read_all(
     connection: &mut PgConnection,
     reader: &mut Reader<impl AsyncBufRead + Unpin>,
@@ -100,12 +100,12 @@ async fn read_all(
     match reader.next().await? {
         Some(Line::HeartbeatExport { version: 1..=VERSION }) => {}
         Some(Line::HeartbeatExport { version }) => {
-            return Err(reader.wrong(format!("version {version} of the format needs a newer Heartbeat")));
+            return Err(reader.error(format!("version {version} of the format needs a newer Heartbeat")));
         }
-        _ => return Err(reader.wrong("an export begins with a line that says so")),
+        _ => return Err(reader.error("an export begins with a line that says so")),
     }
-    let mut beats = Beats::default();
-    let mut found = Count::default();
+    let mut beats = BeatBatch::default();
+    let mut count = Count::default();
     let mut stats = 0;
     loop {
         let number = reader.number + 1;
@@ -113,57 +113,57 @@ async fn read_all(
             Some(Line::Beat { device, time_stamp }) => {
                 beats.devices.push(device);
                 beats.times.push(time_stamp);
-                found.beats += 1;
+                count.beats += 1;
                 if beats.times.len() < BATCH_CAPACITY {
                     continue;
                 }
-                observer.observe(Progress { step: "reading beats", done: found.beats, total: None });
-                beats.add(connection).await
+                observer.observe(Progress { step: "reading beats", done: count.beats, total: None });
+                beats.insert(connection).await
             }
             Some(Line::Device { id, name, token_hash }) => {
-                found.devices += 1;
-                add_device(connection, id, name.as_deref(), &token_hash).await
+                count.devices += 1;
+                insert_device(connection, id, name.as_deref(), &token_hash).await
             }
             Some(Line::Absence { ended_by, started_at, ended_at }) => {
-                found.absences += 1;
-                add_absence(connection, ended_by, started_at, ended_at).await
+                count.absences += 1;
+                insert_absence(connection, ended_by, started_at, ended_at).await
             }
             Some(Line::Stats { total_visits, server_start_time, longest_absence_microseconds }) => {
                 stats += 1;
                 set_stats(connection, total_visits, server_start_time, longest_absence_microseconds).await
             }
-            Some(Line::HeartbeatExport { .. }) => return Err(reader.wrong("a second export begins")),
-            Some(Line::End(expected)) if expected == found && stats == 1 => {
-                beats.add(connection).await?;
+            Some(Line::HeartbeatExport { .. }) => return Err(reader.error("a second export begins")),
+            Some(Line::End(expected)) if expected == count && stats == 1 => {
+                beats.insert(connection).await?;
                 break;
             }
-            Some(Line::End(_)) => return Err(reader.wrong("other lines were written than are here")),
-            None => return Err(reader.wrong("the file was cut off before its last line")),
+            Some(Line::End(_)) => return Err(reader.error("other lines were written than are here")),
+            None => return Err(reader.error("the file was cut off before its last line")),
         };
-        added.map_err(|error| because_of_line(number, error))?;
+        added.map_err(|error| line_error(number, error))?;
     }
     match reader.next().await? {
-        None => Ok(found),
-        Some(_) => Err(reader.wrong("nothing may follow the end")),
+        None => Ok(count),
+        Some(_) => Err(reader.error("nothing may follow the end")),
     }
 }
 
-/// Where the database refused a value, the line that it stands in; of many beats, the last of them.
-fn because_of_line(number: u64, error: sqlx::Error) -> DumpError {
-    let failure = DatabaseError::from(error);
-    if failure.is_ours() { DumpError::Line { number, problem: failure.to_string() } } else { failure.into() }
+/// Returns the error for a line that the database refused, or for the last line of a batch of beats.
+fn line_error(number: u64, error: sqlx::Error) -> DumpError {
+    let error = DatabaseError::from(error);
+    if error.is_ours() { DumpError::Line { number, problem: error.to_string() } } else { error.into() }
 }
 
-/// Beats that were read and are still to be written.
+/// Batch of beats that one statement inserts.
 #[derive(Default)]
-struct Beats {
+struct BeatBatch {
     devices: Vec<i64>,
     times: Vec<OffsetDateTime>,
 }
 
-impl Beats {
-    /// Writes them.
-    async fn add(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+impl BeatBatch {
+    /// Inserts the batch and empties it.
+    async fn insert(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "
             INSERT INTO heartbeat.beats (device, time_stamp)
@@ -180,7 +180,7 @@ impl Beats {
     }
 }
 
-async fn add_device(
+async fn insert_device(
     connection: &mut PgConnection,
     id: i64,
     name: Option<&str>,
@@ -197,7 +197,7 @@ async fn add_device(
     .map(drop)
 }
 
-async fn add_absence(
+async fn insert_absence(
     connection: &mut PgConnection,
     ended_by: i64,
     started_at: OffsetDateTime,

@@ -1,20 +1,20 @@
-//! One line of an export.
+//! One line of a dump.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// Version of the format that is written. All versions up to it are read.
+/// Version of the format that an export writes. An import reads all versions up to it.
 pub(super) const VERSION: u32 = 1;
 
-/// One line, from the first to the last. Times are those of RFC 3339, to the microsecond.
+/// One line. Times are in the format of RFC 3339, to the microsecond.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Line<'a> {
-    /// What this is. The first line.
+    /// Name and version of the format. The first line.
     HeartbeatExport { version: u32 },
-    /// The figures of the whole service. There is one such line.
+    /// Stats of the whole service. There is one such line.
     Stats {
         total_visits: i64,
         #[serde(with = "time::serde::rfc3339")]
@@ -44,17 +44,17 @@ pub(super) enum Line<'a> {
         #[serde(with = "time::serde::rfc3339")]
         time_stamp: OffsetDateTime,
     },
-    /// How many lines of each kind there are. The last line.
+    /// Number of lines of each type. The last line.
     End(Count),
 }
 
-/// How much there is.
+/// Numbers of rows in a dump.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    /// Devices.
+    /// Number of devices.
     pub devices: i64,
-    /// Absences of more than an hour that have ended.
+    /// Number of absences of more than an hour that have ended.
     pub absences: i64,
-    /// Beats.
+    /// Number of beats.
     pub beats: i64,
 }

@@ -1,10 +1,10 @@
-//! Everything there is, as text: out of one database ([`export()`]) and into another ([`import()`]), whatever
-//! the versions of PostgreSQL and of Heartbeat.
+//! Dumps: the data of one database as text ([`export()`]), to be read into another ([`import()`]), across versions
+//! of PostgreSQL and of Heartbeat.
 //!
-//! The text is newline-delimited JSON: one object a line, which says its `type`. First what it is
-//! (`heartbeat_export`), then the figures of the whole service, the devices, the absences and the beats,
-//! last (`end`) how many lines of each there are, so that a file that was cut off is found out. Of tokens
-//! there are only the hashes. Not part of it: webhooks that are still to be sent, and who watches right now.
+//! The format is newline-delimited JSON: one object a line, with its `type`. The first line names the format
+//! (`heartbeat_export`). Then come the stats of the service, the devices, the absences and the beats. The last line
+//! (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens there are only the
+//! hashes. Not included are channels, notifications that are still to be sent, and the connections of viewers.
 
 mod export;
 mod import;
@@ -19,24 +19,24 @@ pub use line::Count;
 use super::error::DatabaseError;
 use crate::error::SchemaProblem;
 
-/// Why data could not be moved. Nothing was changed then.
+/// An error of an export or import, which has changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// The database failed.
+    /// An error of the database.
     #[error("database: {0}")]
     Database(#[from] DatabaseError),
-    /// There is no place for the data: some are there.
+    /// An import into a database that is not empty.
     #[error("the database holds devices or beats already: import into an empty one")]
     NotEmpty,
-    /// What is read, or written, does not go on.
+    /// An error of the input or the output.
     #[error("{0}")]
     File(#[from] std::io::Error),
-    /// A line is not what it should be.
+    /// An invalid line.
     #[error("line {number}: {problem}")]
     Line {
-        /// Counted from 1.
+        /// Number of the line, counted from 1.
         number: u64,
-        /// What is wrong with it.
+        /// Description of the error.
         problem: String,
     },
 }
@@ -53,7 +53,7 @@ impl From<SchemaProblem> for DumpError {
     }
 }
 
-/// A connection that may take its time.
+/// Opens a connection that does not log slow statements: those of a dump take long.
 async fn connect(options: &PgConnectOptions) -> Result<sqlx::PgConnection, sqlx::Error> {
     use sqlx::ConnectOptions;
     options.clone().disable_statement_logging().connect().await
