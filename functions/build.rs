@@ -1,50 +1,50 @@
-//! Compresses the assets and writes the table of them, so that the program only has to send them.
+//! Compresses the assets, and generates the table that embeds them, so that no request waits for compression.
 
 use std::{env, fmt::Write as _, fs, io::Write as _, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-const FOLDER: &str = "assets";
+const ASSETS_DIR: &str = "assets";
 
 fn main() {
-    println!("cargo::rerun-if-changed={FOLDER}");
-    let target = env::var("OUT_DIR").expect("cargo says where");
-    let target = Path::new(&target);
-    let mut files: Vec<_> = fs::read_dir(FOLDER)
+    println!("cargo::rerun-if-changed={ASSETS_DIR}");
+    let out_dir = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    let out_dir = Path::new(&out_dir);
+    let mut files: Vec<_> = fs::read_dir(ASSETS_DIR)
         .expect("the assets")
         .map(|entry| entry.expect("an asset").file_name().into_string().expect("a plain name"))
         .collect();
     files.sort();
     let mut table = String::from("&[\n");
     for name in files {
-        let content = fs::read(Path::new(FOLDER).join(&name)).expect("an asset");
+        let content = fs::read(Path::new(ASSETS_DIR).join(&name)).expect("an asset");
         let hash = Sha256::digest(&content);
         let version = hash.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let content_type = content_type(&name);
-        // Pictures made of pixels are compressed already.
+        // PNGs are compressed already.
         let (gzip, brotli) = if content_type == "image/png" {
             ("None".to_owned(), "None".to_owned())
         } else {
-            let gzip = include(target, &format!("{name}.gz"), &gzip(&content));
-            let brotli = include(target, &format!("{name}.br"), &brotli(&content));
+            let gzip = include(out_dir, &format!("{name}.gz"), &gzip(&content));
+            let brotli = include(out_dir, &format!("{name}.br"), &brotli(&content));
             (format!("Some({gzip})"), format!("Some({brotli})"))
         };
         writeln!(
             table,
             "Asset {{ name: {name:?}, version: {version:?}, content_type: {content_type:?}, \
              plain: {plain}, gzip: {gzip}, brotli: {brotli} }},",
-            plain = include(target, &name, &content),
+            plain = include(out_dir, &name, &content),
         )
         .expect("memory");
     }
     table.push(']');
-    fs::write(target.join("assets.rs"), table).expect("the table of assets");
+    fs::write(out_dir.join("assets.rs"), table).expect("the table of assets");
 }
 
-/// Keeps `content` beside the table; returns how the table refers to it.
-fn include(target: &Path, name: &str, content: &[u8]) -> String {
-    let path = target.join(name);
+/// Writes `content` to a file beside the table. Returns the expression that embeds it.
+fn include(out_dir: &Path, name: &str, content: &[u8]) -> String {
+    let path = out_dir.join(name);
     fs::write(&path, content).expect("an asset");
     format!("include_bytes!({:?})", path.to_str().expect("a path that is text"))
 }
@@ -56,7 +56,7 @@ fn content_type(name: &str) -> &'static str {
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
         Some("webmanifest") => "application/manifest+json",
-        _ => panic!("{name}: which type is it?"),
+        _ => panic!("{name}: unknown content type; add its extension to build.rs"),
     }
 }
 

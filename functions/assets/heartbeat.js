@@ -1,7 +1,7 @@
-// Brings the pages to life: figures as they change, times in the visitor's zone, the badge builder.
-// Everything here has been written by the server as of the page's loading; without this file it stays so.
+// Progressive enhancement of the pages: live stats, times in the visitor's time zone, the badge builder.
+// The server renders all of it as of the request; without this script, pages show that.
 
-// Words are in the language of the page; of its kinds, the one that the visitor prefers.
+// Text is in the language of the page, in the regional variant that the visitor prefers.
 const language = navigator.languages.find((it) => it.startsWith(document.documentElement.lang)) ?? "en";
 const number = new Intl.NumberFormat("en");
 const moment = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "medium" });
@@ -13,21 +13,20 @@ const MINUTE = 60, HOUR = 3_600, DAY = 86_400;
 const $ = (selector, inside = document) => inside.querySelector(selector);
 const $$ = (selector, inside = document) => inside.querySelectorAll(selector);
 
-/** Writes text only where it changes, so that what a visitor has selected stays selected. */
+/** Sets the text only if it changes, so that the visitor's selection is kept. */
 const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 
-/** `3 min 12 sec`, as a list of number and unit; the same as `words::parts` in the core. */
+/** Splits a duration into its two largest units: `3 min 12 sec`. The same as `humanize::parts` in the core. */
 function parts(seconds) {
   const units = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1]];
   const largest = units.findIndex(([, length]) => seconds >= length);
-  const two = units.slice(largest).slice(0, 2);
   let rest = Math.max(0, seconds);
-  const counted = two.map(([unit, length]) => {
+  const counts = units.slice(largest).slice(0, 2).map(([unit, length]) => {
     const count = Math.floor(rest / length);
     rest %= length;
     return [count, unit];
   });
-  return counted.filter(([count], at) => at === 0 || count > 0).map(([count, unit]) => {
+  return counts.filter(([count], index) => index === 0 || count > 0).map(([count, unit]) => {
     const format = new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: "short" });
     const name = format.formatToParts(count).find(({ type }) => type === "unit").value;
     return [number.format(count), name];
@@ -36,22 +35,22 @@ function parts(seconds) {
 
 const duration = (seconds) => parts(seconds).flat().join(" ");
 
-/** `3 minutes ago`; the same as `words::ago` in the core. */
+/** Formats an age: `3 minutes ago`. The same as `humanize::ago` in the core. */
 function ago(seconds) {
   const YEAR = 31_557_600, MONTH = 2_629_800;
-  for (const [unit, length, from] of [["year", YEAR, 2 * YEAR], ["month", MONTH, 2 * MONTH], ["day", DAY, DAY],
+  for (const [unit, length, minimum] of [["year", YEAR, 2 * YEAR], ["month", MONTH, 2 * MONTH], ["day", DAY, DAY],
     ["hour", HOUR, HOUR], ["minute", MINUTE, MINUTE], ["second", 1, 1]]) {
-    if (seconds >= from) return relative.format(-Math.floor(seconds / length), unit);
+    if (seconds >= minimum) return relative.format(-Math.floor(seconds / length), unit);
   }
   return "just now";
 }
 
-/** The same steps as `Recency` in the core. */
+/** Recency of an age. The same as `Recency` in the core. */
 const recency = (seconds) =>
   seconds < 300 ? "now" : seconds < HOUR ? "recent" : seconds < DAY ? "today" : seconds < 2 * DAY ? "late" : "lost";
 
-/** The place on the line of what was `seconds` ago; the same as `place` in `functions/src/trace.rs`. */
-const place = (seconds) =>
+/** Position of an age on the timeline. The same as `position` in `functions/src/pages/timeline.rs`. */
+const position = (seconds) =>
   `${(100 * (1 - Math.log1p(Math.min(Math.max(seconds, 0), 604_800) / 30) / Math.log1p(604_800 / 30))).toFixed(2)}%`;
 
 function showMoment(element, unixTime) {
@@ -61,48 +60,48 @@ function showMoment(element, unixTime) {
   write(element, moment.format(time));
 }
 
-/** The figures of a page, as of the last frame of the stream. */
-class Figures {
+/** The stats on a page, as of the last frame of the stream. */
+class StatsView {
   #main;
   #stats;
-  /** The browser's time of the last beat, and of the frame. */
-  #lastBeat;
-  #framedAt;
+  /** Times of the last beat and of the last frame, by the browser's clock. */
+  #lastBeatAt;
+  #frameAt;
 
   constructor(main) {
     this.#main = main;
   }
 
-  /** Takes a frame. */
-  take(stats) {
+  /** Updates the page with the stats of a frame. */
+  update(stats) {
     const now = Date.now();
-    const before = this.#stats;
+    const previous = this.#stats;
     this.#stats = stats;
-    this.#framedAt = now;
+    this.#frameAt = now;
     if (stats.last_seen !== null) {
-      // The frame has whole seconds, rounded down: of all that tell of the same beat, the one that says the
-      // earliest time is the closest. A browser's clock that was set is told by a jump.
-      const heard = now - stats.last_seen_relative * 1000;
-      const same = before?.last_seen === stats.last_seen && Math.abs(heard - this.#lastBeat) < 2000;
-      this.#lastBeat = same ? Math.min(this.#lastBeat, heard) : heard;
+      // Ages are rounded down to seconds, so the earliest of the times computed for one beat is the most exact.
+      // A jump means that the browser's clock was set.
+      const beatAt = now - stats.last_seen_relative * 1000;
+      const isSame = previous?.last_seen === stats.last_seen && Math.abs(beatAt - this.#lastBeatAt) < 2000;
+      this.#lastBeatAt = isSame ? Math.min(this.#lastBeatAt, beatAt) : beatAt;
     }
     this.tick();
-    if (before && stats.total_beats > before.total_beats) this.#pulse();
+    if (previous && stats.total_beats > previous.total_beats) this.#pulse();
   }
 
-  /** Shows the figures as of now. */
+  /** Shows the stats as of now: durations grow between frames. */
   tick() {
     if (!this.#stats) return;
     const stats = this.#stats;
-    const passed = Math.floor((Date.now() - this.#framedAt) / 1000);
-    const age = stats.last_seen === null ? null : Math.max(0, Math.floor((Date.now() - this.#lastBeat) / 1000));
-    const spans = { longest_absence: Math.max(stats.longest_absence, age ?? 0), uptime: stats.uptime + passed };
+    const elapsed = Math.floor((Date.now() - this.#frameAt) / 1000);
+    const age = stats.last_seen === null ? null : Math.max(0, Math.floor((Date.now() - this.#lastBeatAt) / 1000));
+    const durations = { longest_absence: Math.max(stats.longest_absence, age ?? 0), uptime: stats.uptime + elapsed };
     for (const element of $$("[data-number]", this.#main)) {
       const value = stats[element.dataset.number];
       write(element, number.format(value.length ?? value));
     }
     for (const element of $$("[data-duration]", this.#main)) {
-      write(element, duration(spans[element.dataset.duration]));
+      write(element, duration(durations[element.dataset.duration]));
     }
     if ($(".hero", this.#main)) this.#showBeats(age);
   }
@@ -117,7 +116,7 @@ class Figures {
       this.#main.dataset.recency = recency(age);
       this.#showAge(age);
       showMoment($("[data-time]"), lastSeen);
-      $(".trace .blip").setAttribute("x", place(age));
+      $(".trace .blip").setAttribute("x", position(age));
     }
     for (const device of devices) {
       this.#showDevice(device, total, device.last_beat === null ? null : age + lastSeen - device.last_beat);
@@ -125,24 +124,25 @@ class Figures {
   }
 
   #showAge(age) {
-    const shown = $$(".age .part");
-    const wanted = parts(age);
-    if (shown.length === wanted.length) {
-      wanted.forEach(([count, unit], at) => {
-        write(shown[at].firstChild, count);
-        if (shown[at].lastChild.data !== ` ${unit}`) shown[at].lastChild.data = ` ${unit}`;
+    const elements = $$(".age .part");
+    const counts = parts(age);
+    if (elements.length === counts.length) {
+      counts.forEach(([count, unit], index) => {
+        write(elements[index].firstChild, count);
+        const unitText = elements[index].lastChild;
+        if (unitText.data !== ` ${unit}`) unitText.data = ` ${unit}`;
       });
       return;
     }
-    const made = wanted.map(([count, unit]) => {
+    const created = counts.map(([count, unit]) => {
       const part = document.createElement("span");
       part.className = "part";
-      const big = document.createElement("b");
-      big.textContent = count;
-      part.append(big, ` ${unit}`);
+      const countElement = document.createElement("b");
+      countElement.textContent = count;
+      part.append(countElement, ` ${unit}`);
       return part;
     });
-    $(".age .parts").replaceChildren(...made.flatMap((part, at) => (at > 0 ? [" ", part] : [part])));
+    $(".age .parts").replaceChildren(...created.flatMap((part, index) => (index > 0 ? [" ", part] : [part])));
   }
 
   #showDevice({ id, name, last_beat: lastBeat, num_beats: beats }, total, age) {
@@ -173,11 +173,11 @@ class Figures {
       dot.append(title);
       $(".trace .dots").append(dot);
     }
-    dot.setAttribute("cx", place(age));
+    dot.setAttribute("cx", position(age));
     dot.classList.toggle("last", lastBeat === this.#stats.last_seen);
   }
 
-  /** Marks a beat that has just arrived. */
+  /** Animates the arrival of a beat. */
   #pulse() {
     const blip = $(".trace .blip", this.#main);
     if (!blip || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
@@ -194,8 +194,8 @@ class Figures {
   }
 }
 
-/** The statistics in a frame; nothing if it holds something else. */
-function statistics(frame) {
+/** Parses a frame; returns undefined if it holds no stats. */
+function parseFrame(frame) {
   try {
     const stats = JSON.parse(frame);
     return Array.isArray(stats?.devices) ? stats : undefined;
@@ -204,84 +204,86 @@ function statistics(frame) {
   }
 }
 
-/** The stream: connected as long as the page is there. */
+/** Viewer of the stream: reconnects as long as the page is open. */
 class Stream {
-  /** After so many silent milliseconds the other side is asked for a frame, or given up. */
-  static ASK = 3_000;
-  static GIVE_UP = 9_000;
-  /** The longest wait before the next attempt to connect. */
-  static LONGEST_WAIT = 30_000;
+  /** Interval, in milliseconds, of hellos while no frames arrive. */
+  static HELLO_INTERVAL = 3_000;
+  /** Timeout, in milliseconds, after which a connection without frames is closed. */
+  static FRAME_TIMEOUT = 9_000;
+  /** Backoff, in milliseconds, between attempts to connect. */
+  static BACKOFF_MIN = 500;
+  static BACKOFF_MAX = 30_000;
 
   #url;
-  #figures;
+  #view;
   #main;
   #socket;
   #attempts = 0;
-  #retry;
-  #heard = Date.now();
-  #asked = 0;
-  #began = 0;
+  #retryTimer;
+  #lastFrameAt = Date.now();
+  #lastHelloAt = 0;
+  #connectedAt = 0;
 
   constructor(main) {
     this.#main = main;
     this.#url = new URL(main.dataset.stream, location.href);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#figures = new Figures(main);
+    this.#view = new StatsView(main);
     this.#connect();
     setInterval(() => this.#tick(), 250);
-    // Browsers put hidden pages to sleep; one that is seen again must not show what was.
+    // Browsers suspend hidden pages; one that becomes visible again must not show stale stats.
     document.addEventListener("visibilitychange", () => this.#wake());
     addEventListener("pageshow", (event) => { if (event.persisted) this.#wake(); });
     addEventListener("online", () => this.#wake());
   }
 
   #connect() {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#retryTimer);
     const socket = new WebSocket(this.#url);
     this.#socket?.close();
     this.#socket = socket;
-    this.#began = this.#asked = Date.now();
+    this.#connectedAt = this.#lastHelloAt = Date.now();
     socket.onopen = () => socket.send("hello");
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
-      const stats = statistics(data);
-      // What comes from the cloud may be a complaint of the cloud's own, and counts as silence.
+      const stats = parseFrame(data);
+      // API Gateway may send error messages of its own, which are no frames.
       if (!stats) return;
       this.#attempts = 0;
-      this.#heard = Date.now();
-      this.#figures.take(stats);
+      this.#lastFrameAt = Date.now();
+      this.#view.update(stats);
       this.#notice("");
     };
-    socket.onclose = () => { if (socket === this.#socket) this.#lost(); };
+    socket.onclose = () => { if (socket === this.#socket) this.#reconnectLater(); };
   }
 
-  /** Says that what is shown is old, and tries again after a while: longer each time, and not at the same
-      time as everybody else who was disconnected. */
-  #lost() {
+  /** Marks the stats as stale, and retries with backoff and jitter, so that viewers that were disconnected at the
+      same time do not reconnect at once. */
+  #reconnectLater() {
     this.#socket = undefined;
-    this.#notice(`Not connected since ${clock.format(this.#heard)}. There may have been beats since.`);
-    const longest = Math.min(Stream.LONGEST_WAIT, 500 * 2 ** this.#attempts);
+    this.#notice(`Not connected since ${clock.format(this.#lastFrameAt)}. There may have been beats since.`);
+    const backoff = Math.min(Stream.BACKOFF_MAX, Stream.BACKOFF_MIN * 2 ** this.#attempts);
     this.#attempts += 1;
-    this.#retry = setTimeout(() => this.#connect(), longest * (0.5 + Math.random() / 2));
+    this.#retryTimer = setTimeout(() => this.#connect(), backoff * (0.5 + Math.random() / 2));
   }
 
   #wake() {
-    if (document.visibilityState === "visible" && Date.now() - this.#heard > 2_000) {
+    if (document.visibilityState === "visible" && Date.now() - this.#lastFrameAt > 2_000) {
       this.#attempts = 0;
       this.#connect();
     }
   }
 
   #tick() {
-    this.#figures.tick();
+    this.#view.tick();
     const now = Date.now();
     if (!this.#socket) return;
-    if (now - Math.max(this.#heard, this.#began) > Stream.GIVE_UP) {
+    if (now - Math.max(this.#lastFrameAt, this.#connectedAt) > Stream.FRAME_TIMEOUT) {
       this.#socket.close();
-      this.#lost();
-    } else if (this.#socket.readyState === WebSocket.OPEN && now - this.#heard > Stream.ASK && now - this.#asked > Stream.ASK) {
-      // Where the stream comes from the cloud, this starts it anew if it has died.
-      this.#asked = now;
+      this.#reconnectLater();
+    } else if (this.#socket.readyState === WebSocket.OPEN && now - Math.max(this.#lastFrameAt, this.#lastHelloAt) > Stream.HELLO_INTERVAL) {
+      // On Lambda, a hello restarts the pusher if it has failed.
+      this.#lastHelloAt = now;
       this.#socket.send("hello");
     }
   }
@@ -292,18 +294,18 @@ class Stream {
   }
 }
 
-/** The badge builder: what the server does with the form, at each change. */
-class Builder {
+/** Badge builder: updates the preview and the snippets at each change, as the server does on submit. */
+class BadgeBuilder {
   #form;
 
   constructor(form) {
     this.#form = form;
     $(".without-script", form).hidden = true;
-    let waiting;
+    let debounceTimer;
     for (const kind of ["input", "change"]) {
       form.addEventListener(kind, () => {
-        clearTimeout(waiting);
-        waiting = setTimeout(() => this.#show(), 200);
+        clearTimeout(debounceTimer);
+        debounceTimer = setTimeout(() => this.#update(), 200);
       });
     }
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -316,7 +318,7 @@ class Builder {
           await navigator.clipboard.writeText(source.value);
           write(button, "Copied");
         } catch {
-          // Where the page is not trusted with the clipboard, the visitor is.
+          // Browsers deny the clipboard without HTTPS or permission; then the visitor copies the selection.
           source.select();
           write(button, "Selected: copy it with the keyboard");
         }
@@ -325,7 +327,7 @@ class Builder {
     }
   }
 
-  #show() {
+  #update() {
     const { badge, format, ...rest } = Object.fromEntries(new FormData(this.#form));
     const query = new URLSearchParams(Object.entries(rest).filter(([, value]) => value !== "")).toString();
     const path = `/badge/${badge}${format}${query ? "?" : ""}${query}`;
@@ -334,9 +336,9 @@ class Builder {
     const image = $(".preview img");
     image.src = path;
     image.alt = text;
-    const escaped = (it) => it.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+    const escape = (it) => it.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
     $("#markdown").value = `[![${text.replace(/[\\[\]]/g, "\\$&")}](${live}${path})](${live}/)`;
-    $("#html").value = `<a href="${escaped(`${live}/`)}"><img src="${escaped(live + path)}" alt="${escaped(text)}"></a>`;
+    $("#html").value = `<a href="${escape(`${live}/`)}"><img src="${escape(live + path)}" alt="${escape(text)}"></a>`;
     $("#url").value = live + path;
   }
 }
@@ -345,4 +347,4 @@ for (const element of $$("time[data-local], time[data-time]")) {
   if (element.dateTime) showMoment(element, Date.parse(element.dateTime) / 1000);
 }
 for (const main of $$("main[data-stream]")) new Stream(main);
-for (const form of $$("form.builder")) new Builder(form);
+for (const form of $$("form.builder")) new BadgeBuilder(form);

@@ -1,4 +1,4 @@
-//! The smallest function that answers HTTP requests: what `make bench` measures the others against.
+//! Smallest function that answers HTTP requests: the baseline of `make bench`.
 
 use lambda_http::{Body, Error, Request, Response, service_fn};
 

@@ -1,4 +1,4 @@
-//! The smallest function that asks PostgreSQL something: what `make bench` measures the others against.
+//! Smallest function that queries PostgreSQL: the baseline of `make bench` for routes with a database.
 
 use lambda_http::{Body, Error, Request, Response, service_fn};
 use sqlx::{Connection, PgConnection};

@@ -1,4 +1,4 @@
-//! What every handler can ask for.
+//! Dependencies and extractors that every handler can ask for.
 
 use std::{convert::Infallible, ops::Deref, sync::Arc};
 
@@ -16,36 +16,36 @@ use crate::http::{html, rate_limit::RateLimiter, response_cache::ResponseCache};
 #[cfg(feature = "badges")]
 use crate::{badges::image_cache::ImageCache, http::conditional::Representation};
 
-/// The dependencies of the routes, built once by `main`. Each request has a clone, so clones are cheap.
+/// Dependencies of the routes, built once by `main`. Each request gets a clone, so clones are cheap.
 #[derive(Debug, Clone)]
 pub struct App(Arc<Dependencies>);
 
-/// What an [`App`] holds.
+/// Contents of an [`App`].
 #[derive(Debug)]
 pub struct Dependencies {
-    /// The core.
+    /// Core service: beats, devices, stats.
     pub heartbeat: Heartbeat,
-    /// What the owner has set.
+    /// Configuration by the owner.
     pub config: Config,
-    /// Tells the present time.
+    /// Clock that requests read.
     pub clock: Clock,
-    /// What pages may load.
+    /// `Content-Security-Policy` of the pages.
     pub(crate) page_policy: HeaderValue,
-    /// Failed attempts to authenticate.
+    /// Rate limiter of failed authentication.
     pub(crate) rate_limiter: RateLimiter,
-    /// The page that was last shown at `/`.
-    pub(crate) home: ResponseCache<Bytes>,
-    /// The badges that were shown just now, each with its `Cache-Control`.
+    /// Response cache of the page `/`.
+    pub(crate) home_cache: ResponseCache<Bytes>,
+    /// Response cache of the badges, each with its `Cache-Control`.
     #[cfg(feature = "badges")]
-    pub(crate) badges: ResponseCache<(Representation, HeaderValue)>,
-    /// What was drawn lately.
+    pub(crate) badge_cache: ResponseCache<(Representation, HeaderValue)>,
+    /// Image cache of badges and link previews.
     #[cfg(feature = "badges")]
     pub(crate) image_cache: ImageCache,
 }
 
 impl App {
-    /// Starts a heartbeat that goes by the clock of this machine. Events that the configured channels subscribe
-    /// to go into the outbox.
+    /// Starts the core service with the system clock. Events that the configured channels subscribe to go into
+    /// the outbox.
     #[must_use]
     pub fn start(
         database: &PgConnectOptions,
@@ -58,11 +58,11 @@ impl App {
             heartbeat,
             page_policy: html::page_policy(&config),
             rate_limiter: RateLimiter::default(),
-            home: ResponseCache::default(),
+            home_cache: ResponseCache::default(),
             config,
             clock: system_clock,
             #[cfg(feature = "badges")]
-            badges: ResponseCache::default(),
+            badge_cache: ResponseCache::default(),
             #[cfg(feature = "badges")]
             image_cache: ImageCache::default(),
         }))
@@ -77,13 +77,13 @@ impl Deref for App {
     }
 }
 
-/// The clock of this machine.
-#[expect(clippy::disallowed_methods, reason = "the one place that looks at the clock")]
+/// Returns the time of the system clock.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
 pub(crate) fn system_clock() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// The time at which a request is handled.
+/// Time at which a request is handled.
 #[derive(Debug, Clone, Copy)]
 pub struct Now(pub OffsetDateTime);
 
@@ -95,7 +95,7 @@ impl FromRequestParts<App> for Now {
     }
 }
 
-/// Randomness fit for secrets, from the operating system.
+/// Cryptographically secure random numbers, from the operating system.
 #[derive(Debug)]
 pub struct Random(pub UnwrapErr<SysRng>);
 

@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: what reads strangers' bytes.
+//! Entry points for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: parsers of untrusted input.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,19 +11,19 @@ use crate::{
     http::{auth, client_ip},
 };
 
-/// The value of an `Authorization` header.
+/// Parses the value of an `Authorization` header.
 pub fn authorization(value: &[u8]) {
     let _ = TokenHash::of(auth::credentials(value));
 }
 
-/// The body of `POST /api/devices`.
+/// Parses the body of `POST /api/devices`.
 pub fn device_body(body: &[u8]) {
     if let Ok(device) = devices::parse(body) {
         assert!((1..=100).contains(&device.name.as_str().chars().count()));
     }
 }
 
-/// The query of a badge, which is drawn.
+/// Parses the query of a badge, and draws the badge.
 pub fn badge_query(query: &[u8]) {
     let Ok(query) = std::str::from_utf8(query) else { return };
     if let Ok(parameters) = badges::Parameters::parse(query) {
@@ -33,7 +33,7 @@ pub fn badge_query(query: &[u8]) {
     }
 }
 
-/// The headers in which proxies name addresses.
+/// Parses the headers in which proxies name IP addresses.
 pub fn forwarded(value: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(value) else { return };
     let peer = client_ip::Peer::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));

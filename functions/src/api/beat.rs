@@ -1,11 +1,11 @@
-//! `POST /api/beat`: a device says that it is in use.
+//! `POST /api/beat`: a device sends a beat.
 
 use axum::{Router, extract::State, http::Method, routing::post};
 
 use crate::{
     App,
     app::Now,
-    http::{auth::DeviceToken, error_responses::Refused, problem::Problem, route::Route},
+    http::{auth::DeviceToken, error_responses::ErrorResponse, problem::Problem, route::Route},
 };
 
 const PATH: &str = "/api/beat";
@@ -20,7 +20,7 @@ fn router(_: &App) -> Router<App> {
 
 /// Record a beat
 ///
-/// The device whose token this is says that it is in use. A body is not read.
+/// Send it about once a minute while the device is in use. The token tells which device it is; a body is ignored.
 #[utoipa::path(
     post,
     path = PATH,
@@ -28,12 +28,12 @@ fn router(_: &App) -> Router<App> {
     tag = "beats",
     security(("deviceToken" = []), ("deviceTokenBare" = [])),
     responses(
-        (status = 200, description = "The Unix time, in seconds, at which the beat was recorded: digits.",
+        (status = 200, description = "Unix time at which the beat was recorded, in digits.",
             body = String, content_type = "text/plain", example = "1698915320"),
-        Refused<401>,
-        Refused<405>,
-        Refused<429>,
-        Refused<503>,
+        ErrorResponse<401>,
+        ErrorResponse<405>,
+        ErrorResponse<429>,
+        ErrorResponse<503>,
     ),
 )]
 async fn beat(

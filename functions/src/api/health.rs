@@ -1,4 +1,4 @@
-//! `GET /.well-known/health`: whether the server can do its work, for load balancers and monitors.
+//! `GET /.well-known/health`: the health check, for load balancers and monitors.
 
 use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 
@@ -14,9 +14,9 @@ fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(health))
 }
 
-/// Whether the server can do its work
+/// Check the health of the server
 ///
-/// For load balancers and monitors. What counts is whether the database has answered within the last second.
+/// For load balancers and monitors. The server is healthy if the database answers; it is asked at most once a second.
 #[utoipa::path(
     get,
     path = PATH,
@@ -24,12 +24,12 @@ fn router(_: &App) -> Router<App> {
     tag = "server",
     responses(
         (status = 200, description = "`OK`", body = String, content_type = "text/plain", example = "OK"),
-        (status = 405, description = "Another method: a page that says so.", body = String,
+        (status = 405, description = "Another method. The body is an HTML page.", body = String,
             content_type = "text/html",
-            headers(("allow" = String, description = "The methods that there are."))),
-        (status = 503, description = "The database is away: a page that says so.", body = String,
+            headers(("allow" = String, description = "Allowed methods."))),
+        (status = 503, description = "The database is unavailable. The body is an HTML page.", body = String,
             content_type = "text/html",
-            headers(("retry-after" = u32, description = "Seconds after which to ask again."))),
+            headers(("retry-after" = u32, description = "Seconds until you should retry."))),
     ),
 )]
 async fn health(State(app): State<App>) -> Result<&'static str, Response> {

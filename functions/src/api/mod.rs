@@ -1,4 +1,4 @@
-//! Routes for programs. Errors are problem details (RFC 9457).
+//! Routes for programs. Errors are problems (RFC 9457).
 //!
 //! - [`beat`]: `POST /api/beat`
 //! - [`devices`]: `POST /api/devices`, and below it `POST /api/devices/{id}/token/generate`

@@ -1,4 +1,4 @@
-//! `GET /api/stats`: all figures as JSON.
+//! `GET /api/stats`: the stats as JSON.
 
 use axum::{
     Router,
@@ -15,7 +15,7 @@ use heartbeat_core::stats::Stats;
 use crate::{
     App,
     app::Now,
-    http::{error_responses::Refused, problem::Problem, route::Route},
+    http::{error_responses::ErrorResponse, problem::Problem, route::Route},
 };
 
 const PATH: &str = "/api/stats";
@@ -28,19 +28,19 @@ fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(stats))
 }
 
-/// All figures
+/// Get the stats
 ///
-/// A beat that was acknowledged is in every later answer of the same server.
+/// Every beat that this server has acknowledged is in its later responses.
 #[utoipa::path(
     get,
     path = PATH,
     operation_id = "stats",
-    tag = "figures",
+    tag = "stats",
     responses(
-        (status = 200, description = "The figures as of now.", body = Stats,
+        (status = 200, description = "The current stats.", body = Stats,
             headers(("cache-control" = String, description = "`no-cache`"))),
-        Refused<405>,
-        Refused<503>,
+        ErrorResponse<405>,
+        ErrorResponse<503>,
     ),
 )]
 async fn stats(State(app): State<App>, Now(now): Now) -> Result<impl IntoResponse, Problem> {

@@ -1,5 +1,5 @@
-//! ImageCache that were drawn lately. Equal image_cache are asked for again and again, and drawing one takes up
-//! to some milliseconds of a processor.
+//! Image cache: badges and link previews that were drawn recently. Equal images are requested again and again, and
+//! drawing one takes up to some milliseconds of CPU time.
 
 use std::{
     collections::HashMap,
@@ -13,23 +13,23 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::http::conditional::Representation;
 
-/// ImageCache that are kept. Strangers choose what is drawn, so there must be a limit: with 64 characters
-/// on each side of a badge, this is about ten megabytes.
+/// Number of images in the cache. Clients choose what is drawn, so memory needs a bound: with 64 characters on each
+/// side of a badge, this is about ten megabytes.
 const MAX_IMAGES: usize = 256;
 
-/// ImageCache of pixels that are drawn at the same time. The other requests need the processors too.
-const DRAW_CONCURRENCY: usize = 2;
+/// Number of PNGs that are drawn at the same time. Other requests need the CPU, too.
+const MAX_CONCURRENT_DRAWINGS: usize = 2;
 
-/// A picture that can be drawn. All that it shows is in here.
+/// An image that can be drawn. It is its own cache key, so it holds everything that the drawing depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Image {
-    /// A badge as a drawing.
+    /// Badge as SVG.
     Svg(Badge),
-    /// A badge as pixels, so many in each direction for one of the drawing's.
+    /// Badge as PNG, with its scale: pixels in each direction for one unit of the SVG.
     Png(Badge, u8),
-    /// A badge in words; true if it shows none of our figures.
+    /// Badge as JSON. True if its message is an error.
     Json(Badge, bool),
-    /// The picture that links unfold to.
+    /// Link preview as PNG.
     Card(Card),
 }
 
@@ -46,66 +46,66 @@ impl Image {
         Representation::new(content_type, &version, body)
     }
 
-    /// Whether drawing it takes long enough to hold up other work.
+    /// Whether drawing takes long enough to block other tasks of the same thread.
     fn is_slow(&self) -> bool {
         matches!(self, Self::Png(..) | Self::Card(_))
     }
 }
 
-/// The image_cache that this process has drawn lately.
+/// Image cache of this process. When it is full, it is cleared.
 #[derive(Debug)]
 pub(crate) struct ImageCache {
-    drawn: Mutex<HashMap<Image, Representation>>,
+    images: Mutex<HashMap<Image, Representation>>,
     permits: Arc<Semaphore>,
 }
 
 impl Default for ImageCache {
     fn default() -> Self {
-        Self { drawn: Mutex::default(), permits: Arc::new(Semaphore::new(DRAW_CONCURRENCY)) }
+        Self { images: Mutex::default(), permits: Arc::new(Semaphore::new(MAX_CONCURRENT_DRAWINGS)) }
     }
 }
 
 impl ImageCache {
-    /// The picture, drawn if it was not drawn lately.
-    pub(crate) async fn get(&self, picture: Image) -> Representation {
-        match self.find(&picture) {
-            Some(drawn) => drawn,
-            None if picture.is_slow() => self.draw_aside(picture).await,
-            None => self.keep(picture.clone(), picture.draw()),
+    /// Returns the drawn image, from the cache if it is there.
+    pub(crate) async fn get_or_draw(&self, image: Image) -> Representation {
+        match self.get(&image) {
+            Some(drawing) => drawing,
+            None if image.is_slow() => self.draw_blocking(image).await,
+            None => self.insert(image.clone(), image.draw()),
         }
     }
 
-    /// Draws on another thread, when it is this picture's permit.
-    async fn draw_aside(&self, picture: Image) -> Representation {
+    /// Draws on a blocking thread, once there is a permit.
+    async fn draw_blocking(&self, image: Image) -> Representation {
         let permits = Arc::clone(&self.permits);
         let permit = permits.acquire_owned().await.expect("a semaphore that is never closed");
-        // Many ask for a new picture at once; the first one draws it for all.
-        if let Some(drawn) = self.find(&picture) {
-            return drawn;
+        // Requests for a new image come in bursts; the first one draws it for all.
+        if let Some(drawing) = self.get(&image) {
+            return drawing;
         }
-        let drawing = spawn_blocking(move || {
-            // Drawing goes on when the one who asked has hung up; the permit lasts as long.
-            (picture.draw(), picture, permit)
+        let task = spawn_blocking(move || {
+            // Drawing continues after the client has disconnected, so the task holds the permit.
+            (image.draw(), image, permit)
         });
-        let (drawn, picture, _turn) = drawing.await.expect("drawing does not panic");
-        self.keep(picture, drawn)
+        let (drawing, image, _permit) = task.await.expect("drawing does not panic");
+        self.insert(image, drawing)
     }
 
-    fn find(&self, picture: &Image) -> Option<Representation> {
-        self.drawn().get(picture).cloned()
+    fn get(&self, image: &Image) -> Option<Representation> {
+        self.lock().get(image).cloned()
     }
 
-    fn keep(&self, picture: Image, drawn: Representation) -> Representation {
-        let mut all = self.drawn();
-        if all.len() >= MAX_IMAGES {
-            all.clear();
+    fn insert(&self, image: Image, drawing: Representation) -> Representation {
+        let mut images = self.lock();
+        if images.len() >= MAX_IMAGES {
+            images.clear();
         }
-        all.insert(picture, drawn.clone());
-        drawn
+        images.insert(image, drawing.clone());
+        drawing
     }
 
-    fn drawn(&self) -> MutexGuard<'_, HashMap<Image, Representation>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Image, Representation>> {
         // Nothing panics while it holds the lock.
-        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

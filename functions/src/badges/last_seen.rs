@@ -1,9 +1,9 @@
-//! `GET /badge/last-seen`: how long ago the last beat was, as a small picture.
+//! `GET /badge/last-seen`: a badge with the age of the last beat.
 
 use axum::{Router, http::Method};
 use heartbeat_core::badge::Badge;
 
-use super::Figure;
+use super::BadgeKind;
 use crate::{App, http::route::Route};
 
 const PATHS: &[&str] =
@@ -13,12 +13,12 @@ const PATHS: &[&str] =
 pub const ROUTE: Route =
     Route { name: "badge_last_seen", paths: PATHS, methods: &[Method::GET], router, needs_database: true };
 
-const LAST_SEEN: Figure = Figure {
+const LAST_SEEN: BadgeKind = BadgeKind {
     label: "last online",
-    badge: |label, stats, device, now| {
+    create: |label, stats, device, now| {
         let seconds = match device {
             None => stats.last_seen_relative,
-            Some(at) => stats.devices[at].last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
+            Some(index) => stats.devices[index].last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
         };
         Badge::last_seen(label, seconds)
     },

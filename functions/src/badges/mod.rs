@@ -1,9 +1,9 @@
-//! Routes that answer images. The module itself holds what all badges share: parameters, formats, headers.
+//! Routes that return images. The module itself holds the parameters, formats and headers that all badges share.
 //!
 //! - [`last_seen`]: `GET /badge/last-seen`
 //! - [`total_beats`]: `GET /badge/total-beats`
 //! - [`og`]: `GET /og.png`
-//! - [`image_cache`]: drawings kept for the moment
+//! - [`image_cache`]: images that were drawn recently
 
 pub(crate) mod image_cache;
 pub mod last_seen;
@@ -39,41 +39,41 @@ use crate::{
 };
 use image_cache::Image;
 
-/// A drawing that is opened by itself may style itself, and nothing else.
-const POLICY: HeaderValue =
+/// `Content-Security-Policy` of badges: an SVG that is opened by itself may load nothing but its own styles and logo.
+const BADGE_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src data:");
 
-/// The longest time for which a client may be told to keep a badge, in seconds: a day.
-pub(crate) const CACHE_SECONDS_MAX: u32 = 86_400;
+/// Largest `cacheSeconds`: a day.
+pub(crate) const MAX_CACHE_SECONDS: u32 = 86_400;
 
-/// The largest PNG: four pixels in each direction for one of the drawing's.
-pub(crate) const SCALE_MAX: u8 = 4;
+/// Largest scale of a PNG: pixels in each direction for one unit of the SVG.
+pub(crate) const MAX_SCALE: u8 = 4;
 
-/// What a badge shows.
+/// A kind of badge: the value that it shows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Figure {
-    /// What the badge says it is.
+pub(crate) struct BadgeKind {
+    /// Default label.
     pub(crate) label: &'static str,
-    /// Makes the badge with this label for all devices or for the one with this id, of which there are
-    /// these figures.
-    pub(crate) badge: fn(label: &str, stats: &Stats, device: Option<usize>, now: OffsetDateTime) -> Badge,
+    /// Creates the badge with this label, for all devices or for the one at this index of the stats.
+    pub(crate) create: fn(label: &str, stats: &Stats, device: Option<usize>, now: OffsetDateTime) -> Badge,
 }
 
-/// The router of a badge, with one path for each format.
-pub(crate) fn router(paths: &'static [&'static str], figure: Figure) -> Router<App> {
+/// Returns the router of a kind of badge, with one path for each format.
+pub(crate) fn router(paths: &'static [&'static str], kind: BadgeKind) -> Router<App> {
     paths.iter().fold(Router::new(), |router, path| {
         let format = Format::of(path);
         let handler = async move |State(app): State<App>,
                                   Now(now): Now,
                                   RawQuery(query): RawQuery,
                                   headers: HeaderMap| {
-            let asked = Asked { figure, path, format, query: query.as_deref().unwrap_or_default() };
-            asked.answer(&app, now, &headers).await
+            let request = BadgeRequest { kind, path, format, query: query.as_deref().unwrap_or_default() };
+            request.respond(&app, now, &headers).await
         };
         router.route(path, get(handler))
     })
 }
 
+/// Format of a badge, by the extension of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Svg,
@@ -91,81 +91,81 @@ impl Format {
     }
 }
 
-/// What was asked for.
+/// A request for a badge.
 #[derive(Debug, Clone, Copy)]
-struct Asked<'a> {
-    figure: Figure,
+struct BadgeRequest<'a> {
+    kind: BadgeKind,
     path: &'static str,
     format: Format,
     query: &'a str,
 }
 
-impl Asked<'_> {
-    async fn answer(self, app: &App, now: OffsetDateTime, request: &HeaderMap) -> Response {
-        let mut response = match self.shown(app, now).await {
-            Ok((representation, cache_control)) => representation.answer(request, cache_control),
-            Err(refusal) => refusal,
+impl BadgeRequest<'_> {
+    async fn respond(self, app: &App, now: OffsetDateTime, headers: &HeaderMap) -> Response {
+        let mut response = match self.render(app, now).await {
+            Ok((representation, cache_control)) => representation.respond(headers, cache_control),
+            Err(response) => response,
         };
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, BADGE_POLICY);
         response
     }
 
-    /// The badge and its `Cache-Control`, or a badge that says why there is none.
-    async fn shown(self, app: &App, now: OffsetDateTime) -> Result<(Representation, HeaderValue), Response> {
-        let address = format!("{}?{}", self.path, self.query);
+    /// Returns the badge with its `Cache-Control`, or the response with an error badge.
+    async fn render(self, app: &App, now: OffsetDateTime) -> Result<(Representation, HeaderValue), Response> {
+        let url = format!("{}?{}", self.path, self.query);
         let revision = app.heartbeat.revision(now).await.ok();
-        if let Some(shown) = revision.and_then(|revision| app.badges.get(&address, revision)) {
-            return Ok(shown);
+        if let Some(cached) = revision.and_then(|revision| app.badge_cache.get(&url, revision)) {
+            return Ok(cached);
         }
-        let Self { figure, format, .. } = self;
+        let Self { kind, format, .. } = self;
         let parameters = match Parameters::parse(self.query) {
             Ok(parameters) => parameters,
             Err(message) => {
-                let refusal = Refusal { status: StatusCode::BAD_REQUEST, message };
-                return Err(refuse(app, figure, format, &refusal, &Parameters::default()).await);
+                let error = BadgeError { status: StatusCode::BAD_REQUEST, message };
+                return Err(error_response(app, kind, format, &error, &Parameters::default()).await);
             }
         };
-        let badge = match show(app, figure, &parameters, now).await {
+        let badge = match create_badge(app, kind, &parameters, now).await {
             Ok(badge) => badge,
-            Err(refusal) => return Err(refuse(app, figure, format, &refusal, &parameters).await),
+            Err(error) => return Err(error_response(app, kind, format, &error, &parameters).await),
         };
-        let picture = picture(format, badge, parameters.scale, false);
-        let shown = (app.image_cache.get(picture).await, parameters.cache_control());
+        let image = image(format, badge, parameters.scale, false);
+        let rendered = (app.image_cache.get_or_draw(image).await, parameters.cache_control());
         if let Some(revision) = revision {
-            app.badges.keep(&address, revision, shown.clone());
+            app.badge_cache.insert(&url, revision, rendered.clone());
         }
-        Ok(shown)
+        Ok(rendered)
     }
 }
 
-/// The badge that was asked for.
-async fn show(
+/// Creates the badge that the parameters describe.
+async fn create_badge(
     app: &App,
-    figure: Figure,
+    kind: BadgeKind,
     parameters: &Parameters,
     now: OffsetDateTime,
-) -> Result<Badge, Refusal> {
+) -> Result<Badge, BadgeError> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| {
         let status = Problem::from(error).status();
-        Refusal { status, message: "unavailable".into() }
+        BadgeError { status, message: "unavailable".into() }
     })?;
     let stats = &snapshot.stats;
     let (device, label) = match &parameters.device {
-        None => (None, Cow::Borrowed(figure.label)),
+        None => (None, Cow::Borrowed(kind.label)),
         Some(id) => {
-            let unknown = Refusal { status: StatusCode::NOT_FOUND, message: "no such device".into() };
+            let unknown = BadgeError { status: StatusCode::NOT_FOUND, message: "no such device".into() };
             let id: i64 = id.parse().map_err(|_| unknown.clone())?;
-            let at = stats.devices.binary_search_by_key(&id, |device| device.id).map_err(|_| unknown)?;
-            let label = match &stats.devices[at].name {
-                Some(name) => Cow::Owned(format!("{name} {}", figure.label)),
-                None => Cow::Borrowed(figure.label),
+            let index = stats.devices.binary_search_by_key(&id, |device| device.id).map_err(|_| unknown)?;
+            let label = match &stats.devices[index].name {
+                Some(name) => Cow::Owned(format!("{name} {}", kind.label)),
+                None => Cow::Borrowed(kind.label),
             };
-            (Some(at), label)
+            (Some(index), label)
         }
     };
-    let badge = (figure.badge)(parameters.label.as_deref().unwrap_or(&label), stats, device, now);
+    let badge = (kind.create)(parameters.label.as_deref().unwrap_or(&label), stats, device, now);
     Ok(Badge {
         style: parameters.style,
         color: parameters.color.clone().unwrap_or(badge.color),
@@ -175,40 +175,40 @@ async fn show(
     })
 }
 
-/// Why there is no figure to show.
+/// Reason for which there is no value to show.
 #[derive(Debug, Clone)]
-struct Refusal {
+struct BadgeError {
     status: StatusCode,
     message: Cow<'static, str>,
 }
 
-/// A badge that says why there is no figure: a README has no other place to say it.
-async fn refuse(
+/// Returns a response with an error badge: a README has no other place for the message.
+async fn error_response(
     app: &App,
-    figure: Figure,
+    kind: BadgeKind,
     format: Format,
-    refusal: &Refusal,
+    error: &BadgeError,
     parameters: &Parameters,
 ) -> Response {
-    let label = parameters.label.as_deref().unwrap_or(figure.label);
+    let label = parameters.label.as_deref().unwrap_or(kind.label);
     let badge = Badge {
         style: parameters.style,
         heart: parameters.heart,
-        ..Badge::without_figure(label, &refusal.message)
+        ..Badge::without_figure(label, &error.message)
     };
-    let representation = app.image_cache.get(picture(format, badge, parameters.scale, true)).await;
+    let representation = app.image_cache.get_or_draw(image(format, badge, parameters.scale, true)).await;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(representation.content_type)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    let mut response = (refusal.status, headers, representation.body).into_response();
-    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+    let mut response = (error.status, headers, representation.body).into_response();
+    if error.status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
     response
 }
 
-fn picture(format: Format, badge: Badge, scale: u8, is_error: bool) -> Image {
+fn image(format: Format, badge: Badge, scale: u8, is_error: bool) -> Image {
     match format {
         Format::Svg => Image::Svg(badge),
         Format::Png => Image::Png(badge, scale),
@@ -216,7 +216,7 @@ fn picture(format: Format, badge: Badge, scale: u8, is_error: bool) -> Image {
     }
 }
 
-/// What the address of a badge asks for, under the names that shields.io uses.
+/// Query parameters of a badge, named as in shields.io.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) style: Style,
@@ -225,7 +225,7 @@ pub(crate) struct Parameters {
     color: Option<Color>,
     heart: bool,
     cache_seconds: Option<u32>,
-    /// As it was written: what is no number is no device.
+    /// Device id as in the query. A non-numeric id answers 404, as an unknown one does.
     device: Option<String>,
     scale: u8,
 }
@@ -246,12 +246,12 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// Reads a query. Names that are none of ours are passed over; of a name that comes twice, the last
-    /// value counts; a name without a value is passed over, too. The error says what is wrong.
+    /// Parses a query. Unknown names and empty values are ignored; of repeated names, the last value counts. Returns
+    /// the text of the error badge on an invalid value.
     pub(crate) fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            // An empty label is a badge without one.
+            // An empty label makes a badge without a label.
             if name == "label" {
                 parameters.label = Some(value.into_owned());
             } else if !value.is_empty() {
@@ -278,12 +278,12 @@ impl Parameters {
                 }
             }
             "cacheSeconds" => {
-                let seconds = value.parse().ok().filter(|seconds| *seconds <= CACHE_SECONDS_MAX);
+                let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
                 self.cache_seconds = Some(seconds.ok_or("cacheSeconds: not from 0 to 86400")?);
             }
             "device" => self.device = Some(value.to_owned()),
             "scale" => {
-                let scale = value.parse().ok().filter(|scale| (1..=SCALE_MAX).contains(scale));
+                let scale = value.parse().ok().filter(|scale| (1..=MAX_SCALE).contains(scale));
                 self.scale = scale.ok_or("scale: not from 1 to 4")?;
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! `GET /og.png`: the picture that a link to the pages unfolds to (Open Graph, ogp.me).
+//! `GET /og.png`: the link preview of the pages (Open Graph, ogp.me).
 
 use axum::{
     Router,
@@ -30,7 +30,8 @@ fn router(_: &App) -> Router<App> {
 async fn og(State(app): State<App>, Now(now): Now, headers: HeaderMap) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
     let card = Card::new(&app.config.server_name, snapshot.stats.last_seen_relative);
-    let mut response = app.image_cache.get(Image::Card(card)).await.answer(&headers, REVALIDATE_ALWAYS);
+    let mut response =
+        app.image_cache.get_or_draw(Image::Card(card)).await.respond(&headers, REVALIDATE_ALWAYS);
     html::add_security_headers(response.headers_mut());
     Ok(response)
 }

@@ -1,9 +1,9 @@
-//! `GET /badge/total-beats`: how many beats there were, as a small picture.
+//! `GET /badge/total-beats`: a badge with the number of beats.
 
 use axum::{Router, http::Method};
 use heartbeat_core::badge::Badge;
 
-use super::Figure;
+use super::BadgeKind;
 use crate::{App, http::route::Route};
 
 const PATHS: &[&str] =
@@ -13,10 +13,10 @@ const PATHS: &[&str] =
 pub const ROUTE: Route =
     Route { name: "badge_total_beats", paths: PATHS, methods: &[Method::GET], router, needs_database: true };
 
-const TOTAL_BEATS: Figure = Figure {
+const TOTAL_BEATS: BadgeKind = BadgeKind {
     label: "total beats",
-    badge: |label, stats, device, _| {
-        Badge::total_beats(label, device.map_or(stats.total_beats, |at| stats.devices[at].num_beats))
+    create: |label, stats, device, _| {
+        Badge::total_beats(label, device.map_or(stats.total_beats, |index| stats.devices[index].num_beats))
     },
 };
 

@@ -1,4 +1,4 @@
-//! The migrator as a Lambda function.
+//! Migrator as a Lambda function.
 
 use heartbeat_functions::lambda::{self, migrator};
 

@@ -1,4 +1,4 @@
-//! The jobs and the dispatcher as a Lambda function.
+//! Jobs and dispatcher as a Lambda function.
 
 use heartbeat_functions::lambda::{self, minutely};
 

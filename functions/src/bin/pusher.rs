@@ -1,4 +1,4 @@
-//! The pusher of the stream as a Lambda function.
+//! Pusher of the stream as a Lambda function.
 
 use heartbeat_functions::lambda::{self, pusher};
 

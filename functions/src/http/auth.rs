@@ -1,5 +1,4 @@
-//! Who sent a request. These extractors look at nothing but the headers, and stand before the one
-//! that reads the body.
+//! Authentication. These extractors read nothing but the headers, and come before the one that reads the body.
 
 use axum::{
     extract::FromRequestParts,
@@ -18,16 +17,16 @@ impl FromRequestParts<App> for Owner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        // Without a key the routes that ask for one do not exist.
+        // Without a secret key, the routes that require it do not exist.
         let key = app.config.secret_key.as_ref().ok_or(Problem::NotFound)?;
         let presented = authorization(parts).ok_or(Problem::Unauthorized)?;
-        // A key may itself begin with the word Bearer.
+        // A secret key may itself begin with the word Bearer.
         let matches = key.matches(credentials(presented)) | key.matches(presented);
         matches.then_some(Self).ok_or(Problem::Unauthorized)
     }
 }
 
-/// The token that a device presents; whether any device has it is for the database to say.
+/// Hash of the token that a device presents. Only the database knows whether it is valid.
 #[derive(Debug)]
 pub struct DeviceToken(pub TokenHash);
 
@@ -40,15 +39,15 @@ impl FromRequestParts<App> for DeviceToken {
     }
 }
 
-/// The value of the `Authorization` header, unless there is none, or more than one.
+/// Returns the value of the `Authorization` header, unless there is none, or more than one.
 fn authorization(parts: &Parts) -> Option<&[u8]> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
     values.next().is_none().then(|| value.as_bytes())
 }
 
-/// The token in `Bearer <token>` (RFC 6750, section 2.1; the scheme in any case: RFC 9110, section
-/// 11.1), or the whole value where no scheme is named.
+/// Returns the token in `Bearer <token>` (RFC 6750, section 2.1; the scheme in any case: RFC 9110, section 11.1), or
+/// the whole value if it names no scheme.
 pub(crate) fn credentials(value: &[u8]) -> &[u8] {
     match value.split_at_checked("Bearer ".len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => token.trim_ascii(),

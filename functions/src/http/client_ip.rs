@@ -1,5 +1,4 @@
-//! From which address a request came. It is used to count failed attempts, kept in memory for a
-//! while, and never logged.
+//! Client IP of a request. Only the rate limiter uses it; it stays in memory for a while, and is never logged.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,61 +7,60 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who is at the other end of the connection, put into each request by whoever took it.
+/// Other end of the connection. The runtime that accepts a request puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// Another host, by its IP address.
     Ip(IpAddr),
-    /// A process of this machine, through a Unix socket: only a proxy connects there.
+    /// A process of this machine, through a Unix socket. Only proxies connect there, so it is trusted.
     Local,
 }
 
-/// The address of the client: the peer's, or, where the peer is a proxy that may be believed, the last one
-/// before it that is no such proxy. `None` if nobody says.
+/// Returns the client IP: the peer's or, if the peer is a trusted proxy, the last one before it that is not a trusted
+/// proxy. `None` if it is unknown.
 pub(crate) fn client_ip(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(&ip));
     match peer {
-        Peer::Ip(address) if !is_trusted(address.to_canonical()) => return Some(address.to_canonical()),
+        Peer::Ip(ip) if !is_trusted(ip.to_canonical()) => return Some(ip.to_canonical()),
         Peer::Ip(_) | Peer::Local => {}
     }
-    // Each proxy appends whom it got the request from; what is to the left of the first that is not ours
-    // may be made up.
-    let mut named = None;
-    for address in forwarded_for(headers).into_iter().rev() {
-        named = address;
-        if address.is_none_or(|address| !is_trusted(address)) {
+    // Each proxy appends the IP address of its peer. Entries to the left of the first untrusted one may be forged.
+    let mut client = None;
+    for forwarded in forwarded_for(headers).into_iter().rev() {
+        client = forwarded;
+        if forwarded.is_none_or(|ip| !is_trusted(ip)) {
             break;
         }
     }
-    named
+    client
 }
 
-/// The addresses in `Forwarded` (RFC 7239), or else in `X-Forwarded-For`, in their order; `None` for one that
-/// cannot be read.
+/// Returns the IP addresses in `Forwarded` (RFC 7239) or, without that, in `X-Forwarded-For`, in their order. `None`
+/// stands for an entry that is not an IP address.
 fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let values = |name: &str| -> Vec<String> {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).map(|part| part.trim().to_owned()).collect()
     };
     if !headers.contains_key(FORWARDED) {
-        return values(X_FORWARDED_FOR).iter().map(|node| address(node)).collect();
+        return values(X_FORWARDED_FOR).iter().map(|node| parse_node(node)).collect();
     }
     let node = |element: &String| {
         let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| name.eq_ignore_ascii_case("for")).and_then(|(_, node)| address(node))
+        pairs.find(|(name, _)| name.eq_ignore_ascii_case("for")).and_then(|(_, node)| parse_node(node))
     };
     values(FORWARDED.as_str()).iter().map(node).collect()
 }
 
-/// An address as proxies write it: with or without quotes, brackets and port.
-fn address(node: &str) -> Option<IpAddr> {
+/// Parses an IP address as proxies write it: with or without quotes, brackets and port.
+fn parse_node(node: &str) -> Option<IpAddr> {
     let node = node.trim().trim_matches('"');
     if let Some(rest) = node.strip_prefix('[') {
-        let (address, _) = rest.split_once(']')?;
-        return address.parse::<Ipv6Addr>().ok().map(|address| IpAddr::V6(address).to_canonical());
+        let (ip, _) = rest.split_once(']')?;
+        return ip.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical());
     }
     let without_port = node.rsplit_once(':').filter(|(host, _)| !host.contains(':')).map(|(host, _)| host);
-    without_port.unwrap_or(node).parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    without_port.unwrap_or(node).parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
 #[cfg(test)]
@@ -75,15 +73,15 @@ mod tests {
             map.append(*name, value.parse().expect("a header"));
         }
         let trusted = ["10.0.0.0/8".parse().expect("a network"), "::1/128".parse().expect("a network")];
-        client_ip(peer, &map, &trusted).map(|address| address.to_string())
+        client_ip(peer, &map, &trusted).map(|ip| ip.to_string())
     }
 
-    fn from(address: &str) -> Peer {
-        Peer::Ip(address.parse().expect("an address"))
+    fn from(ip: &str) -> Peer {
+        Peer::Ip(ip.parse().expect("an IP address"))
     }
 
     #[test]
-    fn strangers_are_not_believed() {
+    fn untrusted_peers_are_not_believed() {
         for name in ["x-forwarded-for", "forwarded"] {
             assert_eq!(
                 client(from("203.0.113.9"), &[(name, "for=192.0.2.1")]).as_deref(),
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxy_of_ours_is_the_client() {
+    fn the_last_ip_that_is_no_trusted_proxy_is_the_client() {
         for headers in [
             &[("x-forwarded-for", "1.1.1.1, 192.0.2.1, 10.0.0.7")][..],
             &[("x-forwarded-for", "1.1.1.1, 192.0.2.1"), ("x-forwarded-for", "10.0.0.7")],
@@ -105,12 +103,12 @@ mod tests {
                 assert_eq!(client(peer, headers).as_deref(), Some("192.0.2.1"), "{headers:?}");
             }
         }
-        let six = [("forwarded", "for=\"[2001:db8::17]:4711\"")];
-        assert_eq!(client(Peer::Local, &six).as_deref(), Some("2001:db8::17"));
+        let ipv6 = [("forwarded", "for=\"[2001:db8::17]:4711\"")];
+        assert_eq!(client(Peer::Local, &ipv6).as_deref(), Some("2001:db8::17"));
     }
 
     #[test]
-    fn what_nobody_says_is_not_made_up() {
+    fn an_unknown_client_ip_is_not_made_up() {
         for headers in [
             &[][..],
             &[("x-forwarded-for", "")],

@@ -1,4 +1,4 @@
-//! Answers that a client need not be sent again: `ETag`, `If-None-Match`, 304 (RFC 9110, section 13).
+//! Conditional requests: `ETag`, `If-None-Match` and 304 (RFC 9110, section 13).
 
 use axum::{
     http::{
@@ -10,43 +10,43 @@ use axum::{
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 
-/// Tells clients, and the proxies that sites put before image_cache, to ask again each time.
+/// `Cache-Control` that makes clients revalidate each time, and image proxies such as GitHub's as well.
 #[cfg(feature = "badges")]
 pub(crate) const REVALIDATE_ALWAYS: HeaderValue =
     HeaderValue::from_static("no-cache, max-age=0, must-revalidate");
 
-/// Something to send, and how to tell whether a client has it.
+/// A body with its content type and its `ETag`.
 #[derive(Debug, Clone)]
 pub(crate) struct Representation {
     pub(crate) content_type: &'static str,
-    /// The `ETag`.
-    tag: HeaderValue,
+    etag: HeaderValue,
     pub(crate) body: Bytes,
 }
 
 impl Representation {
-    /// Something whose `version`, of digits and letters, changes with its content.
+    /// Creates a representation. Its `version`, of digits and letters, changes with its content.
     pub(crate) fn new(content_type: &'static str, version: &str, body: Bytes) -> Self {
-        let tag = HeaderValue::try_from(format!("\"{version}\"")).expect("digits and letters");
-        Self { content_type, tag, body }
+        let etag = HeaderValue::try_from(format!("\"{version}\"")).expect("digits and letters");
+        Self { content_type, etag, body }
     }
 
-    /// The answer to a request with these headers: all of it, or 304 if the client has it.
-    pub(crate) fn answer(&self, request: &HeaderMap, cache_control: HeaderValue) -> Response {
-        let mut response = if request.contains_key(IF_NONE_MATCH) && self.is_known_to(request) {
+    /// Returns the response to a request with these headers: 200 with the body, or 304 if the client has it.
+    pub(crate) fn respond(&self, request: &HeaderMap, cache_control: HeaderValue) -> Response {
+        let mut response = if request.contains_key(IF_NONE_MATCH) && self.is_fresh(request) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             ([(CONTENT_TYPE, self.content_type)], self.body.clone()).into_response()
         };
         let headers = response.headers_mut();
-        headers.insert(ETAG, self.tag.clone());
+        headers.insert(ETAG, self.etag.clone());
         headers.insert(CACHE_CONTROL, cache_control);
         response
     }
 
-    fn is_known_to(&self, request: &HeaderMap) -> bool {
-        let tag: Option<ETag> = self.tag.to_str().ok().and_then(|tag| tag.parse().ok());
+    /// Whether the client has this representation.
+    fn is_fresh(&self, request: &HeaderMap) -> bool {
+        let etag: Option<ETag> = self.etag.to_str().ok().and_then(|etag| etag.parse().ok());
         let condition: Option<IfNoneMatch> = request.typed_get();
-        tag.zip(condition).is_some_and(|(tag, condition)| !condition.precondition_passes(&tag))
+        etag.zip(condition).is_some_and(|(etag, condition)| !condition.precondition_passes(&etag))
     }
 }

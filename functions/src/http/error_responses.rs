@@ -1,4 +1,4 @@
-//! The answers that say no, made of the problems themselves.
+//! Error responses in the `OpenAPI` document, derived from the problems themselves.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use utoipa::{
 
 use super::problem::{PROBLEM_JSON, Problem};
 
-/// The problems with a status that means the same wherever it is answered.
+/// Problems whose status means the same on every route.
 fn problems() -> [Problem; 8] {
     [
         Problem::BadRequest("The member \"name\" is missing.".to_owned()),
@@ -27,10 +27,10 @@ fn problems() -> [Problem; 8] {
     ]
 }
 
-/// In what the document says of a route: it may answer with the problem that has this status.
-pub(crate) struct Refused<const STATUS: u16>;
+/// Error response of an operation, by the status of its problem.
+pub(crate) struct ErrorResponse<const STATUS: u16>;
 
-impl<const STATUS: u16> IntoResponses for Refused<STATUS> {
+impl<const STATUS: u16> IntoResponses for ErrorResponse<STATUS> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let problem = problems().into_iter().find(|problem| problem.status() == STATUS);
         let name = name(&problem.expect("one of the problems"));
@@ -38,17 +38,17 @@ impl<const STATUS: u16> IntoResponses for Refused<STATUS> {
     }
 }
 
-/// Describes the problems, once for all routes.
-pub(crate) struct Refusals;
+/// Adds the error responses to the components of the document, once for all operations.
+pub(crate) struct ErrorResponses;
 
-impl Modify for Refusals {
+impl Modify for ErrorResponses {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let responses = problems().map(|problem| (name(&problem), response(&problem).into()));
         document.components.get_or_insert_default().responses.extend(responses);
     }
 }
 
-/// `NotFound` for 404.
+/// Returns the name of a response component, such as `NotFound` for 404.
 fn name(problem: &Problem) -> String {
     problem.status().canonical_reason().unwrap_or_default().replace(' ', "")
 }
@@ -56,7 +56,7 @@ fn name(problem: &Problem) -> String {
 fn response(problem: &Problem) -> Response {
     let details = problem.details();
     let description = match problem {
-        Problem::BadRequest(_) => "The request makes no sense; the detail says what to do about it.",
+        Problem::BadRequest(_) => "The request is malformed. `detail` says what to correct.",
         _ => details.detail,
     };
     let content = ContentBuilder::new()
@@ -64,15 +64,17 @@ fn response(problem: &Problem) -> Response {
         .example(serde_json::to_value(&details).ok());
     let response = ResponseBuilder::new().description(description).content(PROBLEM_JSON, content.build());
     match problem.header() {
-        Some((name, value)) => response.header(name.as_str(), always(value.to_str().unwrap_or_default())),
-        None if *problem == Problem::MethodNotAllowed => response.header(ALLOW.as_str(), allow()),
+        Some((name, value)) => {
+            response.header(name.as_str(), constant_header(value.to_str().unwrap_or_default()))
+        }
+        None if *problem == Problem::MethodNotAllowed => response.header(ALLOW.as_str(), allow_header()),
         None => response,
     }
     .build()
 }
 
-/// A header that always has this value: a number, or one word.
-pub(crate) fn always(value: &str) -> Header {
+/// Returns a header that always has this value: a number or one word.
+pub(crate) fn constant_header(value: &str) -> Header {
     let header = HeaderBuilder::new();
     match value.parse::<u32>() {
         Ok(number) => header.schema(Some(u32::schema())).example(Some(number.into())),
@@ -83,12 +85,12 @@ pub(crate) fn always(value: &str) -> Header {
     .build()
 }
 
-/// The header that goes with 405.
-pub(crate) fn allow() -> Header {
-    described("The methods that there are.")
+/// Returns the header `Allow` of a 405.
+pub(crate) fn allow_header() -> Header {
+    text_header("Allowed methods.")
 }
 
-/// A header of text.
-pub(crate) fn described(description: &str) -> Header {
+/// Returns a header whose value is text.
+pub(crate) fn text_header(description: &str) -> Header {
     HeaderBuilder::new().schema(Some(String::schema())).description(Some(description)).build()
 }

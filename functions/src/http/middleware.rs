@@ -1,4 +1,4 @@
-//! What holds for every response, whatever the route: rate limiting of failed authentication, CORS, and
+//! Rules for every response of every route: rate limiting of failed authentication, CORS, and
 //! the line in the log.
 
 use std::time::Instant;

@@ -1,11 +1,11 @@
 //! HTTP behavior that several routes share.
 //!
 //! - [`route`]: the shape of a route: name, paths, router.
-//! - [`middleware`]: what holds for every response: rate limiting, CORS, the log line.
-//! - [`auth`]: who sent a request.
+//! - [`middleware`]: rules for every response: rate limiting, CORS, the log line.
+//! - [`auth`]: authentication: the owner's key and device tokens.
 //! - [`client_ip`]: the IP address that a request came from.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
-//! - [`problem`]: what can go wrong, with its status and its JSON.
+//! - [`problem`]: everything that can go wrong, with its status and its JSON.
 //! - [`error_responses`]: the same for the `OpenAPI` document.
 //! - [`html`]: rendering templates, and the headers of HTML responses.
 //! - [`conditional`]: `ETag`, `If-None-Match` and 304.

@@ -1,4 +1,4 @@
-//! What can go wrong with a request, and the answer to it. The one place where errors get a status.
+//! Problems (RFC 9457), and the responses to them. This is the one place where errors get a status.
 
 use axum::{
     Json,
@@ -12,57 +12,57 @@ use heartbeat_core::Error;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Seconds after which a client may ask again when the database was away. Recovery takes the
-/// server less; clients that beat once a minute need not hurry.
+/// `Retry-After` while the database is unavailable. The server recovers in less; clients that beat once a minute
+/// need not retry sooner.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
 
-/// The form in which programs are told about a problem.
+/// Content type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A problem as programs are told about it (RFC 9457).
+/// Problem details (RFC 9457): the body of an error response.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct Details<'a> {
-    /// `about:blank`: the problem is no more than its status.
+    /// `about:blank`: the status says which problem it is.
     #[schema(example = "about:blank")]
     r#type: &'static str,
-    /// The phrase that HTTP has for the status.
+    /// Reason phrase of the status.
     #[schema(example = "Bad Request")]
     pub(crate) title: &'a str,
-    /// The status of the answer.
+    /// HTTP status of the response.
     #[schema(minimum = 400, maximum = 599, example = 400)]
     status: u16,
-    /// What is wrong, for people.
+    /// Explanation for people. Programs should go by `status`.
     #[schema(example = "The member \"name\" is missing.")]
     pub(crate) detail: &'a str,
 }
 
-/// An error that a client is told about.
+/// An error that a client gets to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
-    /// The request makes no sense; the text says what to do about it.
+    /// The request is malformed; the text says what to correct.
     BadRequest(String),
-    /// The token or key is missing or wrong.
+    /// The token or secret key is missing or invalid.
     Unauthorized,
-    /// Nothing is here.
+    /// No route has this path.
     NotFound,
     /// No device has this id.
     UnknownDevice,
-    /// Something is here, but not for this method.
+    /// The route does not support this method.
     MethodNotAllowed,
-    /// The body is larger than anything sensible.
+    /// The body exceeds the maximum size.
     PayloadTooLarge,
-    /// This is for WebSockets only.
+    /// The route accepts WebSockets only.
     UpgradeRequired,
-    /// The body did not come in time.
+    /// The body did not arrive before the timeout.
     RequestTimeout,
-    /// Too many failed attempts; so many seconds to wait.
+    /// Rate limit of failed authentication, with `Retry-After` in seconds.
     TooManyRequests(i64),
-    /// As many viewers as there may be.
+    /// The maximum number of viewers is reached.
     TooManyViewers,
-    /// A defect of ours.
+    /// A defect of the server.
     Internal,
-    /// The database is away.
+    /// The database is unavailable.
     Unavailable,
 }
 
@@ -105,7 +105,7 @@ impl Problem {
         }
     }
 
-    /// The answer as JSON for programs (RFC 9457).
+    /// Returns the response as JSON (RFC 9457).
     fn into_json(self) -> Response {
         let mut response = (self.status(), Json(self.details())).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -114,26 +114,26 @@ impl Problem {
 
     pub(crate) fn details(&self) -> Details<'_> {
         let status = self.status();
-        // `about:blank` says that the problem is no more than its status, and asks for that
-        // status's own phrase as the title (RFC 9457, section 4.2.1).
+        // `about:blank` says that the problem is no more than its status, and requires the status's reason
+        // phrase as the title (RFC 9457, section 4.2.1).
         let title = status.canonical_reason().unwrap_or_default();
         Details { r#type: "about:blank", title, status: status.as_u16(), detail: self.detail() }
     }
 
-    /// Adds the header that tells a program what to do about it.
+    /// Adds the [`header`](Self::header) to a response.
     pub(crate) fn add_headers(&self, mut response: Response) -> Response {
         response.headers_mut().extend(self.header());
         response
     }
 
-    /// The header that tells a program what to do about it.
+    /// Returns the header that tells clients how to go on, such as `Retry-After`.
     pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let header = |name, value| Some((name, HeaderValue::from_static(value)));
         match self {
             Self::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
             Self::TooManyViewers | Self::Unavailable => header(RETRY_AFTER, RETRY_AFTER_SECONDS),
             Self::TooManyRequests(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
-            // RFC 9110, section 15.5.22: the answer must name the protocol.
+            // RFC 9110, section 15.5.22: the response must name the protocol.
             Self::UpgradeRequired => header(UPGRADE, "websocket"),
             _ => None,
         }

@@ -1,6 +1,6 @@
-//! Failed attempts to authenticate, slowed down by address: a bucket of [`BURST`] tokens for each, of which a
-//! failure takes one and each [`REFILL_INTERVAL`] brings one back. Whoever presents what is valid is never held up,
-//! whatever others do behind the same address.
+//! Rate limiter of failed authentication, per client IP: a token bucket of [`BURST`] tokens, of which a failure takes
+//! one and each [`REFILL_INTERVAL`] adds one. Requests with valid credentials are never limited, not even
+//! where other clients behind the same IP address are.
 
 use std::{
     collections::HashMap,
@@ -10,52 +10,53 @@ use std::{
 
 use time::{Duration, OffsetDateTime};
 
-/// RateLimiter that one address may have at once.
+/// Capacity of a bucket: failures in a row until the rate limit applies.
 const BURST: i32 = 20;
 
-/// How long it takes until it may have another one. A device whose token was replaced, and that beats once a
-/// minute, stays far below.
+/// Interval at which a bucket regains one token. A device whose token was replaced, and that beats once a minute, stays
+/// far below the limit.
 const REFILL_INTERVAL: Duration = Duration::seconds(5);
 
-/// Addresses that are remembered.
+/// Number of client IPs with a bucket, which bounds the memory.
 const MAX_CLIENTS: usize = 10_000;
 
-/// Whoever has an IPv6 address has this many of its leading bits, and all addresses behind them.
+/// Prefix length by which IPv6 clients are limited: a subscriber usually has a whole /64.
 const IPV6_PREFIX_BITS: u32 = 64;
 
-/// The rate_limiter of late: for each address, when its bucket will be full again.
+/// Rate limiter. It holds, for each client, the time at which its bucket is full again.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter(Mutex<HashMap<IpAddr, OffsetDateTime>>);
 
 impl RateLimiter {
-    /// Takes record_failure of a failure at `now`; returns how long to wait if there were too many.
+    /// Records a failure at `now`. Returns the time until the next token if the bucket is empty.
     pub(crate) fn record_failure(&self, client: IpAddr, now: OffsetDateTime) -> Option<Duration> {
-        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if full_at.len() >= MAX_CLIENTS {
-            full_at.retain(|_, full_at| *full_at > now);
-            // Attackers with as many addresses as that are not slowed down by counting them.
-            if full_at.len() >= MAX_CLIENTS {
-                full_at.clear();
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= MAX_CLIENTS {
+            buckets.retain(|_, full_at| *full_at > now);
+            // Attackers with that many IP addresses cannot be slowed down by counting them.
+            if buckets.len() >= MAX_CLIENTS {
+                buckets.clear();
             }
         }
-        let full_at = full_at.entry(network(client)).or_insert(now);
-        // A clock that was set back must not make anybody wait for longer than a whole bucket.
-        let missing = (*full_at - now).clamp(Duration::ZERO, REFILL_INTERVAL * BURST);
-        let wait = missing + REFILL_INTERVAL - REFILL_INTERVAL * BURST;
-        if wait.is_positive() {
-            return Some(wait);
+        let full_at = buckets.entry(bucket_key(client)).or_insert(now);
+        // After the clock was set back, no client may wait for longer than a whole bucket takes.
+        let until_full = (*full_at - now).clamp(Duration::ZERO, REFILL_INTERVAL * BURST);
+        let retry_after = until_full + REFILL_INTERVAL - REFILL_INTERVAL * BURST;
+        if retry_after.is_positive() {
+            return Some(retry_after);
         }
-        *full_at = now + missing + REFILL_INTERVAL;
+        *full_at = now + until_full + REFILL_INTERVAL;
         None
     }
 }
 
-fn network(client: IpAddr) -> IpAddr {
+/// Returns the IP address whose bucket a client uses: its own, or the first one of its IPv6 prefix.
+fn bucket_key(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
-        IpAddr::V6(address) => {
+        IpAddr::V6(ip) => {
             let prefix = u128::MAX << (Ipv6Addr::BITS - IPV6_PREFIX_BITS);
-            Ipv6Addr::from_bits(address.to_bits() & prefix).into()
+            Ipv6Addr::from_bits(ip.to_bits() & prefix).into()
         }
     }
 }
@@ -68,13 +69,13 @@ mod tests {
         OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds)
     }
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an IP address")
     }
 
     #[test]
     fn twenty_failures_at_once_then_one_every_five_seconds() {
-        let (rate_limiter, client) = (RateLimiter::default(), address("192.0.2.1"));
+        let (rate_limiter, client) = (RateLimiter::default(), ip("192.0.2.1"));
         for _ in 0..BURST {
             assert_eq!(rate_limiter.record_failure(client, at(0)), None);
         }
@@ -82,28 +83,28 @@ mod tests {
         assert_eq!(rate_limiter.record_failure(client, at(3)), Some(Duration::seconds(2)));
         assert_eq!(rate_limiter.record_failure(client, at(5)), None);
         assert_eq!(rate_limiter.record_failure(client, at(5)), Some(REFILL_INTERVAL));
-        assert_eq!(rate_limiter.record_failure(address("192.0.2.2"), at(5)), None);
-        // All is forgiven in the end.
+        assert_eq!(rate_limiter.record_failure(ip("192.0.2.2"), at(5)), None);
+        // The bucket is full again in the end.
         for _ in 0..BURST {
             assert_eq!(rate_limiter.record_failure(client, at(1_000)), None);
         }
     }
 
     #[test]
-    fn the_addresses_of_one_network_are_one() {
+    fn ipv6_clients_are_limited_per_64() {
         let rate_limiter = RateLimiter::default();
         for last in 0..BURST {
-            assert_eq!(rate_limiter.record_failure(address(&format!("2001:db8::{last:x}")), at(0)), None);
+            assert_eq!(rate_limiter.record_failure(ip(&format!("2001:db8::{last:x}")), at(0)), None);
         }
-        assert!(rate_limiter.record_failure(address("2001:db8::ffff:1"), at(0)).is_some());
-        assert_eq!(rate_limiter.record_failure(address("2001:db8:0:1::1"), at(0)), None);
+        assert!(rate_limiter.record_failure(ip("2001:db8::ffff:1"), at(0)).is_some());
+        assert_eq!(rate_limiter.record_failure(ip("2001:db8:0:1::1"), at(0)), None);
     }
 
     #[test]
-    fn a_clock_that_was_set_back_locks_nobody_out_for_long() {
-        let (rate_limiter, client) = (RateLimiter::default(), address("192.0.2.1"));
+    fn a_clock_that_was_set_back_locks_no_client_out_for_long() {
+        let (rate_limiter, client) = (RateLimiter::default(), ip("192.0.2.1"));
         rate_limiter.record_failure(client, at(1_000_000));
-        assert!(rate_limiter.record_failure(client, at(0)).is_none_or(|wait| wait <= REFILL_INTERVAL));
+        assert!(rate_limiter.record_failure(client, at(0)).is_none_or(|delay| delay <= REFILL_INTERVAL));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Answers that were made just now. Until the figures change, and the second, the next one's is the same.
+//! Response cache. Equal revisions of the stats make equal responses, so one is rendered for many clients.
 
 use std::{
     collections::HashMap,
@@ -7,43 +7,43 @@ use std::{
 
 use heartbeat_core::heartbeat::Revision;
 
-/// Answers that are kept. Strangers choose what is asked for, so there must be a limit.
+/// Number of responses in the cache. Clients choose the URLs, so memory needs a bound.
 const MAX_ENTRIES: usize = 256;
 
-/// Bytes that the address of an answer that is kept may have.
+/// Longest URL whose response is cached.
 const KEY_MAX_BYTES: usize = 1024;
 
-/// The last answers by what was asked for.
+/// Responses by URL, each with the revision of the stats that it shows. When the cache is full, it is cleared.
 #[derive(Debug)]
-pub(crate) struct ResponseCache<A>(Mutex<HashMap<String, (Revision, A)>>);
+pub(crate) struct ResponseCache<R>(Mutex<HashMap<String, (Revision, R)>>);
 
-impl<A> Default for ResponseCache<A> {
+impl<R> Default for ResponseCache<R> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<A: Clone> ResponseCache<A> {
-    /// The answer that was made of these figures.
-    pub(crate) fn get(&self, asked: &str, revision: Revision) -> Option<A> {
-        let answers = self.answers();
-        let (_, answer) = answers.get(asked).filter(|(made_of, _)| *made_of == revision)?;
-        Some(answer.clone())
+impl<R: Clone> ResponseCache<R> {
+    /// Returns the response for this URL and revision.
+    pub(crate) fn get(&self, url: &str, revision: Revision) -> Option<R> {
+        let entries = self.lock();
+        let (_, response) = entries.get(url).filter(|(cached, _)| *cached == revision)?;
+        Some(response.clone())
     }
 
-    /// Keeps an answer.
-    pub(crate) fn keep(&self, asked: &str, revision: Revision, answer: A) {
-        if asked.len() > KEY_MAX_BYTES {
+    /// Inserts a response, in place of the one for an older revision.
+    pub(crate) fn insert(&self, url: &str, revision: Revision, response: R) {
+        if url.len() > KEY_MAX_BYTES {
             return;
         }
-        let mut answers = self.answers();
-        if answers.len() >= MAX_ENTRIES {
-            answers.clear();
+        let mut entries = self.lock();
+        if entries.len() >= MAX_ENTRIES {
+            entries.clear();
         }
-        answers.insert(asked.to_owned(), (revision, answer));
+        entries.insert(url.to_owned(), (revision, response));
     }
 
-    fn answers(&self) -> MutexGuard<'_, HashMap<String, (Revision, A)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Revision, R)>> {
         // Nothing panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! What the functions of the stream need of AWS: posting to the WebSockets that API Gateway holds,
-//! and starting the function that does so.
+//! AWS clients of the stream's functions: posting frames to the WebSockets that API Gateway holds, and invoking the
+//! pusher, which does so.
 
 use std::time::Duration;
 
@@ -20,20 +20,19 @@ use heartbeat_core::stream::{Delivery, Gateway};
 
 use super::{Error, required};
 
-/// How long API Gateway may take for one frame. Late frames are worth nothing: there is a next one, and
-/// one connection that hangs must not hold up the others.
+/// Timeout for posting one frame. Late frames are worth nothing, as the next one follows, and one connection that
+/// hangs must not delay the others.
 const POST_TIMEOUT: Duration = Duration::from_millis(600);
 
-/// How long Lambda may take to accept an order. Whoever connects waits for that.
+/// Timeout for invoking the pusher. A viewer that connects waits for that.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The WebSockets that API Gateway holds.
+/// Client of API Gateway, which holds the WebSockets.
 #[derive(Debug)]
 pub struct ApiGateway(gateway::Client);
 
 impl ApiGateway {
-    /// Posts to the API that `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` names, with the rights of
-    /// this function.
+    /// Creates a client of the API at `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, with the credentials of this function.
     pub fn from_environment() -> Result<Self, Error> {
         let config = gateway::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -51,21 +50,21 @@ impl ApiGateway {
 impl Gateway for ApiGateway {
     async fn post(&self, connection: &str, frame: &Bytes) -> Delivery {
         let post = self.0.post_to_connection().connection_id(connection).data(Blob::new(frame.clone()));
-        // Boxed: the SDK's future is deeper than the compiler likes to look.
+        // Boxed: the SDK's future nests too deep for the compiler's recursion limit.
         match Box::pin(post.send()).await {
             Ok(_) => Delivery::Taken,
             Err(error) => {
                 if error.as_service_error().is_some_and(PostToConnectionError::is_gone_exception) {
                     return Delivery::Gone;
                 }
-                tracing::warn!("a frame was not taken: {error}");
+                tracing::warn!(%error, "a frame was not taken");
                 Delivery::Failed
             }
         }
     }
 }
 
-/// Starts the function that pushes the stream.
+/// Client that invokes the pusher.
 #[derive(Debug)]
 pub struct PusherStarter {
     client: functions::Client,
@@ -73,8 +72,8 @@ pub struct PusherStarter {
 }
 
 impl PusherStarter {
-    /// Starts the function that `PUSHER_FUNCTION` names, with the rights of this one. Where Lambda is
-    /// elsewhere, `AWS_ENDPOINT_URL_LAMBDA` says so.
+    /// Creates a client that invokes the function `PUSHER_FUNCTION`, with the credentials of this function.
+    /// `AWS_ENDPOINT_URL_LAMBDA` overrides the endpoint of Lambda.
     pub fn from_environment() -> Result<Self, Error> {
         let mut config = functions::Config::builder()
             .behavior_version(functions::config::BehaviorVersion::latest())
@@ -92,18 +91,18 @@ impl PusherStarter {
         Ok(Self { client, function: required("PUSHER_FUNCTION")? })
     }
 
-    /// Starts it, without waiting for it. A failure is logged: whoever watches asks again.
+    /// Starts the pusher, without waiting until it ends. A failure is logged only, since viewers retry by saying hello.
     pub async fn start(&self) {
         let invocation =
             self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
         match Box::pin(invocation.send()).await {
             Ok(_) => tracing::info!("started the pusher"),
-            Err(error) => tracing::error!("cannot start the pusher: {error}"),
+            Err(error) => tracing::error!(%error, "cannot start the pusher"),
         }
     }
 }
 
-/// The rights that Lambda gives this function, in the environment.
+/// Returns the credentials that Lambda puts into the environment of this function.
 fn credentials() -> Result<Credentials, Error> {
     let token = required("AWS_SESSION_TOKEN").ok();
     let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);

@@ -1,4 +1,4 @@
-//! The function that brings the tables up to date: invoked once after each deployment.
+//! Migrator: the function that applies migrations. Each deployment invokes it once.
 
 use heartbeat_core::database::migrate;
 use serde_json::{Value, json};
@@ -8,9 +8,9 @@ use crate::lambda;
 
 /// Serves the migrator's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start()?;
+    lambda::start_logging()?;
     let database = lambda::database()?;
-    lambda::listen(async |_: Value, _| {
+    lambda::serve_events(async |_: Value, _| {
         let migrated =
             migrate::migrate(&database, &mut |progress| tracing::info!(%progress, "migrating")).await?;
         Ok(json!({ "migrations_applied": migrated.migrations }))

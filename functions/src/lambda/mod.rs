@@ -1,5 +1,10 @@
-//! A route as a Lambda function: the route's own router, behind API Gateway. And what functions have
-//! in common that answer other events.
+//! Lambda functions: routes behind API Gateway, served by their own routers, and functions that answer other events.
+//!
+//! - [`migrator`]: applies migrations after a deployment
+//! - [`minutely`]: runs the jobs and the dispatcher
+//! - [`stream_connect`], [`stream_default`], [`stream_disconnect`]: events of a viewer's WebSocket
+//! - [`pusher`]: sends frames to all viewers
+//! - [`aws`]: clients of API Gateway and Lambda
 
 pub mod aws;
 pub mod migrator;
@@ -42,46 +47,46 @@ use crate::{
     logging, routes,
 };
 
-/// Serves one route until Lambda ends the process. Fails on a mistake in the configuration; the
-/// database is first contacted by the first request, and answered for with 503 while it is away.
+/// Serves one route until Lambda ends the process. Fails if the configuration is invalid. The database is first
+/// contacted by the first request; while it is unavailable, requests answer 503.
 pub async fn serve(route: Route) -> Result<(), Error> {
-    start()?;
+    start_logging()?;
     let router = routes::router(&[route], Router::new(), app()?);
     lambda_http::run(router.map_request(|request| without_stage(with_peer(request)))).await
 }
 
-/// Answers events other than HTTP requests with `handle` until Lambda ends the process.
-pub(crate) async fn listen<E: DeserializeOwned, A: Serialize>(
-    handle: impl AsyncFn(E, Context) -> Result<A, Error>,
+/// Serves events other than HTTP requests with `handle` until Lambda ends the process.
+pub(crate) async fn serve_events<E: DeserializeOwned, R: Serialize>(
+    handle: impl AsyncFn(E, Context) -> Result<R, Error>,
 ) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| handle(event.payload, event.context).await))
         .await
 }
 
-/// What every function does first.
-pub(crate) fn start() -> Result<(), Error> {
+/// Starts logging, which every function does first.
+pub(crate) fn start_logging() -> Result<(), Error> {
     Ok(logging::start()?)
 }
 
-/// The dependencies of a function, built once for all its invocations. Nothing is put off until after
-/// an answer: Lambda freezes the process then.
+/// Returns the dependencies of a function, built once for all its invocations. Nothing may run after a response is sent:
+/// Lambda freezes the process then.
 pub(crate) fn app() -> Result<App, Error> {
     let config = config()?;
     let configured = background::subscriptions(&config, Runtime::Lambda);
     Ok(App::start(&database()?, config, Runtime::Lambda, configured))
 }
 
-/// The connections of API Gateway, as the database knows them.
+/// Returns the connections of API Gateway, as the database has them.
 pub(crate) fn stream() -> Result<GatewayStream, Error> {
     Ok(GatewayStream::new(SharedSession::new(Session::new(database()?, system_clock, Runtime::Lambda))))
 }
 
-/// The configuration, which comes from the environment alone.
+/// Returns the configuration, which comes from the environment alone.
 pub(crate) fn config() -> Result<Config, Error> {
     Ok(Config::load(&Flags::default(), &Environment::of_this_process())?)
 }
 
-/// The database that the configuration names.
+/// Returns the database that the configuration names.
 pub(crate) fn database() -> Result<PgConnectOptions, Error> {
     match config()?.database {
         Database::Server(options) => Ok(options.expose().clone()),
@@ -91,19 +96,19 @@ pub(crate) fn database() -> Result<PgConnectOptions, Error> {
     }
 }
 
-/// A variable that the deployment sets.
+/// Returns an environment variable that the deployment must set.
 pub(crate) fn required(name: &str) -> Result<String, Error> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
     value.ok_or_else(|| format!("{name} (environment variable): expected a value").into())
 }
 
-/// How long an invocation may still take.
+/// Returns the time until the timeout of an invocation.
 pub(crate) fn time_left(context: &Context, now: OffsetDateTime) -> Duration {
     let now = Duration::try_from(now - OffsetDateTime::UNIX_EPOCH).unwrap_or_default();
     Duration::from_millis(context.deadline).saturating_sub(now)
 }
 
-/// An event of a WebSocket at API Gateway.
+/// Event of a WebSocket at API Gateway.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SocketEvent {
     #[serde(rename = "requestContext")]
@@ -117,57 +122,57 @@ struct SocketContext {
 }
 
 impl SocketEvent {
-    /// The name of the connection.
-    pub(crate) fn id(&self) -> &str {
+    /// Returns the connection id.
+    pub(crate) fn connection_id(&self) -> &str {
         &self.context.connection_id
     }
 }
 
-/// What API Gateway is told about an event. On `$connect`, anything but 200 refuses the connection.
+/// Response to a [`SocketEvent`]. On `$connect`, API Gateway refuses the connection unless the status is 200.
 #[derive(Debug, Serialize)]
-pub(crate) struct SocketAnswer {
+pub(crate) struct SocketResponse {
     #[serde(rename = "statusCode")]
     status: u16,
 }
 
-impl SocketAnswer {
-    /// All is well.
+impl SocketResponse {
+    /// The event was handled.
     pub(crate) const OK: Self = Self { status: 200 };
 }
 
-impl From<heartbeat_core::Error> for SocketAnswer {
+impl From<heartbeat_core::Error> for SocketResponse {
     fn from(error: heartbeat_core::Error) -> Self {
         Self { status: Problem::from(error).status().as_u16() }
     }
 }
 
-/// Says who sent a request, as API Gateway knows it.
+/// Adds the [`Peer`] to a request, as API Gateway reports it.
 fn with_peer(mut request: Request<Body>) -> Request<Body> {
-    let address = match request.extensions().get() {
+    let source_ip = match request.extensions().get() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
         _ => None,
     };
-    if let Some(address) = address.and_then(|address| address.parse().ok()) {
-        request.extensions_mut().insert(Peer::Ip(address));
+    if let Some(ip) = source_ip.and_then(|ip| ip.parse().ok()) {
+        request.extensions_mut().insert(Peer::Ip(ip));
     }
     request
 }
 
-/// Takes the name of the stage off the path. It is there unless the stage is `$default`; the
-/// routes, which are the same everywhere, know nothing of it.
+/// Removes the name of the stage from the path. Every stage but `$default` adds it, and the routes, which are the same
+/// in every runtime, do not have it.
 fn without_stage(mut request: Request<Body>) -> Request<Body> {
     let stage = match request.extensions().get() {
         Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref().unwrap_or_default(),
         _ => "",
     };
-    let bare = request
+    let stripped = request
         .uri()
         .path_and_query()
-        .and_then(|whole| whole.as_str().strip_prefix('/')?.strip_prefix(stage))
-        .filter(|bare| !stage.is_empty() && bare.starts_with('/'))
-        .and_then(|bare| bare.parse::<PathAndQuery>().ok());
-    if let Some(bare) = bare {
-        *request.uri_mut() = Uri::from(bare);
+        .and_then(|path| path.as_str().strip_prefix('/')?.strip_prefix(stage))
+        .filter(|path| !stage.is_empty() && path.starts_with('/'))
+        .and_then(|path| path.parse::<PathAndQuery>().ok());
+    if let Some(path) = stripped {
+        *request.uri_mut() = Uri::from(path);
     }
     request
 }

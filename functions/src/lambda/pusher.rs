@@ -1,5 +1,5 @@
-//! The function that sends the figures once a second to all WebSockets at API Gateway. It is started
-//! when somebody connects and nobody sends, and by a schedule, should that have failed.
+//! Pusher: the function that sends the stats to all viewers at API Gateway once a second. It is started when a viewer
+//! connects while no pusher runs, and by a schedule in case that start failed.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use super::{
 };
 use crate::lambda;
 
-/// What must be left of the time that Lambda gives when the next pusher is told to take over.
+/// Time left before the timeout of the invocation when the next pusher is started.
 const HANDOVER_MARGIN: Duration = Duration::from_secs(5);
 
 /// Serves the pusher's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), lambda::Error> {
-    lambda::start()?;
+    lambda::start_logging()?;
     let (app, stream) = (lambda::app()?, lambda::stream()?);
     let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
-    lambda::listen(async |_: Value, context: Context| {
+    lambda::serve_events(async |_: Value, context: Context| {
         let until =
             Instant::now() + lambda::time_left(&context, (app.clock)()).saturating_sub(HANDOVER_MARGIN);
-        // No two invocations share a name, whatever Lambda calls them.
-        let name = Token::generate(&mut UnwrapErr(SysRng));
-        let ended = stream.push(&app.heartbeat, &gateway, app.clock, name.expose(), until).await;
+        // Random, so that no two invocations share a holder.
+        let holder = Token::generate(&mut UnwrapErr(SysRng));
+        let ended = stream.push(&app.heartbeat, &gateway, app.clock, holder.expose(), until).await;
         if ended == Ended::TimedOut {
             starter.start().await;
         }

@@ -1,28 +1,30 @@
-//! `$connect`: somebody opened a WebSocket at API Gateway.
+//! `$connect`: a viewer opened a WebSocket at API Gateway.
 
 use heartbeat_core::stream::GatewayStream;
 
-use super::{Error, SocketAnswer, SocketEvent, aws::PusherStarter};
+use super::{Error, SocketEvent, SocketResponse, aws::PusherStarter};
 use crate::lambda;
 
-/// Serves `$connect` until Lambda ends the process: takes note of the connection, and sees to it that
-/// somebody sends to it.
+/// Serves `$connect` until Lambda ends the process: registers the connection, and ensures that a pusher runs.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start()?;
+    lambda::start_logging()?;
     let (stream, starter) = (lambda::stream()?, PusherStarter::from_environment()?);
-    lambda::listen(async |event: SocketEvent, _| Ok(connect(&stream, &starter, event.id()).await)).await
+    lambda::serve_events(async |event: SocketEvent, _| {
+        Ok(connect(&stream, &starter, event.connection_id()).await)
+    })
+    .await
 }
 
-async fn connect(stream: &GatewayStream, starter: &PusherStarter, id: &str) -> SocketAnswer {
+async fn connect(stream: &GatewayStream, starter: &PusherStarter, id: &str) -> SocketResponse {
     if let Err(error) = stream.connect(id).await {
         return error.into();
     }
-    ensure_pushed(stream, starter).await;
-    SocketAnswer::OK
+    ensure_pusher(stream, starter).await;
+    SocketResponse::OK
 }
 
-/// Starts the pusher if nobody sends. Whoever hears nothing says hello, which tries this again.
-pub(crate) async fn ensure_pushed(stream: &GatewayStream, starter: &PusherStarter) {
+/// Starts the pusher if none runs. After a failure, viewers that get no frames say hello, which retries.
+pub(crate) async fn ensure_pusher(stream: &GatewayStream, starter: &PusherStarter) {
     if let Ok(false) = stream.is_pushed().await {
         starter.start().await;
     }

@@ -1,5 +1,5 @@
-//! `$default`: somebody said something over a WebSocket at API Gateway. Pages say hello when they
-//! have connected, and again when they have heard nothing for a while.
+//! `$default`: a viewer sent a message over a WebSocket at API Gateway. Pages send a hello when they have connected,
+//! and again when no frames have arrived for a while.
 
 use heartbeat_core::{
     Error,
@@ -7,29 +7,30 @@ use heartbeat_core::{
 };
 
 use super::{
-    SocketAnswer, SocketEvent,
+    SocketEvent, SocketResponse,
     aws::{ApiGateway, PusherStarter},
-    stream_connect::ensure_pushed,
+    stream_connect::ensure_pusher,
 };
 use crate::{App, lambda};
 
-/// Serves `$default` until Lambda ends the process: answers with the figures at once, and sees to it
-/// that somebody goes on sending them.
+/// Serves `$default` until Lambda ends the process: sends a frame at once, and ensures that a pusher sends the next
+/// ones.
 pub async fn serve() -> Result<(), lambda::Error> {
-    lambda::start()?;
+    lambda::start_logging()?;
     let (app, stream) = (lambda::app()?, lambda::stream()?);
     let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
-    lambda::listen(async |event: SocketEvent, _| {
-        let answered = answer(&app, &stream, &gateway, event.id()).await;
-        ensure_pushed(&stream, &starter).await;
-        Ok(answered.map_or_else(SocketAnswer::from, |()| SocketAnswer::OK))
+    lambda::serve_events(async |event: SocketEvent, _| {
+        let sent = send_frame(&app, &stream, &gateway, event.connection_id()).await;
+        ensure_pusher(&stream, &starter).await;
+        Ok(sent.map_or_else(SocketResponse::from, |()| SocketResponse::OK))
     })
     .await
 }
 
-async fn answer(app: &App, stream: &GatewayStream, gateway: &ApiGateway, id: &str) -> Result<(), Error> {
-    // A frame that came before API Gateway had opened the connection found it gone, and forgot it.
+async fn send_frame(app: &App, stream: &GatewayStream, gateway: &ApiGateway, id: &str) -> Result<(), Error> {
+    // The pusher removes a connection that API Gateway has not fully opened yet, because its frame fails as gone.
+    // So this registers it again.
     stream.connect(id).await?;
     let snapshot = app.heartbeat.snapshot((app.clock)()).await?;
     match gateway.post(id, &snapshot.json).await {

@@ -1,14 +1,14 @@
 //! `$disconnect`: a WebSocket at API Gateway was closed.
 
-use crate::lambda::{self, Error, SocketAnswer, SocketEvent};
+use crate::lambda::{self, Error, SocketEvent, SocketResponse};
 
-/// Serves `$disconnect` until Lambda ends the process: forgets the connection.
+/// Serves `$disconnect` until Lambda ends the process: removes the connection.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start()?;
+    lambda::start_logging()?;
     let stream = lambda::stream()?;
-    lambda::listen(async |event: SocketEvent, _| {
-        let forgotten = stream.disconnect(&[event.id().to_owned()]).await;
-        Ok(forgotten.map_or_else(SocketAnswer::from, |()| SocketAnswer::OK))
+    lambda::serve_events(async |event: SocketEvent, _| {
+        let removed = stream.disconnect(&[event.connection_id().to_owned()]).await;
+        Ok(removed.map_or_else(SocketResponse::from, |()| SocketResponse::OK))
     })
     .await
 }

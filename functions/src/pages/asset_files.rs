@@ -1,9 +1,9 @@
-//! The table of assets that `build.rs` compresses into the program, and their URLs.
+//! Table of assets that `build.rs` embeds into the program, and their URLs.
 
-/// A file that pages load, as it is and as browsers take it compressed.
+/// An asset: a file that pages load, uncompressed and compressed.
 pub(super) struct Asset {
     pub(super) name: &'static str,
-    /// A hash of its content.
+    /// Hash of its content.
     pub(super) version: &'static str,
     pub(super) content_type: &'static str,
     pub(super) plain: &'static [u8],
@@ -13,7 +13,7 @@ pub(super) struct Asset {
 
 const ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// The URL of an asset, which changes with its content. Templates name only files that exist.
+/// Returns the URL of an asset, which changes with its content. Templates name only files that exist.
 pub(crate) fn url(name: &str) -> String {
     let asset = find(name).expect("a file in functions/assets");
     format!("/assets/{name}?v={}", asset.version)

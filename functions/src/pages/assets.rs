@@ -1,5 +1,4 @@
-//! `GET /assets/{file}`: the style sheet, the script, the icons. And `/favicon.ico`, where programs look
-//! that read no HTML.
+//! `GET /assets/{file}`: the style sheet, the script, the icons. Also `/favicon.ico`, for programs that read no HTML.
 
 use axum::{
     Router,
@@ -25,8 +24,9 @@ const PATHS: &[&str] = &["/assets/{file}", "/favicon.ico"];
 pub const ROUTE: Route =
     Route { name: "assets", paths: PATHS, methods: &[Method::GET], router, needs_database: false };
 
-/// For an asset that was asked for by its version: under that address it never changes.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// `Cache-Control` for a URL with the version of the asset, whose content never changes.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// `Cache-Control` for a URL without the version of the asset.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 fn router(_: &App) -> Router<App> {
@@ -42,17 +42,17 @@ async fn asset(
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     let asset = asset_files::find(&name).ok_or_else(|| error::page(Problem::NotFound))?;
-    let accepted = |encoding: &str| accepts(&headers, encoding);
+    let is_accepted = |encoding: &str| accepts(&headers, encoding);
     let (encoding, body) = match (asset.brotli, asset.gzip) {
-        (Some(brotli), _) if accepted("br") => (Some("br"), brotli),
-        (_, Some(gzip)) if accepted("gzip") => (Some("gzip"), gzip),
+        (Some(brotli), _) if is_accepted("br") => (Some("br"), brotli),
+        (_, Some(gzip)) if is_accepted("gzip") => (Some("gzip"), gzip),
         _ => (None, asset.plain),
     };
-    // Each encoding is a representation with a tag of its own (RFC 9110, section 8.8.3.3).
+    // Each encoding is a representation with its own `ETag` (RFC 9110, section 8.8.3.3).
     let version = format!("{}{}", asset.version, encoding.unwrap_or_default());
     let representation = Representation::new(asset.content_type, &version, Bytes::from_static(body));
-    let by_version = query.as_deref().and_then(|query| query.strip_prefix("v=")) == Some(asset.version);
-    let mut response = representation.answer(&headers, if by_version { FOR_EVER } else { REVALIDATE });
+    let has_version = query.as_deref().and_then(|query| query.strip_prefix("v=")) == Some(asset.version);
+    let mut response = representation.respond(&headers, if has_version { IMMUTABLE } else { REVALIDATE });
     let headers = response.headers_mut();
     if let Some(encoding) = encoding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -62,8 +62,8 @@ async fn asset(
     Ok(response)
 }
 
-/// Whether a client takes `encoding`: it is named in `Accept-Encoding`, and not with a weight of zero
-/// (RFC 9110, section 12.5.3).
+/// Whether a client accepts `encoding`: `Accept-Encoding` names it, with a weight other than zero (RFC 9110, section
+/// 12.5.3).
 fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| {

@@ -1,4 +1,4 @@
-//! `GET /badges`: puts badges together and says how to embed them.
+//! `GET /badges`: the badge builder, with snippets to embed a badge.
 
 use std::collections::HashMap;
 
@@ -26,17 +26,17 @@ const PATH: &str = "/badges";
 pub const ROUTE: Route =
     Route { name: "badge_builder", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
 
-/// The badges there are, as in their addresses, and what they say.
+/// Kinds of badges: the name in URLs and the default label.
 const BADGES: [(&str, &str); 2] = [("last-seen", "last online"), ("total-beats", "total beats")];
 
-/// The formats there are, as in their addresses, and what they are called.
+/// Formats of badges: the extension in URLs and the name.
 const FORMATS: [(&str, &str); 2] = [("", "SVG"), (".png", "PNG")];
 
-/// The parameters of a badge that the form has a field for.
+/// Query parameters of a badge that the form has a field for.
 const PARAMETERS: [&str; 6] = ["device", "style", "label", "labelColor", "color", "logo"];
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(badges)).layer(super::compression())
+    Router::new().route(PATH, get(badge_builder)).layer(super::compression())
 }
 
 #[derive(Template)]
@@ -44,12 +44,12 @@ fn router(_: &App) -> Router<App> {
 struct Page<'a> {
     frame: Frame<'a>,
     form: Form,
-    /// Ids and names.
+    /// Devices: id and name.
     devices: Vec<(String, &'a str)>,
 }
 
-/// What has been put together so far. Without a script the form comes back with each change; with one, the
-/// script does the same in the browser.
+/// Values of the form. Browsers without scripts submit it after changes; otherwise `assets/heartbeat.js` does the same
+/// in the browser.
 struct Form {
     values: HashMap<String, String>,
 }
@@ -60,27 +60,27 @@ impl Form {
         Self { values: pairs.filter(|(_, value)| !value.is_empty()).collect() }
     }
 
-    /// What a field holds.
+    /// Returns the value of a field.
     fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
     }
 
-    /// Whether a field holds `value`.
-    fn is(&self, name: &str, value: &str) -> bool {
+    /// Whether a field has this value.
+    fn has(&self, name: &str, value: &str) -> bool {
         self.value(name) == value
     }
 
-    /// The chosen one of some `choices`, or the first.
-    fn chosen<'a>(&self, field: &str, choices: &[(&'a str, &'a str)]) -> (&'a str, &'a str) {
-        choices.iter().find(|(value, _)| *value == self.value(field)).copied().unwrap_or(choices[0])
+    /// Returns the selected one of some `options`, by default the first.
+    fn selected<'a>(&self, field: &str, options: &[(&'a str, &'a str)]) -> (&'a str, &'a str) {
+        options.iter().find(|(value, _)| *value == self.value(field)).copied().unwrap_or(options[0])
     }
 
-    /// What the badge says it is, in words for those who do not see it.
-    fn alternative(&self) -> &str {
-        if self.value("label").is_empty() { self.chosen("badge", &BADGES).1 } else { self.value("label") }
+    /// Returns the alternative text of the badge: its label, or the default one.
+    fn alt_text(&self) -> &str {
+        if self.value("label").is_empty() { self.selected("badge", &BADGES).1 } else { self.value("label") }
     }
 
-    /// The address of the badge on this server.
+    /// Returns the path and query of the badge.
     fn path(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for name in PARAMETERS {
@@ -90,32 +90,32 @@ impl Form {
             }
         }
         let (query, badge, format) =
-            (query.finish(), self.chosen("badge", &BADGES).0, self.chosen("format", &FORMATS).0);
-        let mark = if query.is_empty() { "" } else { "?" };
-        format!("/badge/{badge}{format}{mark}{query}")
+            (query.finish(), self.selected("badge", &BADGES).0, self.selected("format", &FORMATS).0);
+        let separator = if query.is_empty() { "" } else { "?" };
+        format!("/badge/{badge}{format}{separator}{query}")
     }
 
-    /// What to write into a Markdown file. The brackets of the text in it must not end it.
+    /// Returns the Markdown snippet. Brackets in the alternative text are escaped, so that they do not end it.
     fn markdown(&self, frame: &Frame<'_>) -> String {
-        let text = self.alternative().replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
+        let text = self.alt_text().replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
         format!("[![{text}]({})]({})", frame.absolute(&self.path()), frame.absolute("/"))
     }
 
-    /// What to write into an HTML file.
+    /// Returns the HTML snippet.
     fn html(&self, frame: &Frame<'_>) -> String {
-        let escaped = |text: &str| {
+        let escape = |text: &str| {
             text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
         };
         format!(
             r#"<a href="{}"><img src="{}" alt="{}"></a>"#,
-            escaped(&frame.absolute("/")),
-            escaped(&frame.absolute(&self.path())),
-            escaped(self.alternative())
+            escape(&frame.absolute("/")),
+            escape(&frame.absolute(&self.path())),
+            escape(self.alt_text())
         )
     }
 }
 
-async fn badges(
+async fn badge_builder(
     State(app): State<App>,
     Now(now): Now,
     method: Method,
@@ -124,9 +124,11 @@ async fn badges(
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
     let devices = snapshot.stats.devices.iter();
     let page = Page {
-        frame: Frame::new(PATH, "Badges", "Put a heartbeat badge together.".to_owned(), &app.config),
+        frame: Frame::new(PATH, "Badges", "Build a heartbeat badge.".to_owned(), &app.config),
         form: Form::parse(query.as_deref().unwrap_or_default()),
-        devices: devices.map(|it| (it.id.to_string(), it.name.as_deref().unwrap_or(UNNAMED))).collect(),
+        devices: devices
+            .map(|device| (device.id.to_string(), device.name.as_deref().unwrap_or(UNNAMED)))
+            .collect(),
     };
     let html = html::render(&page).map_err(error::page)?;
     Ok(super::view(&app, &method, html).await)
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn snippets_are_fit_for_where_they_go() {
+    fn snippets_are_escaped_for_their_format() {
         let live_url = Url::parse("https://beat.example.org/").expect("a URL");
         let frame = Frame {
             path: PATH,
@@ -158,9 +160,9 @@ mod tests {
             form.html(&frame),
             @r##"<a href="https://beat.example.org/"><img src="https://beat.example.org/badge/total-beats.png?label=a%5Db+%22%3C%26&amp;color=%23fff" alt="a]b &quot;&lt;&amp;"></a>"##
         );
-        let nothing = Form::parse("badge=unknown");
+        let defaults = Form::parse("badge=unknown");
         insta::assert_snapshot!(
-            nothing.markdown(&frame),
+            defaults.markdown(&frame),
             @"[![last online](https://beat.example.org/badge/last-seen)](https://beat.example.org/)"
         );
     }

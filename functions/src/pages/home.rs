@@ -1,4 +1,4 @@
-//! `GET /`: the page that shows the heartbeat to the world.
+//! `GET /`: the page with the last beat, the timeline and the devices.
 
 use askama::Template;
 use axum::{Router, extract::State, http::Method, response::Response, routing::get};
@@ -31,39 +31,39 @@ fn router(_: &App) -> Router<App> {
 #[template(path = "home.html")]
 struct Page<'a> {
     frame: Frame<'a>,
-    /// Where the stream is.
+    /// URL of the stream.
     stream: &'a str,
     stats: &'a Stats,
-    /// The last beat of any device.
-    last: Option<Moment>,
+    /// Time of the last beat of any device.
+    last_beat: Option<Moment>,
     recency: &'static str,
-    devices: Vec<Device<'a>>,
+    devices: Vec<DeviceRow<'a>>,
 }
 
-/// A device as the page shows it.
-struct Device<'a> {
+/// A row of the list of devices.
+struct DeviceRow<'a> {
     id: i64,
     name: &'a str,
     beats: i64,
     /// Seconds since its last beat.
     age: Option<i64>,
-    last: Option<Moment>,
-    /// Whether its last beat is the last of all.
+    last_beat: Option<Moment>,
+    /// Whether its last beat is the last one of all devices.
     is_last: bool,
-    /// Its part of all beats, in percent.
+    /// Its share of all beats, in percent.
     share: String,
 }
 
-impl<'a> Device<'a> {
+impl<'a> DeviceRow<'a> {
     fn new(device: &'a DeviceStats, stats: &Stats, now: OffsetDateTime) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a tenth of a percent is all that is shown")]
+        #[expect(clippy::cast_precision_loss, reason = "shares are shown with one decimal")]
         let share = device.num_beats as f64 * 100.0 / stats.total_beats.max(1) as f64;
         Self {
             id: device.id,
             name: device.name.as_deref().unwrap_or(UNNAMED),
             beats: device.num_beats,
             age: device.last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
-            last: device.last_beat.and_then(Moment::at),
+            last_beat: device.last_beat.and_then(Moment::at),
             is_last: device.last_beat.is_some() && device.last_beat == stats.last_seen,
             share: format!("{share:.1}"),
         }
@@ -75,10 +75,10 @@ async fn home(State(app): State<App>, Now(now): Now, method: Method) -> Result<R
     Ok(super::view(&app, &method, html).await)
 }
 
-/// The page as of `now`.
+/// Returns the page as of `now`, from the response cache if it is there.
 async fn page(app: &App, now: OffsetDateTime) -> Result<Bytes, Problem> {
     let revision = app.heartbeat.revision(now).await?;
-    if let Some(html) = app.home.get(PATH, revision) {
+    if let Some(html) = app.home_cache.get(PATH, revision) {
         return Ok(html);
     }
     let snapshot = app.heartbeat.snapshot(now).await?;
@@ -87,11 +87,11 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Bytes, Problem> {
         frame: Frame::new(PATH, "", super::summary(stats), &app.config),
         stream: super::stream_url(&app.config),
         stats,
-        last: stats.last_seen.and_then(Moment::at),
+        last_beat: stats.last_seen.and_then(Moment::at),
         recency: super::recency(stats.last_seen_relative),
-        devices: stats.devices.iter().map(|it| Device::new(it, stats, now)).collect(),
+        devices: stats.devices.iter().map(|device| DeviceRow::new(device, stats, now)).collect(),
     };
     let html = html::render(&page)?;
-    app.home.keep(PATH, revision, html.clone());
+    app.home_cache.insert(PATH, revision, html.clone());
     Ok(html)
 }

@@ -1,4 +1,4 @@
-//! `GET /privacy`: what is kept of whom.
+//! `GET /privacy`: the page about the data that is stored.
 
 use askama::Template;
 use axum::{Router, extract::State, http::Method, response::Response, routing::get};
@@ -26,7 +26,7 @@ struct Page<'a> {
 }
 
 async fn privacy(State(app): State<App>, method: Method) -> Result<Response, Response> {
-    let description = "What this server keeps of its visitors: nothing but their number.".to_owned();
+    let description = "This server stores nothing about its visitors but the number of visits.".to_owned();
     let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config) };
     let html = html::render(&page).map_err(error::page)?;
     Ok(super::view(&app, &method, html).await)

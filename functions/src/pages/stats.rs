@@ -1,4 +1,4 @@
-//! `GET /stats`: the figures of the server itself.
+//! `GET /stats`: the page with visits, uptime and totals.
 
 use askama::Template;
 use axum::{Router, extract::State, http::Method, response::Response, routing::get};
@@ -25,11 +25,11 @@ fn router(_: &App) -> Router<App> {
 #[template(path = "stats.html")]
 struct Page<'a> {
     frame: Frame<'a>,
-    /// Where the stream is.
+    /// URL of the stream.
     stream: &'a str,
     stats: &'a Stats,
-    /// When the server was first set up.
-    started: Option<Moment>,
+    /// Time of the first setup of the server.
+    started_at: Option<Moment>,
 }
 
 async fn stats(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
@@ -39,7 +39,7 @@ async fn stats(State(app): State<App>, Now(now): Now, method: Method) -> Result<
         frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config),
         stream: super::stream_url(&app.config),
         stats,
-        started: Moment::at(now.unix_timestamp() - stats.uptime),
+        started_at: Moment::at(now.unix_timestamp() - stats.uptime),
     };
     let html = html::render(&page).map_err(error::page)?;
     Ok(super::view(&app, &method, html).await)

@@ -1,14 +1,14 @@
-//! The line on the page on which each device stands at the time of its last beat: now is on the right, a
-//! week ago on the left, and the closer to now, the more room there is. `assets/heartbeat.js` counts alike.
+//! Timeline: the line on `/` with a dot for each device at the time of its last beat. Now is on the right, a week ago
+//! on the left; the scale is logarithmic, so recent beats have more room. `assets/heartbeat.js` has the same function.
 
-/// Where the line ends, in seconds.
-const END: f64 = 604_800.0;
+/// Age at the left end of the line, in seconds: a week.
+const MAX_AGE_SECONDS: f64 = 604_800.0;
 
-/// The age, in seconds, below which the line is about even, and above which it shrinks.
-const BEND: f64 = 30.0;
+/// Age, in seconds, below which the scale is about linear, and above which it is logarithmic.
+const LINEAR_SECONDS: f64 = 30.0;
 
-/// What is written below the line, with the age in seconds.
-pub(crate) const MARKS: [(&str, i64); 7] = [
+/// Labeled ticks below the line, with the age in seconds.
+pub(crate) const TICKS: [(&str, i64); 7] = [
     ("now", 0),
     ("1 min", 60),
     ("10 min", 600),
@@ -18,20 +18,23 @@ pub(crate) const MARKS: [(&str, i64); 7] = [
     ("2 days", 172_800),
 ];
 
-/// The place on the line of what was `seconds` ago, in percent of its length from the left.
-pub(crate) fn place(seconds: i64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "beyond a week all is the same place")]
-    let age = (seconds.max(0) as f64).min(END);
-    format!("{:.2}", 100.0 * (1.0 - (age / BEND).ln_1p() / (END / BEND).ln_1p()))
+/// Returns the position of an age on the line, in percent of its length from the left.
+pub(crate) fn position(seconds: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "all ages beyond a week have the same position")]
+    let age = (seconds.max(0) as f64).min(MAX_AGE_SECONDS);
+    format!(
+        "{:.2}",
+        100.0 * (1.0 - (age / LINEAR_SECONDS).ln_1p() / (MAX_AGE_SECONDS / LINEAR_SECONDS).ln_1p())
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::position;
 
     #[test]
     fn now_is_on_the_right_and_a_week_ago_on_the_left() {
-        let places = [-1, 0, 60, 3_600, 86_400, 604_800, i64::MAX].map(place);
-        assert_eq!(places, ["100.00", "100.00", "88.92", "51.61", "19.63", "0.00", "0.00"]);
+        let positions = [-1, 0, 60, 3_600, 86_400, 604_800, i64::MAX].map(position);
+        assert_eq!(positions, ["100.00", "100.00", "88.92", "51.61", "19.63", "0.00", "0.00"]);
     }
 }

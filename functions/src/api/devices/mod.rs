@@ -23,7 +23,7 @@ use crate::{
     app::Random,
     http::{
         auth::Owner,
-        error_responses::Refused,
+        error_responses::ErrorResponse,
         problem::{Details, PROBLEM_JSON, Problem},
         route::Route,
     },
@@ -35,10 +35,10 @@ const PATH: &str = "/api/devices";
 pub const ROUTE: Route =
     Route { name: "devices", paths: &[PATH], methods: &[Method::POST], router, needs_database: true };
 
-/// How long a client may take to send a body.
+/// Timeout for receiving a request body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No route without a secret key in the configuration.
+/// Returns the router. Without a secret key in the configuration, there is no route.
 fn router(app: &App) -> Router<App> {
     match app.config.secret_key {
         Some(_) => Router::new().route(PATH, post(register)),
@@ -46,33 +46,31 @@ fn router(app: &App) -> Router<App> {
     }
 }
 
-/// A device that the owner registers.
+/// A device to register.
 #[derive(Debug, ToSchema)]
 pub(crate) struct NewDevice {
-    /// What the device is to be called: 1 to 100 characters, none of them a control character. Blanks around
-    /// them are dropped, and do not count.
+    /// Device name: 1 to 100 characters without control characters. Surrounding whitespace is trimmed first.
     pub(crate) name: DeviceName,
 }
 
-/// A device together with its new token.
+/// A device with its new token.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RegisteredDevice)]
-pub(crate) struct Answer<'a> {
-    /// Its id.
+pub(crate) struct RegisteredDevice<'a> {
+    /// Device id.
     #[schema(minimum = 0, example = 0)]
     id: i64,
-    /// Its name; `null` for some devices that an earlier Heartbeat registered.
+    /// Device name; `null` for some devices from a legacy import.
     #[schema(required, example = "Laptop")]
     name: Option<&'a str>,
-    /// Its token. The server keeps only a hash of it, and cannot show it again.
+    /// Device token. Store it now: the server keeps only a hash, and cannot show it again.
     #[schema(pattern = "^hbt_[A-Za-z0-9_-]{43}$")]
     token: &'a str,
 }
 
 /// Register a device
 ///
-/// Answers the device with its token, which nobody is ever shown again. A body that parses is taken
-/// whatever its content type says; members other than `name` are passed over.
+/// Returns the device with its token, which is shown this once. The content type of the request is ignored, as are
+/// members other than `name`.
 #[utoipa::path(
     post,
     path = PATH,
@@ -81,17 +79,17 @@ pub(crate) struct Answer<'a> {
     security(("ownerKey" = []), ("ownerKeyBare" = [])),
     request_body = NewDevice,
     responses(
-        (status = 200, description = "The device is registered.", body = Answer<'static>,
+        (status = 200, description = "The device is registered.", body = RegisteredDevice<'static>,
             headers(("cache-control" = String, description = "`no-store`: the token is a secret."))),
-        Refused<400>,
-        Refused<401>,
-        (status = 404, description = "This server has no owner's key, so nobody can register devices.",
+        ErrorResponse<400>,
+        ErrorResponse<401>,
+        (status = 404, description = "The server has no secret key, so no device can be registered.",
             body = Details<'static>, content_type = PROBLEM_JSON),
-        Refused<405>,
-        Refused<408>,
-        Refused<413>,
-        Refused<429>,
-        Refused<503>,
+        ErrorResponse<405>,
+        ErrorResponse<408>,
+        ErrorResponse<413>,
+        ErrorResponse<429>,
+        ErrorResponse<503>,
     ),
 )]
 async fn register(
@@ -103,31 +101,31 @@ async fn register(
     let NewDevice { name } = parse(&body)?;
     let token = Token::generate(&mut rng);
     let device = app.heartbeat.register(name, &token).await?;
-    Ok(with_token(&device, &token))
+    Ok(device_response(&device, &token))
 }
 
-/// Answers a device together with its new token.
-pub(crate) fn with_token(device: &Registered, token: &Token) -> Response {
-    let answer = Answer { id: device.id, name: device.name.as_deref(), token: token.expose() };
-    ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+/// Returns the response with a device and its new token.
+pub(crate) fn device_response(device: &Registered, token: &Token) -> Response {
+    let body = RegisteredDevice { id: device.id, name: device.name.as_deref(), token: token.expose() };
+    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Reads `{"name": "…"}`; other members are passed over.
+/// Parses `{"name": "…"}`. Other members are ignored.
 pub(crate) fn parse(body: &[u8]) -> Result<NewDevice, Problem> {
-    let bad = |detail: &str| Problem::BadRequest(detail.to_owned());
+    let bad_request = |detail: &str| Problem::BadRequest(detail.to_owned());
     let object: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| bad("The body is not a JSON object."))?;
+        serde_json::from_slice(body).map_err(|_| bad_request("The body is not a JSON object."))?;
     match object.get("name") {
         Some(Value::String(name)) => match DeviceName::parse(name) {
             Ok(name) => Ok(NewDevice { name }),
-            Err(error) => Err(bad(&format!("The body is refused: {error}."))),
+            Err(error) => Err(bad_request(&format!("The body is refused: {error}."))),
         },
-        Some(_) => Err(bad("The member \"name\" is not a string.")),
-        None => Err(bad("The member \"name\" is missing.")),
+        Some(_) => Err(bad_request("The member \"name\" is not a string.")),
+        None => Err(bad_request("The member \"name\" is missing.")),
     }
 }
 
-/// A body that came as a whole, and in time.
+/// A request body that arrived completely, and before the timeout.
 struct Body(Bytes);
 
 impl FromRequest<App> for Body {
@@ -135,11 +133,11 @@ impl FromRequest<App> for Body {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, app)).await;
-        body.map_err(|_| Problem::RequestTimeout)?.map(Self).map_err(unreadable)
+        body.map_err(|_| Problem::RequestTimeout)?.map(Self).map_err(body_problem)
     }
 }
 
-fn unreadable(rejection: BytesRejection) -> Problem {
+fn body_problem(rejection: BytesRejection) -> Problem {
     match rejection.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::PayloadTooLarge,
         _ => Problem::BadRequest("The body ended before it was complete.".to_owned()),

@@ -1,4 +1,5 @@
-//! What the document says of badges: each in every format, with the parameters that `badges/mod.rs` reads.
+//! Operations of badges in the `OpenAPI` document: each kind in each format, with the parameters that `badges/mod.rs`
+//! parses.
 
 use axum::http::header::{ALLOW, CACHE_CONTROL, ETAG, RETRY_AFTER};
 use heartbeat_core::badge::{Endpoint, Style, color};
@@ -14,18 +15,18 @@ use utoipa::{
 };
 
 use crate::{
-    badges::{CACHE_SECONDS_MAX, Format, SCALE_MAX, last_seen, total_beats},
+    badges::{Format, MAX_CACHE_SECONDS, MAX_SCALE, last_seen, total_beats},
     http::{
-        error_responses::{allow, always, described},
+        error_responses::{allow_header, constant_header, text_header},
         problem::RETRY_AFTER_SECONDS,
     },
 };
 
-/// Adds the badges to the document.
-pub(super) fn describe(document: &mut OpenApi) {
+/// Adds the operations of badges to the document.
+pub(super) fn add_operations(document: &mut OpenApi) {
     let badges = [
-        (last_seen::ROUTE.paths, "lastSeenBadge", "How long ago the last beat was"),
-        (total_beats::ROUTE.paths, "totalBeatsBadge", "How many beats there were"),
+        (last_seen::ROUTE.paths, "lastSeenBadge", "Badge with the age of the last beat"),
+        (total_beats::ROUTE.paths, "totalBeatsBadge", "Badge with the number of beats"),
     ];
     for (paths, id, summary) in badges {
         for path in paths {
@@ -40,18 +41,17 @@ pub(super) fn describe(document: &mut OpenApi) {
 fn operation(path: &str, id: &str, summary: &str) -> Operation {
     let format = Format::of(path);
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let shown = match format {
-        Format::Svg => "as a drawing (SVG)",
-        Format::Png => "as pixels (PNG)",
-        Format::Json => "in words, for shields.io's endpoint badge",
+    let variant = match format {
+        Format::Svg => "as SVG",
+        Format::Png => "as PNG",
+        Format::Json => "as JSON for the endpoint badge of shields.io",
     };
-    let about =
-        "Parameters with other names are passed over, and so are those without a value, but for `label`.";
+    let description = "Unknown parameters are ignored, as are those with an empty value, except `label`.";
     let operation = OperationBuilder::new()
         .operation_id(Some(format!("{id}{}", extension.to_uppercase())))
         .tag("badges")
-        .summary(Some(format!("{summary}, {shown}")))
-        .description(Some(about))
+        .summary(Some(format!("{summary}, {variant}")))
+        .description(Some(description))
         .parameters(Some(parameters(format)));
     responses(format)
         .into_iter()
@@ -60,29 +60,37 @@ fn operation(path: &str, id: &str, summary: &str) -> Operation {
 }
 
 fn responses(format: Format) -> [(&'static str, ResponseBuilder); 6] {
-    let answer = |description| answer(format, description);
+    let badge = |description| badge_response(format, description);
     let cached = |response: ResponseBuilder| {
-        response.header(ETAG.as_str(), tag()).header(CACHE_CONTROL.as_str(), caching())
+        response.header(ETAG.as_str(), etag_header()).header(CACHE_CONTROL.as_str(), cache_control_header())
     };
-    let nothing = ResponseBuilder::new();
+    let empty = ResponseBuilder::new();
     let page = ContentBuilder::new().schema(Some(String::schema())).build();
     let page = ResponseBuilder::new().content("text/html", page);
-    let wait = always(RETRY_AFTER_SECONDS);
+    let retry_after = constant_header(RETRY_AFTER_SECONDS);
     [
-        ("200", cached(answer("The badge."))),
+        ("200", cached(badge("The badge."))),
         (
             "304",
-            cached(nothing.description("The client has the badge already, as its `If-None-Match` says.")),
+            cached(empty.description("The client has the current badge, according to its `If-None-Match`.")),
         ),
-        ("400", answer("A parameter has a value that it cannot have. The badge says which.")),
-        ("404", answer("There is no such device. The badge says so.")),
-        ("405", page.description("Another method: a page that says so.").header(ALLOW.as_str(), allow())),
-        ("503", answer("The database is away. The badge says so.").header(RETRY_AFTER.as_str(), wait)),
+        ("400", badge("A parameter has an invalid value. The badge says which one.")),
+        ("404", badge("No device has this id. The badge says so.")),
+        (
+            "405",
+            page.description("Another method. The body is an HTML page.")
+                .header(ALLOW.as_str(), allow_header()),
+        ),
+        (
+            "503",
+            badge("The database is unavailable. The badge says so.")
+                .header(RETRY_AFTER.as_str(), retry_after),
+        ),
     ]
 }
 
-/// An answer that is a badge, whatever its status.
-fn answer(format: Format, description: &str) -> ResponseBuilder {
+/// Returns a response that is a badge. Error responses are badges, too.
+fn badge_response(format: Format, description: &str) -> ResponseBuilder {
     let (content_type, content) = match format {
         Format::Svg => ("image/svg+xml", ContentBuilder::new().schema(Some(String::schema()))),
         // Bytes have no schema (OpenAPI 3.1, Media Type Object).
@@ -96,31 +104,35 @@ fn answer(format: Format, description: &str) -> ResponseBuilder {
 
 fn parameters(format: Format) -> Vec<Parameter> {
     let mut parameters = vec![
-        choice("style", "The shape.", &Style::ALL.map(Style::name)),
-        parameter("label", "What the badge says the figure is; empty for no label.", text()),
+        choice("style", "Style of the badge.", &Style::ALL.map(Style::name)),
+        parameter("label", "Text on the left, instead of the default; empty for none.", text()),
         parameter("labelColor", COLOR, text().pattern(Some(color::PATTERN))),
         parameter("color", COLOR, text().pattern(Some(color::PATTERN))),
-        choice("logo", "Whether there is a heart before the label.", &["heart", "none"]),
+        choice("logo", "Logo before the label.", &["heart", "none"]),
         parameter(
             "cacheSeconds",
-            "For how long a client may keep the badge, in seconds. Without it, it is to ask again each time.",
-            number(KnownFormat::Int32, 0).maximum(Some(CACHE_SECONDS_MAX)),
+            "Seconds for which clients may cache the badge. By default, they revalidate it each time.",
+            number(KnownFormat::Int32, 0).maximum(Some(MAX_CACHE_SECONDS)),
         ),
-        parameter("device", "The id of the one device to show.", number(KnownFormat::Int64, 0)),
+        parameter(
+            "device",
+            "Id of the device to show. By default, the badge is for all devices.",
+            number(KnownFormat::Int64, 0),
+        ),
     ];
     if format == Format::Png {
-        let about = "How many pixels there are, in each direction, for one of the drawing's.";
+        let description = "Scale: pixels in each direction for one unit of the SVG.";
         parameters.push(parameter(
             "scale",
-            about,
-            number(KnownFormat::Int32, 1).maximum(Some(SCALE_MAX)).default(Some(1.into())),
+            description,
+            number(KnownFormat::Int32, 1).maximum(Some(MAX_SCALE)).default(Some(1.into())),
         ));
     }
     parameters
 }
 
-const COLOR: &str = "A colour: one of shields.io's names, or hexadecimal digits with or without `#`. Whatever \
-    else CSS has for a colour, such as `rebeccapurple` or `hsl(120,60%,80%)`, is taken as well.";
+const COLOR: &str = "A color: a name of shields.io, hexadecimal digits with or without `#`, or any other color of CSS, \
+    such as `rebeccapurple` or `hsl(120,60%,80%)`.";
 
 fn parameter(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
@@ -128,12 +140,12 @@ fn parameter(name: &str, description: &str, schema: ObjectBuilder) -> Parameter 
         .parameter_in(ParameterIn::Query)
         .description(Some(description))
         .schema(Some(schema))
-        // The library has no name for this one.
+        // The builder has no method for this field.
         .extensions(Some(Extensions::from_iter([("allowEmptyValue", true)])))
         .build()
 }
 
-/// A parameter that has one of these values, by default the first.
+/// Returns a parameter that has one of these values, by default the first.
 fn choice(name: &str, description: &str, values: &[&str]) -> Parameter {
     let schema =
         text().enum_values(Some(values.iter().copied())).default(values.first().map(|value| (*value).into()));
@@ -144,15 +156,15 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-fn number(format: KnownFormat, least: u8) -> ObjectBuilder {
+fn number(format: KnownFormat, minimum: u8) -> ObjectBuilder {
     let format = SchemaFormat::KnownFormat(format);
-    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(least))
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(minimum))
 }
 
-fn tag() -> Header {
-    described("What the client can ask again with, in `If-None-Match`.")
+fn etag_header() -> Header {
+    text_header("Entity tag, to be sent back in `If-None-Match`.")
 }
 
-fn caching() -> Header {
-    described("`no-cache, max-age=0, must-revalidate`, or `max-age=` what `cacheSeconds` says.")
+fn cache_control_header() -> Header {
+    text_header("`max-age=` and `cacheSeconds`, or without that `no-cache, max-age=0, must-revalidate`.")
 }

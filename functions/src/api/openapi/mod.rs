@@ -1,7 +1,6 @@
-//! `GET /api/openapi.json`: what programs can ask this server for, as an `OpenAPI` 3.1 document. The pages,
-//! made for people, are not in it.
+//! `GET /api/openapi.json`: the API as an `OpenAPI` 3.1 document. The pages, which are for people, are not in it.
 //!
-//! - `badges`: the addresses of badges.
+//! - `badges`: the operations of badges.
 
 #[cfg(feature = "badges")]
 mod badges;
@@ -27,7 +26,7 @@ use crate::{
     App,
     api::{beat, devices, devices::token_generate, health, stats},
     http::{
-        error_responses::{Refusals, Refused},
+        error_responses::{ErrorResponse, ErrorResponses},
         problem::Details,
         route::Route,
     },
@@ -39,20 +38,20 @@ const PATH: &str = "/api/openapi.json";
 pub const ROUTE: Route =
     Route { name: "openapi", paths: &[PATH], methods: &[Method::GET], router, needs_database: false };
 
-/// The document, which is the same for as long as the program runs.
+/// The serialized document, which does not change while the program runs.
 static DOCUMENT: LazyLock<Bytes> =
     LazyLock::new(|| serde_json::to_vec(&Document::openapi()).expect("text and numbers are JSON").into());
 
-const ABOUT: &str = "\
-How long ago a person's devices were last in use, and how often they were. Each device sends a *beat* about \
+const DESCRIPTION: &str = "\
+The time since a person's devices were last in use, and how often they were. Each device sends a *beat* about \
 once a minute while it is in use.
 
-An address that answers `GET` answers `HEAD` as well. Any other method than those described gets 405, with \
-those that there are in `Allow`. Errors under `/api` are problem details (RFC 9457).";
+Every path that supports `GET` supports `HEAD` as well. Other methods than those described answer 405, with the \
+allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Heartbeat", description = ABOUT),
+    info(title = "Heartbeat", description = DESCRIPTION),
     paths(
         devices::register,
         token_generate::generate,
@@ -64,17 +63,17 @@ those that there are in `Allow`. Errors under `/api` are problem details (RFC 94
     ),
     components(schemas(Details<'static>)),
     tags(
-        (name = "devices", description = "For the owner: devices and their tokens"),
-        (name = "beats", description = "For devices"),
-        (name = "figures", description = "For anyone: all figures"),
-        (name = "badges", description = "For anyone: one figure as a small picture"),
-        (name = "server", description = "For machines: the server itself")
+        (name = "devices", description = "Devices and their tokens, for the owner"),
+        (name = "beats", description = "Beats, for devices"),
+        (name = "stats", description = "The stats, as JSON and as a stream"),
+        (name = "badges", description = "Badges: images that show one of the stats"),
+        (name = "server", description = "The server itself")
     ),
-    modifiers(&Credentials, &Refusals, &Badges),
+    modifiers(&SecuritySchemes, &ErrorResponses, &Badges),
 )]
 struct Document;
 
-/// The document as JSON.
+/// Returns the document as JSON.
 #[must_use]
 pub fn document() -> Bytes {
     DOCUMENT.clone()
@@ -84,74 +83,74 @@ fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(openapi))
 }
 
-/// This document
+/// Get this document
 #[utoipa::path(
     get,
     path = PATH,
     operation_id = "openapi",
     tag = "server",
     responses(
-        (status = 200, description = "What this server can be asked for.", body = serde_json::Value,
+        (status = 200, description = "The `OpenAPI` document.", body = serde_json::Value,
             headers(("cache-control" = String, description = "`no-cache`"))),
-        Refused<405>,
+        ErrorResponse<405>,
     ),
 )]
 async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], document())
 }
 
-/// All figures, as they change
+/// Stream the stats
 ///
-/// A WebSocket (RFC 6455). It sends one text frame at once and then one each second, each with what
-/// `GET /api/stats` answers at that time. Where Heartbeat runs as functions of a cloud, this address may be
-/// missing: its pages then name another one for the same stream.
+/// A WebSocket (RFC 6455). The server sends a text frame at once and then one each second. Each holds the body that
+/// `GET /api/stats` returns at that time. On AWS Lambda, this path may be missing: the pages then name another URL of
+/// the same stream.
 #[utoipa::path(
     get,
     path = "/api/stats/ws",
     operation_id = "streamStats",
-    tag = "figures",
+    tag = "stats",
     responses(
         (status = 101, description = "The WebSocket is open.",
             headers(
                 ("upgrade" = String, description = "`websocket`"),
                 ("connection" = String, description = "`upgrade`"),
-                ("sec-websocket-accept" = String, description = "The answer to the client's key."),
+                ("sec-websocket-accept" = String, description = "The response to the client's key."),
             )),
-        Refused<405>,
-        Refused<426>,
-        Refused<503>,
+        ErrorResponse<405>,
+        ErrorResponse<426>,
+        ErrorResponse<503>,
     ),
 )]
-#[expect(dead_code, reason = "what it describes is the local server's")]
+#[expect(dead_code, reason = "the local server implements the operation")]
 fn stream() {}
 
-/// The ways in which somebody says who they are.
-struct Credentials;
+/// Adds the security schemes: the secret key and the token, each with and without `Bearer`.
+struct SecuritySchemes;
 
-impl Modify for Credentials {
+impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        for (name, whose) in [
-            ("ownerKey", "The key that the owner has configured"),
-            ("deviceToken", "The token that a device got when it was registered"),
+        for (name, credential) in [
+            ("ownerKey", "Secret key of the owner, as configured"),
+            ("deviceToken", "Token of a device, as returned when it was registered"),
         ] {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
-            let scheme = scheme.description(Some(format!("{whose}: `Authorization: Bearer …`")));
+            let scheme = scheme.description(Some(format!("{credential}: `Authorization: Bearer …`")));
             components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
-            let bare = format!("{whose}, and nothing else: `Authorization: …`");
+            let bare = format!("{credential}, without a scheme: `Authorization: …`");
             let bare = ApiKey::Header(ApiKeyValue::with_description("Authorization", &bare));
             components.add_security_scheme(format!("{name}Bare"), SecurityScheme::ApiKey(bare));
         }
     }
 }
 
-/// The badges, in a program that has them.
+/// Adds the badges, or removes their tag from a program without them.
 struct Badges;
 
 impl Modify for Badges {
     #[cfg(feature = "badges")]
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        badges::describe(document);
+        badges::add_operations(document);
     }
 
     #[cfg(not(feature = "badges"))]
