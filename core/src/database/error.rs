@@ -1,6 +1,7 @@
 //! Errors of the database: their meaning to callers, and their text for the log.
 
 use sqlx::{migrate::MigrateError, postgres::PgDatabaseError};
+use tokio::time::error::Elapsed;
 
 use crate::error::{Error, SchemaProblem};
 
@@ -31,6 +32,12 @@ impl DatabaseError {
         let code = error.code().unwrap_or_default();
         let ours = ["22", "23", "42"].iter().any(|class| code.starts_with(class));
         ours && !["42P01", "42501"].contains(&code.as_ref())
+    }
+}
+
+impl From<Elapsed> for DatabaseError {
+    fn from(_: Elapsed) -> Self {
+        Self::TimedOut
     }
 }
 

@@ -8,8 +8,10 @@ use sqlx::{
 use time::OffsetDateTime;
 use tokio::{
     sync::Mutex,
+    task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
+use tracing::Instrument;
 
 use super::{error, migrate};
 use crate::{Clock, Error, runtime::Runtime, secret::Secret};
@@ -25,6 +27,9 @@ const LAMBDA_PING_AFTER_IDLE: time::Duration = time::Duration::minutes(5);
 
 /// Timeout of that round trip; the rest of the time is for a new connection.
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Timeout of opening a connection, setting up the tables included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Settings of our sessions. The database's own statement timeout is shorter than ours, so that no statement
 /// is carried out after its caller gave up. JIT compilation is off: on tables that PostgreSQL has not analyzed
@@ -44,6 +49,8 @@ const OUTAGE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 pub struct Session {
     options: Secret<PgConnectOptions>,
     connection: Option<PgConnection>,
+    /// The connection that is being opened.
+    opening: Option<JoinHandle<Result<PgConnection, error::DatabaseError>>>,
     clock: Clock,
     last_used: OffsetDateTime,
     ping_after_idle: time::Duration,
@@ -59,6 +66,7 @@ impl Session {
         Self {
             options: Secret::new(options.application_name("heartbeat").disable_statement_logging()),
             connection: None,
+            opening: None,
             clock,
             last_used: clock(),
             ping_after_idle: match runtime {
@@ -147,12 +155,38 @@ impl Session {
         Some(connection)
     }
 
-    async fn connect(&self) -> Result<PgConnection, error::DatabaseError> {
-        let mut connection = self.options.expose().connect().await?;
-        migrate::ensure(&mut connection).await?;
-        connection.execute(SESSION_SETTINGS).await?;
-        Ok(connection)
+    /// Opens a connection, or waits on for one that an earlier caller had no time left for: setting up the
+    /// tables of a database that is far away takes longer than a request may wait.
+    async fn connect(&mut self) -> Result<PgConnection, error::DatabaseError> {
+        if let Some(connection) = self.opened_meanwhile().await {
+            return Ok(connection);
+        }
+        let options = &self.options;
+        let opening = self.opening.get_or_insert_with(|| {
+            let open = open(options.expose().clone());
+            tokio::spawn(async { timeout(CONNECT_TIMEOUT, open).await? }.in_current_span())
+        });
+        let opened = opening.await;
+        self.opening = None;
+        // An error says that the task was dropped with its tokio runtime.
+        opened.unwrap_or(Err(error::DatabaseError::TimedOut))
     }
+
+    /// The connection that was opened after the last caller had given up, if there is one and it is alive.
+    async fn opened_meanwhile(&mut self) -> Option<PgConnection> {
+        let opened = self.opening.take_if(|opening| opening.is_finished())?;
+        let mut connection = opened.await.ok()?.ok()?;
+        timeout(PING_TIMEOUT, connection.ping()).await.ok()?.ok()?;
+        Some(connection)
+    }
+}
+
+/// Opens a connection to tables that this program can work on.
+async fn open(options: PgConnectOptions) -> Result<PgConnection, error::DatabaseError> {
+    let mut connection = options.connect().await?;
+    migrate::ensure(&mut connection).await?;
+    connection.execute(SESSION_SETTINGS).await?;
+    Ok(connection)
 }
 
 /// A session that several tasks take turns with.

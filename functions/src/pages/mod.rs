@@ -29,7 +29,7 @@ pub(crate) use asset_files::url as asset;
 
 use crate::{App, http::html};
 
-/// What the template `base.html` needs to know of a page.
+/// Values that the template `base.html` needs of a page.
 pub(crate) struct Frame<'a> {
     /// Its path, which the navigation marks.
     pub(crate) path: &'static str,
