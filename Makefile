@@ -14,6 +14,9 @@ B ?=
 LAMBDA_PROFILE ?= function
 LAMBDA_FLAGS ?= --compiler cargo
 
+# Records how long a step takes, for `.ci/run`.
+TIMED := infra/scripts/timed
+
 help: ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
@@ -21,9 +24,7 @@ run: ## Build Heartbeat and run it on a private PostgreSQL, everything kept in .
 	@infra/scripts/run
 
 test: ## Run every test on a PostgreSQL started for it, and in a browser (one: make test T=name)
-	@infra/scripts/install-browser
-	cargo build --workspace --all-features
-	infra/scripts/with-postgres cargo test --workspace --all-features --lib --bin heartbeat --test '*' -- $(T)
+	@infra/scripts/test $(T)
 
 soak: ## Kill server and database 20 times each, freeze the database, and fuzz: a quarter of an hour
 	cargo build --workspace --all-features
@@ -32,23 +33,21 @@ soak: ## Kill server and database 20 times each, freeze the database, and fuzz: 
 
 check: ## Check format, lints, documentation, shell scripts, workflows and generated files
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --all-features -- --deny warnings
-	cargo clippy --workspace --all-targets -- --deny warnings
-	cargo clippy --package heartbeat-local-server --all-targets --no-default-features -- --deny warnings
+	$(TIMED) "lints, all features" cargo clippy --workspace --all-targets --all-features -- --deny warnings
+	$(TIMED) "lints, no features" cargo clippy --package heartbeat-local-server --no-default-features -- --deny warnings
 	! cargo tree --quiet --package heartbeat-local-server --no-default-features --edges normal | grep -E 'reqwest|resvg'
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
-		cargo doc --workspace --no-deps --all-features --document-private-items
+		$(TIMED) "rustdoc" cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
-	infra/scripts/with-postgres infra/scripts/queries --check
-	infra/scripts/docs --check
-	infra/scripts/deny
-	infra/scripts/check-workflows
+	$(TIMED) "SQL statements" infra/scripts/with-postgres infra/scripts/queries --check
+	$(TIMED) "build, generated documents" infra/scripts/docs --check
+	$(TIMED) "licenses" infra/scripts/deny
+	$(TIMED) "workflows" infra/scripts/check-workflows
 
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features
-	cargo build --release --package heartbeat-tests --example bench
 	case " $(B) " in "  " | *" lambda "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
-	DURABLE=1 infra/scripts/with-postgres target/release/examples/bench $(B)
+	DURABLE=1 infra/scripts/with-postgres cargo bench --package heartbeat-tests --bench speed -- $(B)
 
 lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
 	@infra/scripts/tools

@@ -38,7 +38,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser that nobody has used before.
+    /// Starts a browser with a new profile.
     pub async fn start() -> Self {
         let turn = TURN.lock().await;
         let profile = TempDir::new().expect("a temporary folder");

@@ -13,7 +13,7 @@ pub fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
 
-/// Somebody who sends requests to one server.
+/// An HTTP client of one server.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
@@ -35,12 +35,12 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Somebody without any credentials, for the server at `base`.
+    /// Returns a client without credentials, for the server at `base`.
     pub fn new(base: &str) -> Self {
         Self::with(base, http())
     }
 
-    /// Somebody with a particular way to connect.
+    /// Returns a client with a particular way to connect.
     pub fn with(base: &str, builder: reqwest::ClientBuilder) -> Self {
         let http = builder.build().expect("a client");
         Self { base: base.to_owned(), http, authorization: None }

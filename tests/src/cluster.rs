@@ -33,10 +33,10 @@ impl Cluster {
         Self::start_in(data, user()).await
     }
 
-    /// The same, with a [small disk](Self::database_on_small_disk) beside the one that all else is on. There
-    /// is none where nobody may mount file systems.
+    /// The same, with a [small disk](Self::database_on_small_disk) beside the one that all else is on. `None` where
+    /// mounting file systems is not allowed.
     pub async fn start_with_small_disk() -> Option<Self> {
-        // Root in namespaces of its own may mount what nobody else sees.
+        // Root in namespaces of its own may mount file systems that only it sees.
         let namespaces = ["unshare", "--user", "--map-root-user", "--mount"];
         let allowed = Command::new(namespaces[0]).args(&namespaces[1..]).arg("true").status().await;
         if !allowed.is_ok_and(|status| status.success()) {
@@ -201,7 +201,7 @@ fn program(name: &str) -> String {
     format!("{folder}/{name}")
 }
 
-/// The words that make it run as somebody who is not root.
+/// The words that make it run as an unprivileged user.
 fn user() -> Vec<String> {
     let words = std::env::var("TEST_POSTGRES_USER").expect("infra/scripts/with-postgres tells");
     words.split_whitespace().map(str::to_owned).collect()

@@ -1,8 +1,11 @@
-//! A counting_proxy to PostgreSQL that counts round trips.
+//! A proxy before PostgreSQL that counts round trips, and delays answers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -21,8 +24,8 @@ pub struct CountingProxy {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Who spoke last.
-    speaker: AtomicU8,
+    /// The side that sent last.
+    last_sender: AtomicU8,
     round_trips: AtomicUsize,
 }
 
@@ -30,8 +33,13 @@ const CLIENT: u8 = 1;
 const SERVER: u8 = 2;
 
 impl CountingProxy {
-    /// A counting_proxy to the server on which the tests' databases are.
+    /// Starts a proxy before the server that the tests' databases are on.
     pub async fn start() -> Self {
+        Self::start_with_delay(Duration::ZERO).await
+    }
+
+    /// The same before a server that is far away: each answer is on its way for `delay`.
+    pub async fn start_with_delay(delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its number").port();
         let seen = Arc::new(Seen::default());
@@ -41,8 +49,8 @@ impl CountingProxy {
                 let server = UnixStream::connect(Database::socket()).await.expect("PostgreSQL");
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(pass_on(from_client, to_server, Arc::clone(&noted), CLIENT));
-                tokio::spawn(pass_on(from_server, to_client, Arc::clone(&noted), SERVER));
+                tokio::spawn(forward(from_client, to_server, Arc::clone(&noted), CLIENT, Duration::ZERO));
+                tokio::spawn(forward(from_server, to_client, Arc::clone(&noted), SERVER, delay));
             }
         });
         Self { port, seen }
@@ -53,27 +61,31 @@ impl CountingProxy {
         format!("postgresql://heartbeat@127.0.0.1:{}/{}", self.port, database.name())
     }
 
-    /// How often a client has spoken after the server had.
+    /// Number of times that a client has sent something after the server had.
     pub fn round_trips(&self) -> usize {
         self.seen.round_trips.load(SeqCst)
     }
 }
 
-async fn pass_on(
+async fn forward(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     seen: Arc<Seen>,
     who: u8,
+    delay: Duration,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if seen.speaker.swap(who, SeqCst) != who && who == CLIENT {
+        if seen.last_sender.swap(who, SeqCst) != who && who == CLIENT {
             seen.round_trips.fetch_add(1, SeqCst);
+        }
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }
-    // Who has no more to say says so.
+    // Passes the end of the connection on, too.
     let _ = to.shutdown().await;
 }

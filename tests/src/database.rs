@@ -9,7 +9,7 @@ use std::{
 
 use sqlx::{Connection, PgConnection, Row};
 
-/// A database that nobody else uses.
+/// A database of one test alone.
 #[derive(Debug)]
 pub struct Database {
     name: String,

@@ -1,4 +1,4 @@
-//! A stand-in for Discord: takes messages over real HTTP, or does what Discord does on its bad days.
+//! A stand-in for Discord: accepts messages over real HTTP, or fails as Discord does on its bad days.
 
 use std::{
     sync::{Arc, Mutex},
@@ -15,25 +15,25 @@ use axum::{
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
-/// The part of the webhook's URL that nobody may see.
+/// The secret part of the webhook's URL.
 pub const SECRET: &str = "s3cr3t-w3bh00k-t0k3n";
 
-/// When a message that should come is taken to be lost: longer than a dead process may hold up others.
+/// Timeout of a message: longer than the lease of a dead process.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What it does with a message.
+/// Reaction to a message.
 #[derive(Debug, Clone)]
 pub enum Behavior {
-    /// Takes it.
-    Takes,
-    /// Takes it, and says that its limit is reached for so many seconds.
-    IsExhausted(&'static str),
-    /// Answers with a status and a header, and does not take it.
-    Answers(u16, &'static str, &'static str),
-    /// Takes the connection, and never answers.
-    IsSilent,
-    /// Answers 400 to messages that hold this.
-    Refuses(&'static str),
+    /// Accepts it.
+    Accepts,
+    /// Accepts it, and says that its rate limit is reached for so many seconds.
+    AcceptsAndRateLimits(&'static str),
+    /// Responds with a status and a header, and does not accept it.
+    Responds(u16, &'static str, &'static str),
+    /// Accepts the connection, and never responds.
+    Hangs,
+    /// Responds with 400 to messages that contain this.
+    RejectsContaining(&'static str),
 }
 
 /// A channel that can be written to.
@@ -85,7 +85,7 @@ impl FakeDiscord {
         timeout(TEST_TIMEOUT, self.taken.recv()).await.expect("a message in time").expect("a channel")
     }
 
-    /// The embeds of all messages so far that nobody has looked at.
+    /// Returns the embeds of all messages that were not returned yet.
     pub fn embeds(&mut self) -> Vec<Value> {
         let mut embeds = Vec::new();
         while let Ok((_, message)) = self.taken.try_recv() {
@@ -99,22 +99,22 @@ async fn message(State(channel): State<Channel>, Json(message): Json<Value>) -> 
     channel.attempts.lock().expect("nobody panics").push(Instant::now());
     let behavior = channel.behavior.lock().expect("nobody panics").clone();
     match behavior {
-        Behavior::Refuses(text) if message.to_string().contains(text) => {
+        Behavior::RejectsContaining(text) if message.to_string().contains(text) => {
             StatusCode::BAD_REQUEST.into_response()
         }
-        Behavior::Takes | Behavior::Refuses(_) => {
+        Behavior::Accepts | Behavior::RejectsContaining(_) => {
             // The test may be over.
             let _ = channel.taken.send((Instant::now(), message));
             StatusCode::OK.into_response()
         }
-        Behavior::IsExhausted(seconds) => {
+        Behavior::AcceptsAndRateLimits(seconds) => {
             let _ = channel.taken.send((Instant::now(), message));
             [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", seconds)].into_response()
         }
-        Behavior::Answers(status, header, value) => {
+        Behavior::Responds(status, header, value) => {
             let header = (HeaderName::from_static(header), HeaderValue::from_static(value));
             (StatusCode::from_u16(status).expect("a status"), [header]).into_response()
         }
-        Behavior::IsSilent => std::future::pending().await,
+        Behavior::Hangs => std::future::pending().await,
     }
 }

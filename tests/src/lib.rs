@@ -7,8 +7,8 @@
 //! - [`client`]: requests to it, and answers fit for a snapshot.
 //! - [`load`]: devices that beat all the time, and what they were told.
 //! - [`fake_discord`]: a stand-in for Discord.
-//! - [`viewer`]: somebody who watches the stream.
-//! - [`counting_proxy`]: a counting_proxy to PostgreSQL that counts round trips.
+//! - [`viewer`]: a viewer of the stream.
+//! - [`counting_proxy`]: a proxy before PostgreSQL that counts round trips.
 //! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]

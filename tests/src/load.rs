@@ -29,7 +29,7 @@ pub struct Devices(Arc<Tally>);
 #[derive(Debug)]
 struct Tally {
     devices: Vec<Device>,
-    turned_away: AtomicI64,
+    rejected: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Devices {
             let (id, token) = owner.register(&format!("Device {number}")).await;
             devices.push(Device { id, token, acknowledged: AtomicI64::new(0) });
         }
-        Self(Arc::new(Tally { devices, turned_away: AtomicI64::new(0) }))
+        Self(Arc::new(Tally { devices, rejected: AtomicI64::new(0) }))
     }
 
     /// How many beats were acknowledged.
@@ -56,8 +56,8 @@ impl Devices {
     }
 
     /// How many were answered with 503.
-    pub fn turned_away(&self) -> i64 {
-        self.0.turned_away.load(SeqCst)
+    pub fn rejected(&self) -> i64 {
+        self.0.rejected.load(SeqCst)
     }
 
     /// Waits until so many more beats were acknowledged.
@@ -111,7 +111,7 @@ impl Load {
     }
 
     /// Waits until each client has lost its server.
-    pub async fn cut_off(self) {
+    pub async fn lost_server(self) {
         for ended in self.clients.join_all().await {
             assert!(ended.is_err(), "it was never told to stop");
         }
@@ -139,7 +139,7 @@ async fn beat(
             tally.devices[device].acknowledged.fetch_add(1, SeqCst);
         } else {
             assert_eq!((answer.status, answer.header("retry-after")), (503, "5"), "{answer}");
-            tally.turned_away.fetch_add(1, SeqCst);
+            tally.rejected.fetch_add(1, SeqCst);
             tokio::time::sleep(RETRY_DELAY).await;
         }
     }

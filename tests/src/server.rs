@@ -1,4 +1,4 @@
-//! A running `heartbeat`, as somebody would start it, with its log.
+//! A running `heartbeat`, started as a user would start it, with its log.
 
 use std::{
     path::{Path, PathBuf},
@@ -112,7 +112,7 @@ impl ServerBuilder {
         server
     }
 
-    /// Runs it to its end, as somebody does who expects an error; returns the exit code and what
+    /// Runs it to its end, for commands and expected errors; returns the exit code and what
     /// it said.
     pub async fn run(&self) -> (i32, String) {
         let output =
@@ -168,12 +168,12 @@ impl Server {
         (ServerBuilder::on(&database).start().await, database)
     }
 
-    /// Somebody who knows the server's address and nothing else.
+    /// Returns a client that knows the server's URL and nothing else.
     pub fn stranger(&self) -> Client {
         Client::new(&self.base)
     }
 
-    /// Somebody who knows the secret key.
+    /// Returns a client that knows the secret key.
     pub fn owner(&self) -> Client {
         self.stranger().authorized(SECRET_KEY)
     }
@@ -189,7 +189,7 @@ impl Server {
         self.base.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")
     }
 
-    /// Somebody who watches the stream.
+    /// Returns a viewer of the stream.
     pub async fn viewer(&self) -> Viewer {
         Viewer::connect(&format!("ws://127.0.0.1:{}/api/stats/ws", self.port())).await
     }

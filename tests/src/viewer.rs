@@ -1,4 +1,4 @@
-//! Somebody who watches the stream.
+//! A viewer of the stream.
 
 use std::time::{Duration, Instant};
 

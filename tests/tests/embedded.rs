@@ -146,7 +146,7 @@ async fn migrate_starts_and_stops_it_too() {
 async fn root_without_user_namespaces_runs_it_as_another_user() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     if !rustix::process::geteuid().is_root() {
-        // Only root has anybody else to run it as.
+        // Only root can run it as another user.
         return;
     }
     // No unshare to be found here.

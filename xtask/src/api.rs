@@ -10,7 +10,7 @@ use crate::Part;
 /// Where the examples find the server.
 const BASE: &str = "http://127.0.0.1:6060";
 
-/// The longest line of an example that nobody has to scroll.
+/// The longest line of an example that needs no scrolling.
 const WIDTH: usize = 80;
 
 /// What one method does at one path, or at a few that differ in the format of the answer.

@@ -35,7 +35,7 @@ const MORE_SIZE: f64 = 1.5;
 
 pub(crate) async fn measure(table: &mut Table) {
     let (database, cloud) = (Database::create().await, idle_cloud().await);
-    // The first function sets the tables up, which is not part of anybody's cold start.
+    // The first function sets the tables up, which is not part of a cold start.
     first_answer(&program("migrator"), "migrator", &database, &cloud).await;
     let smallest = start(&target().join("function/examples/smallest"), "smallest", &database, &cloud).await;
     let with_database = target().join("function/examples/smallest_with_database");

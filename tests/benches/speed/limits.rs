@@ -84,7 +84,7 @@ fn write_each_second(bytes: usize) {
     loop {
         due += Duration::from_secs(1);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        // Whoever has gone is written to no more.
+        // Connections that were closed are not written to any more.
         streams.lock().expect("nothing panics").retain_mut(|stream| stream.write_all(&frame).is_ok());
     }
 }

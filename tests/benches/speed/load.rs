@@ -23,7 +23,7 @@ pub(crate) struct Load {
     pub(crate) port: u16,
     /// How many ask at the same time.
     pub(crate) connections: usize,
-    /// The requests, as they go over the counting_proxy; each connection begins at another one and sends all in turn.
+    /// The requests, as they are sent; each connection begins at another one and sends all in turn.
     pub(crate) requests: Arc<[Vec<u8>]>,
 }
 
@@ -129,7 +129,7 @@ fn length_of_answer(received: &[u8]) -> Option<usize> {
     Some(head + std::str::from_utf8(length).ok().and_then(|it| it.parse().ok()).unwrap_or(0))
 }
 
-/// A request without a body, as it goes over the counting_proxy.
+/// A request without a body, as it is sent.
 pub(crate) fn request(method: &str, path: &str, token: &str) -> Vec<u8> {
     let authorization = if token.is_empty() { String::new() } else { format!("authorization: {token}\r\n") };
     let length = if method == "POST" { "content-length: 0\r\n" } else { "" };

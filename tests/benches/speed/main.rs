@@ -30,7 +30,8 @@ const PARTS: [&str; 6] = ["beats", "history", "reads", "stream", "memory", "lamb
 
 #[tokio::main]
 async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo adds its own flag.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|it| it != "--bench").collect();
     if let Some((limit, numbers)) =
         arguments.split_first().filter(|(first, _)| limits::NAMES.contains(&first.as_str()))
     {
@@ -59,8 +60,8 @@ fn figures_file() -> PathBuf {
     target().join("bench.json")
 }
 
-/// The folder in which everything is built: this program is in `target/<profile>/examples`.
+/// The folder in which everything is built: this program is in `target/<profile>/deps`.
 fn target() -> PathBuf {
     let program = std::env::current_exe().expect("the path of this program");
-    program.ancestors().nth(3).map(Path::to_owned).expect("target/<profile>/examples")
+    program.ancestors().nth(3).map(Path::to_owned).expect("target/<profile>/deps")
 }

@@ -1,4 +1,4 @@
-//! StatsCache: idle, and after a minute of as many beats as there can be.
+//! Memory: idle, and after a minute of as many beats as there can be.
 
 use std::time::Duration;
 

@@ -50,7 +50,7 @@ fn without_seconds(answer: &str) -> String {
     answer.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Somebody whose requests carry a header.
+/// Returns a client whose requests carry a header.
 fn with_header(server: &Server, name: &'static str, value: &str) -> Client {
     let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().expect("a header"))]);
     Client::with(&format!("http://127.0.0.1:{}", server.port()), http().default_headers(headers))
@@ -89,7 +89,7 @@ async fn whoever_connects_through_the_unix_socket_is_taken_for_a_proxy() {
     let _server = builder.environment("HEARTBEAT_BIND", &bind).start().await;
     assert!(UnixStream::connect(&path).is_ok());
     let stranger = Client::with("http://socket", http().unix_socket(path.as_path()));
-    // Nobody says whose attempts these are.
+    // No header names the client IP of these attempts.
     assert_eq!(fail(&stranger, "/api/beat", 30).await, BTreeMap::from([(401, 30)]));
     let headers = HeaderMap::from_iter([(
         HeaderName::from_static("x-forwarded-for"),

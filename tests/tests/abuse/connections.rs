@@ -109,7 +109,7 @@ async fn a_body_that_does_not_come_is_answered_with_408() {
     let head = "POST /api/devices HTTP/1.1\r\nhost: h\r\nauthorization: the owner's key\r\ncontent-length: 9\r\n\r\n{";
     let answer = exchange(server.port(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    // Without the key nobody is waited for.
+    // Without the key the body is not waited for.
     let started = Instant::now();
     let answer = exchange(server.port(), head.replace("owner's", "thief's").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 401") && started.elapsed() < Duration::from_secs(5), "{answer}");
@@ -158,7 +158,7 @@ async fn running_out_of_file_descriptors_ends_nothing() {
     let database = Database::create().await;
     let mut server = ServerBuilder::on(&database).descriptors(160).start().await;
     let idle = join_all((0..30).map(|_| connect(server.port()))).await;
-    // Whoever waits for a place gets it when the idle ones are dropped.
+    // Connections in the backlog are accepted when the idle ones are dropped.
     timeout(DROPPED_WITHIN * 2, server.device("Laptop")).await.expect("an answer").beat().await;
     drop(idle);
     assert_eq!(server.stranger().stats().await["total_beats"], 1);

@@ -29,7 +29,7 @@ async fn a_beat_is_seen_at_once_and_time_goes_on() {
         assert!(before.elapsed() < GLANCE, "{:?}", before.elapsed());
         assert!(browser.text(".age").await.contains("sec"));
     }
-    // Nobody beats any more, and the number goes on.
+    // No more beats come, and the number goes on.
     browser.sees(".age", "2 sec").await;
     browser.sees(".age", "3 sec").await;
     assert_eq!(browser.console().await, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! What holds for every page: it fits, everybody can use it, it is valid and small.
+//! Rules for every page: it fits, it is accessible, it is valid and small.
 
 use std::{path::Path, process::Stdio};
 

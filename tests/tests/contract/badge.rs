@@ -13,7 +13,7 @@ const FORMATS: [(&str, &str); 4] =
 const STYLES: [(&str, u32); 5] =
     [("flat", 20), ("flat-square", 20), ("plastic", 18), ("for-the-badge", 28), ("social", 20)];
 
-/// A server whose figures do not change, and which nobody else changes.
+/// A server whose stats do not change.
 async fn with_beats() -> (Server, Database) {
     let (server, database) = Server::fresh().await;
     server.device("Laptop").await;

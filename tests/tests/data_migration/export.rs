@@ -2,7 +2,7 @@
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 
-use crate::{assert_same_figures, legacy_database};
+use crate::{assert_same_stats, legacy_database};
 
 /// Everything in this database, as text.
 async fn export(database: &Database) -> String {
@@ -45,7 +45,7 @@ async fn an_import_gives_the_same_figures_to_the_byte_and_every_token_goes_on_wo
     assert!(said.contains("reading beats: "), "{said}");
 
     let server = ServerBuilder::on(&copy).start().await;
-    assert_same_figures(&original, &server).await;
+    assert_same_stats(&original, &server).await;
     assert_eq!(export(&copy).await, text);
     for token in legacy_database::TOKENS {
         server.stranger().authorized(token).beat().await;

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use crate::legacy_database;
 
-/// Makes whoever carries out the statement wait for a lock right after it.
+/// Makes the statement wait for a lock right after it.
 async fn wait_after(database: &Database, statement: &str) {
     database
         .execute(&format!(

@@ -36,7 +36,7 @@ pub(crate) async fn database(beats: u32) -> Database {
     database
 }
 
-/// A number that changes with whatever an earlier Heartbeat keeps, and with what stands in `public`.
+/// A number that changes with everything in the legacy schema and in `public`.
 pub(crate) async fn fingerprint(database: &Database) -> i64 {
     database
         .number(

@@ -10,7 +10,7 @@ mod rolling_update;
 use heartbeat_tests::Server;
 
 /// Both servers give the same figures, to the byte, when they are asked within the same second.
-async fn assert_same_figures(one: &Server, other: &Server) {
+async fn assert_same_stats(one: &Server, other: &Server) {
     let stats = async |server: &Server| server.stranger().get("/api/stats").await.body;
     loop {
         let (before, theirs, after) = (stats(one).await, stats(other).await, stats(one).await);

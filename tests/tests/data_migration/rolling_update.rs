@@ -155,7 +155,7 @@ async fn the_release_before_and_this_one_beat_side_by_side_and_nothing_is_lost_o
     load.stop().await;
 
     assert!(by_old > 20, "{by_old}");
-    assert_eq!(devices.turned_away(), 0);
+    assert_eq!(devices.rejected(), 0);
     let acknowledged = devices.acknowledged() + by_old + 1;
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, acknowledged);
     assert_eq!(old.total_beats().await, acknowledged);
@@ -173,7 +173,7 @@ async fn events_of_the_release_before_are_delivered_once_whichever_of_the_two_do
     let events = old.claim().await;
     assert_eq!(events.len(), 1, "the device that was added");
 
-    let mut fake = FakeDiscord::start(Behavior::Takes).await;
+    let mut fake = FakeDiscord::start(Behavior::Accepts).await;
     let server = ServerBuilder::on(&database)
         .environment("HEARTBEAT_WEBHOOK_URL", &fake.url)
         .environment("HEARTBEAT_WEBHOOK_LEVEL", "new_devices")

@@ -63,7 +63,7 @@ enum StoredStats {
     Examples,
 }
 
-/// Somebody who follows a page.
+/// A reader who follows a page.
 struct Reader {
     home: TempDir,
     base: String,
@@ -81,7 +81,7 @@ impl Reader {
         Self { home, base: String::new(), key: KEY.to_owned(), token: None, stand_ins }
     }
 
-    /// Somebody who has a server already.
+    /// Returns a reader who has a server already.
     fn at(server: &Server) -> Self {
         Self { base: format!("http://127.0.0.1:{}", server.port()), ..Self::new() }
     }
@@ -227,7 +227,7 @@ async fn the_first_device() {
     reader.follow(&page("first-device.md").blocks, StoredStats::Told).await;
     assert_eq!(mode(&reader.home.path().join(".config/heartbeat/header")) & 0o077, 0);
 
-    // The programs that ask whether anybody is there.
+    // The programs that tell whether the machine is used.
     let stranger = server.stranger();
     let (here, away, locked) =
         ("IdleHint=no LockedHint=no", "IdleHint=yes LockedHint=no", "IdleHint=no LockedHint=yes");

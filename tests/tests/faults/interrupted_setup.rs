@@ -3,7 +3,7 @@
 use heartbeat_tests::{Database, ServerBuilder, eventually};
 use rustix::process::Signal;
 
-/// Makes whoever sets the database up wait for a lock, half way through.
+/// Makes setting up the database wait for a lock, half way through.
 const OBSTACLE: &str = "
     CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$
         BEGIN

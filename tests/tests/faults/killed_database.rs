@@ -34,9 +34,9 @@ async fn a_database_that_is_killed_again_and_again_has_lost_no_acknowledged_beat
     let before = server.resident();
     for round in 0..rounds() {
         devices.acknowledged_more(1 + round % 5 * 50).await;
-        let turned_away = devices.turned_away();
+        let rejected = devices.rejected();
         cluster.kill().await;
-        eventually("an outage", async || devices.turned_away() > turned_away).await;
+        eventually("an outage", async || devices.rejected() > rejected).await;
         cluster.restart().await;
         assert_recovery(&devices).await;
     }
@@ -57,7 +57,7 @@ async fn a_database_that_stands_still_for_seconds_is_answered_for_and_has_lost_n
     cluster.thaw();
     cluster.answers().await;
     assert_recovery(&devices).await;
-    assert!(devices.turned_away() > 0);
+    assert!(devices.rejected() > 0);
     load.stop().await;
     devices.assert_kept(&server, &database).await;
     let growth = server.resident() - before;

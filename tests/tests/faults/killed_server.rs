@@ -17,9 +17,9 @@ async fn a_server_that_is_killed_again_and_again_loses_no_acknowledged_beat() {
         devices.acknowledged_more(1 + round % 5 * 100).await;
         server.signal(Signal::KILL);
         server.ended().await;
-        load.cut_off().await;
+        load.lost_server().await;
         server = builder.start().await;
     }
     devices.assert_kept(&server, &database).await;
-    assert_eq!(devices.turned_away(), 0);
+    assert_eq!(devices.rejected(), 0);
 }

@@ -1,5 +1,5 @@
 //! What goes wrong on real machines: processes that are killed or frozen, databases that die, fill up or
-//! refuse, clocks that are set back. Whatever it is, no acknowledged beat is lost, and Heartbeat recovers
+//! refuse, clocks that are set back. In each case no acknowledged beat is lost, and Heartbeat recovers
 //! by itself. `make soak` does it longer.
 
 mod clock_set_back;

@@ -65,7 +65,7 @@ async fn tables_that_are_dropped_while_it_runs_are_told_of_and_set_up_anew() {
     assert_eq!((beat.status, beat.header("retry-after")), (503, "5"), "{beat}");
     server.wait_for(r#"relation "heartbeat.devices" does not exist (SQLSTATE 42P01)"#).await;
 
-    // It starts again from nothing, and knows nobody: not the device either.
+    // It starts again from nothing, without devices.
     assert_eq!(laptop.post("/api/beat", "").await.status, 401);
     assert_eq!(server.log().matches("set up the tables").count(), 2);
     server.device("Phone").await.beat().await;
@@ -75,7 +75,7 @@ async fn tables_that_are_dropped_while_it_runs_are_told_of_and_set_up_anew() {
 #[tokio::test]
 async fn while_the_disk_is_full_beats_are_turned_away_and_none_is_lost() {
     let Some(cluster) = Cluster::start_with_small_disk().await else {
-        // Nobody may mount one here.
+        // Mounting one is not allowed here.
         return;
     };
     let database = cluster.database_on_small_disk().await;

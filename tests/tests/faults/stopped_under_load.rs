@@ -60,16 +60,16 @@ async fn stop_under_load(mut server: Server, database: &Database, client: &Clien
     assert!(told.elapsed() < LONGEST_STOP, "{:?}", told.elapsed());
     assert!(!server.log().contains("cut off"), "{}", server.log());
 
-    load.cut_off().await;
-    assert_eq!(devices.turned_away(), 0);
+    load.lost_server().await;
+    assert_eq!(devices.rejected(), 0);
     let pages: i64 = readers.join_all().await.into_iter().sum();
-    // Nothing was done for anybody who was not answered.
+    // Nothing was done for requests that were not answered.
     assert_eq!(database.number("SELECT total_visits FROM heartbeat.stats").await, pages);
     let beats = database.number("SELECT count(*) FROM heartbeat.beats").await;
     assert_eq!(beats, devices.acknowledged());
 }
 
-/// Reads the page until nobody listens any more; returns how often.
+/// Reads the page until the server listens no more; returns how often.
 async fn read(address: Address) -> i64 {
     let mut pages = 0;
     loop {

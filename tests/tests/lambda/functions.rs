@@ -51,27 +51,26 @@ async fn log_lines_are_json_and_name_the_request() {
 
 #[tokio::test]
 async fn a_warm_beat_is_one_round_trip_to_the_database() {
-    let (database, counting_proxy) = (Database::create().await, CountingProxy::start().await);
+    let (database, proxy) = (Database::create().await, CountingProxy::start().await);
     let token = registered(&database).await;
     let function =
-        Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &counting_proxy.url(&database))])
-            .await;
+        Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))]).await;
     beat(&function, &token).await;
-    let cold = counting_proxy.round_trips();
+    let cold = proxy.round_trips();
     function.freeze();
     // So long that a process that runs all the time would first ask whether the connection is well.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     function.thaw();
     beat(&function, &token).await;
-    assert_eq!(counting_proxy.round_trips() - cold, 1);
+    assert_eq!(proxy.round_trips() - cold, 1);
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 2);
 }
 
 #[tokio::test]
 async fn a_connection_that_the_database_has_ended_meanwhile_costs_no_beat() {
-    let (database, counting_proxy) = (Database::create().await, CountingProxy::start().await);
+    let (database, proxy) = (Database::create().await, CountingProxy::start().await);
     let token = registered(&database).await;
-    for url in [database.url(), counting_proxy.url(&database)] {
+    for url in [database.url(), proxy.url(&database)] {
         let function = Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &url)]).await;
         beat(&function, &token).await;
         function.freeze();
@@ -125,7 +124,7 @@ async fn the_migrator_sets_a_database_up_and_says_what_it_did() {
     let migrator = Function::start("migrator", &database, &[]).await;
     assert_eq!(migrator.invoke(json!({})).await, Ok(json!({ "migrations_applied": 4 })));
     assert_eq!(migrator.invoke(json!({})).await, Ok(json!({ "migrations_applied": 0 })));
-    // What fails is seen to fail, by whoever deploys.
+    // Failures are reported to the deployment.
     database.execute("DELETE FROM heartbeat.migrations").await;
     let error = migrator.invoke(json!({})).await.expect_err("an error");
     assert!(error.contains("tables that no Heartbeat made"), "{error}");

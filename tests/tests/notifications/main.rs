@@ -1,4 +1,4 @@
-//! Notifications, from what happens to a service over real HTTP: in order, at least once, whatever breaks.
+//! Notifications, from the event to a service over real HTTP: in order, at least once, even when processes die.
 
 mod discord;
 mod webhook;

@@ -143,7 +143,7 @@ async fn a_retry_has_the_same_id_and_what_is_gone_is_dead_lettered_and_kept() {
 
 #[tokio::test]
 async fn a_channel_that_is_down_holds_up_no_other() {
-    let (database, mut discord) = (Database::create().await, FakeDiscord::start(Behavior::Takes).await);
+    let (database, mut discord) = (Database::create().await, FakeDiscord::start(Behavior::Accepts).await);
     let server = ServerBuilder::on(&database)
         .environment("HEARTBEAT_WEBHOOK_URL", &discord.url)
         .environment("HEARTBEAT_WEBHOOK_LEVEL", "new_devices")

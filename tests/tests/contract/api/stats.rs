@@ -57,7 +57,7 @@ async fn the_longest_absence_is_the_longest_gap_between_beats_of_any_two_devices
     let longest = server.stranger().stats().await["longest_absence"].as_i64().expect("a number");
     assert!((1000..1100).contains(&longest), "{longest}");
 
-    // A shorter one changes nothing, whoever ends it.
+    // A shorter one changes nothing, whichever device ends it.
     age(&database, 500).await;
     let server = ServerBuilder::on(&database).start().await;
     server.stranger().authorized(&laptop).beat().await;
