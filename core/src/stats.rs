@@ -33,6 +33,13 @@ pub struct StoredDevice {
     pub num_beats: i64,
 }
 
+impl StoredDevice {
+    /// A device that was just registered.
+    pub(crate) fn new(id: i64, name: Arc<str>) -> Self {
+        Self { id, name: Some(name), last_beat: None, num_beats: 0 }
+    }
+}
+
 impl StoredStats {
     /// Returns the device with this id.
     pub(crate) fn device_mut(&mut self, id: i64) -> Option<&mut StoredDevice> {

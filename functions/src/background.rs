@@ -14,8 +14,7 @@ use heartbeat_core::{
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
     notify::{
-        channel::Site,
-        channels::configured,
+        channels::Channels,
         dispatcher::{Dispatcher, Setup},
     },
     token::Token,
@@ -23,6 +22,8 @@ use heartbeat_core::{
 #[cfg(feature = "webhook")]
 use rand::{Rng, rand_core::UnwrapErr, rngs::SysRng};
 use sqlx::postgres::PgConnectOptions;
+#[cfg(feature = "webhook")]
+use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::app::system_clock;
@@ -66,8 +67,7 @@ impl Background {
             jobs: Jobs::new(session.clone(), keys.collect()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
-                configured: configured(config),
-                site: Site { live_url: config.live_url.clone() },
+                channels: Mutex::new(Channels::configured(config)),
                 session,
                 clock: system_clock,
                 // No two processes share a name.

@@ -1,3 +1,5 @@
+//! Fuzz target: the `Authorization` header.
+
 #![no_main]
 
 use heartbeat_functions::fuzz::authorization;

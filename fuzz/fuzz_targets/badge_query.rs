@@ -1,3 +1,5 @@
+//! Fuzz target: the query of badges.
+
 #![no_main]
 
 use heartbeat_functions::fuzz::badge_query;

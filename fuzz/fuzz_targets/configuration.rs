@@ -1,3 +1,5 @@
+//! Fuzz target: `config.toml`.
+
 #![no_main]
 
 use std::{fs, path::PathBuf, sync::LazyLock};
@@ -8,6 +10,7 @@ use heartbeat_core::{
 };
 use tempfile::TempDir;
 
+/// Folder of the configuration file, kept for the whole run.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a folder"));
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {

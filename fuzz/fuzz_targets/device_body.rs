@@ -1,3 +1,5 @@
+//! Fuzz target: the body of `POST /api/devices`.
+
 #![no_main]
 
 use heartbeat_functions::fuzz::device_body;

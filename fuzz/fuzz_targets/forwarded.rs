@@ -1,3 +1,5 @@
+//! Fuzz target: the `Forwarded` and `X-Forwarded-For` headers.
+
 #![no_main]
 
 use heartbeat_functions::fuzz::forwarded;

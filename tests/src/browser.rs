@@ -1,5 +1,5 @@
-//! A real browser: headless Chromium, driven through ChromeDriver (W3C WebDriver) and, for what that does
-//! not know, such as the colour scheme, Chrome's own protocol.
+//! A real browser: headless Chromium, driven through ChromeDriver (W3C WebDriver) and, for features that
+//! WebDriver lacks, such as the color scheme, through the Chrome DevTools Protocol.
 //!
 //! `infra/scripts/install-browser` installs both.
 
@@ -22,25 +22,25 @@ use tokio::{
 
 use crate::eventually;
 
-/// When a driver that should start is taken to have failed.
+/// Timeout of the start of ChromeDriver.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Browsers take what a machine has: there is one at a time.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Lock that one browser holds at a time, since a browser takes all of a machine.
+static BROWSER_LOCK: Mutex<()> = Mutex::const_new(());
 
-/// A browser with one page, which ends when it goes out of scope.
+/// Browser with one page, killed when dropped.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
     profile: TempDir,
     _driver: Child,
-    _turn: MutexGuard<'static, ()>,
+    _lock: MutexGuard<'static, ()>,
 }
 
 impl Browser {
     /// Starts a browser with a new profile.
     pub async fn start() -> Self {
-        let turn = TURN.lock().await;
+        let lock = BROWSER_LOCK.lock().await;
         let profile = TempDir::new().expect("a temporary folder");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -49,22 +49,22 @@ impl Browser {
             .kill_on_drop(true)
             .spawn()
             .expect("ChromeDriver: infra/scripts/install-browser installs it");
-        let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
+        let mut lines = BufReader::new(driver.stdout.take().expect("output of ChromeDriver")).lines();
         let started = async {
-            while let Some(line) = lines.next_line().await.expect("its output") {
+            while let Some(line) = lines.next_line().await.expect("output of ChromeDriver") {
                 if let Some((_, port)) = line.split_once("started successfully on port ") {
                     return port.trim_end_matches('.').to_owned();
                 }
             }
-            panic!("ChromeDriver ended before it had started");
+            panic!("ChromeDriver exited before it was ready");
         };
-        let port = timeout(TEST_TIMEOUT, started).await.expect("a driver that starts");
+        let port = timeout(TEST_TIMEOUT, started).await.expect("ChromeDriver starts in time");
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities(&profile))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a browser");
-        Self { client, profile, _driver: driver, _turn: turn }
+        Self { client, profile, _driver: driver, _lock: lock }
     }
 
     /// Opens a page.
@@ -72,24 +72,24 @@ impl Browser {
         self.client.goto(url).await.expect(url);
     }
 
-    /// Evaluates the body of a function in the page.
+    /// Runs the body of a JavaScript function in the page; returns its result.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect(script)
     }
 
-    /// The same for one that calls its last argument back with a result.
+    /// Runs an asynchronous script, which passes its result to its last argument, a callback.
     pub async fn run_async(&self, script: &str) -> Value {
         self.client.execute_async(script, Vec::new()).await.expect(script)
     }
 
-    /// The text of an element as a visitor sees it.
+    /// Rendered text of an element.
     pub async fn text(&self, css: &str) -> String {
         let element = self.client.find(Locator::Css(css)).await.expect(css);
         element.text().await.expect("its text")
     }
 
-    /// Waits until a visitor sees `text` in an element.
-    pub async fn sees(&self, css: &str, text: &str) {
+    /// Waits until the rendered text of an element contains `text`.
+    pub async fn wait_for_text(&self, css: &str, text: &str) {
         eventually(text, async || self.text(css).await.contains(text)).await;
     }
 
@@ -103,14 +103,14 @@ impl Browser {
         self.client.find(Locator::Css(css)).await.expect(css).send_keys(text).await.expect("keys");
     }
 
-    /// Sets the size of the page in CSS pixels.
+    /// Sets the size of the viewport in CSS pixels.
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Sets what CSS asks for as media features.
-    pub async fn prefer(&self, features: &[(&str, &str)]) {
+    /// Emulates CSS media features, such as `prefers-color-scheme`.
+    pub async fn emulate_media(&self, features: &[(&str, &str)]) {
         let features: Vec<_> =
             features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
@@ -122,8 +122,8 @@ impl Browser {
         self.client.issue_cmd(Vendor { path: "goog/cdp/execute", body }).await.expect(command)
     }
 
-    /// What the page has written to its console since this was last asked: errors of scripts, refusals by
-    /// the Content-Security-Policy, files that are missing.
+    /// Console messages of the page since the last call: script errors, violations of the
+    /// Content-Security-Policy, missing files.
     pub async fn console(&self) -> Vec<String> {
         let log = Vendor { path: "se/log", body: json!({ "type": "browser" }) };
         let entries = self.client.issue_cmd(log).await.expect("the console");
@@ -131,26 +131,26 @@ impl Browser {
         entries.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Keeps a picture of the whole page in `tests/screenshots`.
-    pub async fn keep_screenshot(&self, name: &str) {
+    /// Saves a screenshot of the whole page in `tests/screenshots`.
+    pub async fn save_screenshot(&self, name: &str) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/screenshots"));
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
         let whole = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
-        let picture = base64::Engine::decode(
+        let image = base64::Engine::decode(
             &base64::prelude::BASE64_STANDARD,
-            whole["data"].as_str().expect("a picture"),
+            whole["data"].as_str().expect("an image"),
         );
-        std::fs::write(folder.join(format!("{name}.png")), picture.expect("base64")).expect("a file");
+        std::fs::write(folder.join(format!("{name}.png")), image.expect("base64")).expect("a file");
     }
 }
 
 impl Drop for Browser {
-    /// The driver would leave the browser running. Chromium notes its process id in its profile.
+    /// Kills Chromium, which outlives its driver and writes its process id in its profile.
     fn drop(&mut self) {
         let lock = std::fs::read_link(self.profile.path().join("SingletonLock")).ok();
         let pid = lock.as_deref().and_then(|lock| lock.to_str()?.rsplit_once('-')?.1.parse().ok());
         if let Some(pid) = pid.and_then(Pid::from_raw) {
-            // It fails if the browser has ended already.
+            // Fails if the browser has exited already.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
@@ -169,14 +169,14 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         "--disable-sync",
         &format!("--user-data-dir={}", profile.path().display()),
     ];
-    let wanted = json!({
+    let capabilities = json!({
         "goog:chromeOptions": { "args": arguments, "prefs": { "intl.accept_languages": "en-GB" } },
         "goog:loggingPrefs": { "browser": "ALL" },
     });
-    wanted.as_object().expect("an object").clone()
+    capabilities.as_object().expect("an object").clone()
 }
 
-/// A command that is ChromeDriver's own.
+/// Vendor command of ChromeDriver.
 #[derive(Debug)]
 struct Vendor {
     path: &'static str,

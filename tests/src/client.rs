@@ -1,19 +1,19 @@
-//! Requests to a server, and answers fit for a snapshot.
+//! HTTP client of a server, with responses fit for a snapshot.
 
 use std::fmt::Write;
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 
-/// An HTTP client that goes straight to where it is sent. The library wants to be told which TLS to use
-/// even where none is.
+/// Returns a builder of HTTP clients that use no proxy. It installs a TLS provider, which reqwest requires even
+/// for plain HTTP.
 pub fn http() -> reqwest::ClientBuilder {
-    // It fails if another test has said so before.
+    // Fails if another test has installed one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy()
 }
 
-/// An HTTP client of one server.
+/// HTTP client of one server.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
@@ -21,16 +21,16 @@ pub struct Client {
     authorization: Option<String>,
 }
 
-/// What came back.
+/// Response with its body.
 #[derive(Debug)]
-pub struct Answer {
-    /// The status.
+pub struct Response {
+    /// Status code.
     pub status: u16,
-    /// The headers.
+    /// Headers.
     pub headers: HeaderMap,
-    /// The body as text.
+    /// Body as text.
     pub body: String,
-    /// The body as it came.
+    /// Raw body.
     pub bytes: Vec<u8>,
 }
 
@@ -40,86 +40,86 @@ impl Client {
         Self::with(base, http())
     }
 
-    /// Returns a client with a particular way to connect.
+    /// Returns a client with a custom transport, such as a Unix socket.
     pub fn with(base: &str, builder: reqwest::ClientBuilder) -> Self {
         let http = builder.build().expect("a client");
         Self { base: base.to_owned(), http, authorization: None }
     }
 
-    /// The same, with a value of the `Authorization` header.
+    /// Returns the same client with a value of the `Authorization` header.
     #[must_use]
     pub fn authorized(&self, authorization: &str) -> Self {
         Self { authorization: Some(authorization.to_owned()), ..self.clone() }
     }
 
-    /// `GET`.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a `GET` request.
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, Vec::new()).await
     }
 
-    /// `POST`.
-    pub async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+    /// Sends a `POST` request.
+    pub async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Response {
         self.send(Method::POST, path, body.into()).await
     }
 
-    /// Any method.
-    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Answer {
-        self.try_send(method, path, body).await.expect("an answer")
+    /// Sends a request with any method.
+    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Response {
+        self.try_send(method, path, body).await.expect("a response")
     }
 
-    /// Any method, where the connection may break.
-    pub async fn try_send(&self, method: Method, path: &str, body: Vec<u8>) -> reqwest::Result<Answer> {
+    /// Sends a request; returns an error if the connection breaks.
+    pub async fn try_send(&self, method: Method, path: &str, body: Vec<u8>) -> reqwest::Result<Response> {
         let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer::new(status, headers, response.bytes().await?.into()))
+        Ok(Response::new(status, headers, response.bytes().await?.into()))
     }
 
-    /// The figures.
+    /// Returns the stats.
     pub async fn stats(&self) -> Value {
-        let answer = self.get("/api/stats").await;
-        assert_eq!(answer.status, 200, "{answer}");
-        answer.json()
+        let response = self.get("/api/stats").await;
+        assert_eq!(response.status, 200, "{response}");
+        response.json()
     }
 
     /// Registers a device as the owner; returns its id and its token.
     pub async fn register(&self, name: &str) -> (i64, String) {
-        let answer = self.post("/api/devices", serde_json::json!({ "name": name }).to_string()).await;
-        assert_eq!(answer.status, 200, "{answer}");
-        let device = answer.json();
+        let response = self.post("/api/devices", serde_json::json!({ "name": name }).to_string()).await;
+        assert_eq!(response.status, 200, "{response}");
+        let device = response.json();
         (device["id"].as_i64().expect("an id"), device["token"].as_str().expect("a token").to_owned())
     }
 
-    /// Beats, which must succeed; returns the time that was recorded.
+    /// Sends a beat, which must succeed; returns the recorded Unix time.
     pub async fn beat(&self) -> i64 {
-        let answer = self.post("/api/beat", "").await;
-        assert_eq!(answer.status, 200, "{answer}");
-        answer.body.parse().expect("digits")
+        let response = self.post("/api/beat", "").await;
+        assert_eq!(response.status, 200, "{response}");
+        response.body.parse().expect("digits")
     }
 }
 
-impl Answer {
-    /// What came back.
+impl Response {
+    /// Returns a response of these parts.
     pub fn new(status: u16, headers: HeaderMap, bytes: Vec<u8>) -> Self {
         Self { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
     }
 
-    /// A header, or an empty text.
+    /// Value of a header, empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The body as JSON.
+    /// Body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
 }
 
-/// The status, the headers that the contract speaks of, and the body.
-impl std::fmt::Display for Answer {
+/// Shows the status, the headers that clients depend on, and the body.
+impl std::fmt::Display for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut text = format!("{}\n", self.status);
         for name in ["content-type", "allow", "www-authenticate", "retry-after", "cache-control"] {

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, which may be killed, frozen and started again.
+//! A PostgreSQL server for one test, which may be killed, frozen and restarted.
 
 use std::{
     fs,
@@ -13,72 +13,71 @@ use tokio::process::{Child, Command};
 
 use crate::{Database, eventually};
 
-/// The tablespace that is soon full.
+/// Tablespace on a small file system, for tests of a full disk.
 const SMALL_DISK: &str = "small_disk";
 
-/// A running PostgreSQL with the settings that it comes with: what it commits is on the disk. It ends when
-/// it goes out of scope.
+/// PostgreSQL server with default settings, so that commits are durable; stopped when dropped.
 #[derive(Debug)]
 pub struct Cluster {
     data: PathBuf,
-    /// The words before the name of the program.
-    before: Vec<String>,
+    /// Command line that runs the program, such as `unshare …`; empty for none.
+    wrapper: Vec<String>,
     postmaster: Child,
 }
 
 impl Cluster {
-    /// Sets one up, and starts it.
+    /// Runs initdb, and starts the server.
     pub async fn start() -> Self {
-        let data = set_up().await;
-        Self::start_in(data, user()).await
+        let data = init_data_directory().await;
+        Self::start_in(data, unprivileged_user()).await
     }
 
-    /// The same, with a [small disk](Self::database_on_small_disk) beside the one that all else is on. `None` where
+    /// Starts a server with a [small disk](Self::database_on_small_disk) beside its main one. `None` where
     /// mounting file systems is not allowed.
     pub async fn start_with_small_disk() -> Option<Self> {
-        // Root in namespaces of its own may mount file systems that only it sees.
+        // In namespaces of its own, a process may mount file systems that only it sees.
         let namespaces = ["unshare", "--user", "--map-root-user", "--mount"];
         let allowed = Command::new(namespaces[0]).args(&namespaces[1..]).arg("true").status().await;
         if !allowed.is_ok_and(|status| status.success()) {
             return None;
         }
-        let data = set_up().await;
+        let data = init_data_directory().await;
         let disk = data.with_extension(SMALL_DISK);
         fs::create_dir(&disk).expect("a folder");
         let script = r#"mount -t tmpfs -o size=16m tmpfs "$0" && exec unshare --user --map-user=1000 "$@""#;
-        let mut before = namespaces.map(str::to_owned).to_vec();
-        before.extend(["sh", "-c", script, &disk.display().to_string()].map(str::to_owned));
-        let cluster = Self::start_in(data, before).await;
+        let mut wrapper = namespaces.map(str::to_owned).to_vec();
+        wrapper.extend(["sh", "-c", script, &disk.display().to_string()].map(str::to_owned));
+        let cluster = Self::start_in(data, wrapper).await;
         let statement = format!("CREATE TABLESPACE {SMALL_DISK} LOCATION '{}'", disk.display());
         let mut connection = cluster.connect().await.expect("a connection");
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("a small disk");
         Some(cluster)
     }
 
-    async fn start_in(data: PathBuf, before: Vec<String>) -> Self {
-        let postmaster = spawn(&data, &before);
-        let cluster = Self { data, before, postmaster };
-        cluster.answers().await;
+    async fn start_in(data: PathBuf, wrapper: Vec<String>) -> Self {
+        let postmaster = spawn(&data, &wrapper);
+        let cluster = Self { data, wrapper, postmaster };
+        cluster.wait_until_ready().await;
         cluster
     }
 
-    /// Starts it again after it was [killed](Self::kill), and waits until it answers.
+    /// Restarts the server after it was [killed](Self::kill), and waits until it accepts connections.
     pub async fn restart(&mut self) {
-        self.postmaster = spawn(&self.data, &self.before);
-        self.answers().await;
+        self.postmaster = spawn(&self.data, &self.wrapper);
+        self.wait_until_ready().await;
     }
 
-    /// Waits until it answers.
-    pub async fn answers(&self) {
-        eventually("a database that answers", async || self.connect().await.is_ok()).await;
+    /// Waits until it accepts connections.
+    pub async fn wait_until_ready(&self) {
+        eventually("a database that accepts connections", async || self.connect().await.is_ok()).await;
     }
 
-    /// A new, empty database on it.
+    /// Creates an empty database on the main disk.
     pub async fn database(&self) -> Database {
         Database::create_on(&self.url(), "").await
     }
 
-    /// The same on the small disk; the write-ahead log is elsewhere, and not in danger.
+    /// Creates an empty database on the small disk. The write-ahead log is on the main one, which does not fill up.
     pub async fn database_on_small_disk(&self) -> Database {
         Database::create_on(&self.url(), &format!("TABLESPACE {SMALL_DISK}")).await
     }
@@ -88,24 +87,26 @@ impl Cluster {
         self.run("dd if=/dev/zero of=\"$(echo ../*.small_disk)/ballast\" bs=8k || true").await;
     }
 
-    /// Makes room on it again.
-    pub async fn make_room(&self) {
+    /// Frees the small disk again.
+    pub async fn free_disk(&self) {
         self.run("rm ../*.small_disk/ballast").await;
     }
 
-    /// Stops all its processes where they are.
+    /// Stops all processes with SIGSTOP.
     pub async fn freeze(&self) {
         let postmaster = self.pid();
-        // When it stands still it starts no more of them.
+        // A stopped postmaster forks no more children.
         signal(postmaster, Signal::STOP);
-        eventually("it stands still", async || status(postmaster).is_some_and(|(state, _)| state == 'T'))
-            .await;
+        eventually("a stopped postmaster", async || {
+            status(postmaster).is_some_and(|(state, _)| state == 'T')
+        })
+        .await;
         for child in children(postmaster) {
             signal(child, Signal::STOP);
         }
     }
 
-    /// Lets them go on.
+    /// Resumes all processes.
     pub fn thaw(&self) {
         let postmaster = self.pid();
         for child in children(postmaster) {
@@ -114,7 +115,7 @@ impl Cluster {
         signal(postmaster, Signal::CONT);
     }
 
-    /// Kills all its processes at once.
+    /// Kills all processes at once with SIGKILL.
     pub async fn kill(&mut self) {
         self.freeze().await;
         let postmaster = self.pid();
@@ -124,8 +125,8 @@ impl Cluster {
         }
         signal(postmaster, Signal::KILL);
         self.postmaster.wait().await.expect("a status");
-        // As long as one of them has the shared memory, no other PostgreSQL starts here.
-        eventually("all have ended", async || {
+        // No other PostgreSQL starts here while one of them is attached to the shared memory.
+        eventually("the end of all children", async || {
             children.iter().all(|child| status(*child).is_none_or(|(state, _)| state == 'Z'))
         })
         .await;
@@ -139,7 +140,7 @@ impl Cluster {
         PgConnection::connect(&self.url().replace("%s", "postgres")).await
     }
 
-    /// Has it run a command, in the folder of its data.
+    /// Runs a shell command as the server, in the data directory.
     async fn run(&self, command: &str) {
         let statement = format!("COPY (SELECT) TO PROGRAM '{command}'");
         let mut connection = self.connect().await.expect("a connection");
@@ -153,62 +154,61 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
-    /// Without a word to the disk, but so that it takes its shared memory with it.
+    /// Stops the server in mode "immediate": nothing is written to disk, but shared memory is released.
     fn drop(&mut self) {
         if self.postmaster.id().is_none() {
             return;
         }
         self.thaw();
-        let before = user();
-        let mut words = before.into_iter().chain([program("pg_ctl")]);
-        let mut pg_ctl = std::process::Command::new(words.next().expect("a program"));
-        pg_ctl.args(words).args(["stop", "-s", "-m", "immediate", "-D"]).arg(&self.data);
-        // If it fails, `infra/scripts/with-postgres` takes the files away all the same.
+        let mut command_line = unprivileged_user().into_iter().chain([program("pg_ctl")]);
+        let mut pg_ctl = std::process::Command::new(command_line.next().expect("a program"));
+        pg_ctl.args(command_line).args(["stop", "-s", "-m", "immediate", "-D"]).arg(&self.data);
+        // If it fails, `infra/scripts/with-postgres` removes the files anyway.
         let _ = pg_ctl.status();
     }
 }
 
-/// Makes the folder of the data, among the files of the server that tests share: its user can write there.
-async fn set_up() -> PathBuf {
+/// Runs initdb in the folder of the server that tests share, where its user can write; returns the data directory.
+async fn init_data_directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let data = Database::folder().join(format!("cluster_{}_{number}", std::process::id()));
-    let mut initdb = command(user(), "initdb");
+    let mut initdb = command(unprivileged_user(), "initdb");
     initdb.args(["--username=heartbeat", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
     let output = initdb.arg("--pgdata").arg(&data).output().await.expect("initdb");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     data
 }
 
-fn spawn(data: &Path, before: &[String]) -> Child {
-    let mut postgres = command(before.to_vec(), "postgres");
+fn spawn(data: &Path, wrapper: &[String]) -> Child {
+    let mut postgres = command(wrapper.to_vec(), "postgres");
     let sockets = format!("unix_socket_directories={}", data.display());
     postgres.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c", &sockets]);
     let postgres = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     postgres.spawn().expect("a database")
 }
 
-fn command(before: Vec<String>, name: &str) -> Command {
-    let mut words = before.into_iter().chain([program(name)]);
-    let mut command = Command::new(words.next().expect("a program"));
-    command.args(words);
+fn command(wrapper: Vec<String>, name: &str) -> Command {
+    let mut command_line = wrapper.into_iter().chain([program(name)]);
+    let mut command = Command::new(command_line.next().expect("a program"));
+    command.args(command_line);
     command
 }
 
-/// A program of PostgreSQL.
+/// Path of a PostgreSQL program.
 fn program(name: &str) -> String {
-    let folder = std::env::var("TEST_POSTGRES_PROGRAMS").expect("infra/scripts/with-postgres tells");
+    let folder = std::env::var("TEST_POSTGRES_PROGRAMS").expect("infra/scripts/with-postgres sets it");
     format!("{folder}/{name}")
 }
 
-/// The words that make it run as an unprivileged user.
-fn user() -> Vec<String> {
-    let words = std::env::var("TEST_POSTGRES_USER").expect("infra/scripts/with-postgres tells");
+/// Command line that runs a program as an unprivileged user; empty unless the tests run as root.
+fn unprivileged_user() -> Vec<String> {
+    let words = std::env::var("TEST_POSTGRES_USER").expect("infra/scripts/with-postgres sets it");
     words.split_whitespace().map(str::to_owned).collect()
 }
 
 fn signal(pid: Pid, signal: Signal) {
-    // It fails if the process has just ended by itself.
+    // Fails if the process has just exited by itself.
     let _ = kill_process(pid, signal);
 }
 
@@ -221,7 +221,7 @@ fn children(parent: Pid) -> Vec<Pid> {
     numbers.filter(|pid| status(*pid).is_some_and(|(_, its_parent)| its_parent == parent)).collect()
 }
 
-/// The state of a process and the number of its parent (proc(5)).
+/// State of a process and the id of its parent (proc(5)).
 fn status(pid: Pid) -> Option<(char, i32)> {
     let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = status.rsplit_once(") ")?;

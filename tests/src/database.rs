@@ -9,11 +9,11 @@ use std::{
 
 use sqlx::{Connection, PgConnection, Row};
 
-/// A database of one test alone.
+/// Database of one test.
 #[derive(Debug)]
 pub struct Database {
     name: String,
-    /// The URL of any database on its server; `%s` stands for the name.
+    /// URL of the databases on its server, with `%s` for the name.
     server: String,
 }
 
@@ -25,8 +25,7 @@ impl Database {
         database
     }
 
-    /// Creates an empty database on the server whose databases have URLs like `server`, with `options` of
-    /// the statement that does it.
+    /// Creates an empty database on another server. `options` are those of `CREATE DATABASE`.
     pub(crate) async fn create_on(server: &str, options: &str) -> Self {
         let database = Self { server: server.to_owned(), ..Self::reserve() };
         database.create_with(options).await;
@@ -37,7 +36,7 @@ impl Database {
     pub fn reserve() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("test_{}_{number}", process::id()), server: shared() }
+        Self { name: format!("test_{}_{number}", process::id()), server: shared_server() }
     }
 
     /// Creates the database whose name was [reserved](Self::reserve).
@@ -51,19 +50,19 @@ impl Database {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut server).await.expect("a new database");
     }
 
-    /// The socket of the server that tests share.
+    /// Unix socket of the server that tests share.
     pub fn socket() -> PathBuf {
         Self::folder().join(".s.PGSQL.5432")
     }
 
-    /// The folder in which that server has its files.
+    /// Folder of the server that tests share.
     pub(crate) fn folder() -> PathBuf {
-        let url = shared();
+        let url = shared_server();
         let (_, folder) = url.split_once("host=").expect("a folder");
         Path::new(folder).to_owned()
     }
 
-    /// Ends all connections to it but the one that does so.
+    /// Terminates all other connections to the database.
     pub async fn end_connections(&self) {
         self.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -72,36 +71,36 @@ impl Database {
         .await;
     }
 
-    /// Its name.
+    /// Name of the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its URL.
+    /// URL of the database.
     pub fn url(&self) -> String {
         self.server.replace("%s", &self.name)
     }
 
-    /// A connection of the test's own.
+    /// Opens a connection for the test itself.
     pub async fn connect(&self) -> PgConnection {
         connect(&self.url()).await
     }
 
-    /// Carries out statements.
+    /// Executes statements.
     pub async fn execute(&self, sql: &str) {
         let statement = sqlx::AssertSqlSafe(sql.to_owned());
         sqlx::raw_sql(statement).execute(&mut self.connect().await).await.expect(sql);
     }
 
-    /// The one number that a query answers.
+    /// Returns the single number that a query selects.
     pub async fn number(&self, sql: &str) -> i64 {
         let statement = sqlx::AssertSqlSafe(sql.to_owned());
         sqlx::raw_sql(statement).fetch_one(&mut self.connect().await).await.expect(sql).get(0)
     }
 }
 
-/// The URLs of the databases on the server that tests share.
-fn shared() -> String {
+/// URL of the databases on the server that tests share, with `%s` for the name.
+fn shared_server() -> String {
     std::env::var("TEST_POSTGRES").expect("run the tests with `make test`, which starts PostgreSQL")
 }
 

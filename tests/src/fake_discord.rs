@@ -15,10 +15,10 @@ use axum::{
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
-/// The secret part of the webhook's URL.
+/// Secret part of the webhook URL.
 pub const SECRET: &str = "s3cr3t-w3bh00k-t0k3n";
 
-/// Timeout of a message: longer than the lease of a dead process.
+/// Timeout of a message: longer than the lease that a killed process leaves behind.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Reaction to a message.
@@ -36,79 +36,78 @@ pub enum Behavior {
     RejectsContaining(&'static str),
 }
 
-/// A channel that can be written to.
+/// Discord webhook that keeps the messages it accepts.
 #[derive(Debug)]
 pub struct FakeDiscord {
-    /// The URL of the webhook.
+    /// URL of the webhook.
     pub url: String,
-    taken: mpsc::UnboundedReceiver<(Instant, Value)>,
-    channel: Channel,
+    accepted: mpsc::UnboundedReceiver<(Instant, Value)>,
+    state: Webhook,
 }
 
 #[derive(Debug, Clone)]
-struct Channel {
+struct Webhook {
     behavior: Arc<Mutex<Behavior>>,
     attempts: Arc<Mutex<Vec<Instant>>>,
-    taken: mpsc::UnboundedSender<(Instant, Value)>,
+    accepted: mpsc::UnboundedSender<(Instant, Value)>,
 }
 
 impl FakeDiscord {
-    /// A channel on a free port.
+    /// Starts a webhook on a free port.
     pub async fn start(behavior: Behavior) -> Self {
         Self::start_on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), behavior)
     }
 
-    /// A channel behind a port of one's own.
+    /// Starts a webhook on a listener that the caller has bound.
     pub fn start_on(listener: TcpListener, behavior: Behavior) -> Self {
-        let port = listener.local_addr().expect("its number").port();
-        let (sender, taken) = mpsc::unbounded_channel();
-        let channel =
-            Channel { behavior: Arc::new(Mutex::new(behavior)), attempts: Arc::default(), taken: sender };
-        let routes =
-            Router::new().route("/api/webhooks/1/{token}", post(message)).with_state(channel.clone());
+        let port = listener.local_addr().expect("a local address").port();
+        let (sender, accepted) = mpsc::unbounded_channel();
+        let state =
+            Webhook { behavior: Arc::new(Mutex::new(behavior)), attempts: Arc::default(), accepted: sender };
+        let routes = Router::new().route("/api/webhooks/1/{token}", post(message)).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { url: format!("http://127.0.0.1:{port}/api/webhooks/1/{SECRET}"), taken, channel }
+        Self { url: format!("http://127.0.0.1:{port}/api/webhooks/1/{SECRET}"), accepted, state }
     }
 
     /// Changes its behavior.
     pub fn change(&self, behavior: Behavior) {
-        *self.channel.behavior.lock().expect("nobody panics") = behavior;
+        *self.state.behavior.lock().expect("the mutex is not poisoned") = behavior;
     }
 
-    /// When it was written to, successfully or not.
+    /// Times of all requests, accepted or not.
     pub fn attempts(&self) -> Vec<Instant> {
-        self.channel.attempts.lock().expect("nobody panics").clone()
+        self.state.attempts.lock().expect("the mutex is not poisoned").clone()
     }
 
-    /// The next message that it took, and when.
+    /// Waits for the next accepted message; returns when it came, and the message.
     pub async fn message(&mut self) -> (Instant, Value) {
-        timeout(TEST_TIMEOUT, self.taken.recv()).await.expect("a message in time").expect("a channel")
+        timeout(TEST_TIMEOUT, self.accepted.recv()).await.expect("a message in time").expect("a webhook")
     }
 
     /// Returns the embeds of all messages that were not returned yet.
     pub fn embeds(&mut self) -> Vec<Value> {
         let mut embeds = Vec::new();
-        while let Ok((_, message)) = self.taken.try_recv() {
+        while let Ok((_, message)) = self.accepted.try_recv() {
             embeds.extend(message["embeds"].as_array().expect("embeds").iter().cloned());
         }
         embeds
     }
 }
 
-async fn message(State(channel): State<Channel>, Json(message): Json<Value>) -> Response {
-    channel.attempts.lock().expect("nobody panics").push(Instant::now());
-    let behavior = channel.behavior.lock().expect("nobody panics").clone();
+async fn message(State(webhook): State<Webhook>, Json(message): Json<Value>) -> Response {
+    webhook.attempts.lock().expect("the mutex is not poisoned").push(Instant::now());
+    let behavior = webhook.behavior.lock().expect("the mutex is not poisoned").clone();
     match behavior {
         Behavior::RejectsContaining(text) if message.to_string().contains(text) => {
             StatusCode::BAD_REQUEST.into_response()
         }
         Behavior::Accepts | Behavior::RejectsContaining(_) => {
-            // The test may be over.
-            let _ = channel.taken.send((Instant::now(), message));
+            // The test may have ended.
+            let _ = webhook.accepted.send((Instant::now(), message));
             StatusCode::OK.into_response()
         }
         Behavior::AcceptsAndRateLimits(seconds) => {
-            let _ = channel.taken.send((Instant::now(), message));
+            let _ = webhook.accepted.send((Instant::now(), message));
             [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", seconds)].into_response()
         }
         Behavior::Responds(status, header, value) => {

@@ -1,5 +1,5 @@
-//! A Lambda function's program as Lambda would run it: a process of its own that asks a Runtime API
-//! for events. The Runtime API is ours, on loopback.
+//! A Lambda function as Lambda would run it: a process of its own that polls a Runtime API for events. The
+//! Runtime API is a local one, on loopback.
 //!
 //! Source of the protocol: "Using the Lambda runtime API for custom runtimes", AWS Lambda developer guide.
 
@@ -32,20 +32,20 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Answer, Database, server};
+use crate::{Database, client, server};
 
-/// The functions that answer no HTTP request.
+/// Functions that serve events, not HTTP requests.
 pub const EVENT_FUNCTIONS: [&str; 6] =
     ["migrator", "minutely", "pusher", "stream_connect", "stream_default", "stream_disconnect"];
 
-/// When a function that should answer is taken to have failed.
+/// Timeout of an invocation.
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running function.
+/// Running Lambda function, killed when dropped.
 #[derive(Debug)]
 pub struct Function {
     events: mpsc::Sender<Value>,
-    answers: Mutex<mpsc::Receiver<Result<Value, String>>>,
+    results: Mutex<mpsc::Receiver<Result<Value, String>>>,
     process: Child,
     log: Arc<std::sync::Mutex<String>>,
     stage: String,
@@ -53,52 +53,53 @@ pub struct Function {
 
 #[derive(Debug, Clone)]
 struct RuntimeApi {
-    time_limit: Duration,
+    invocation_timeout: Duration,
     events: Arc<Mutex<mpsc::Receiver<Value>>>,
-    answers: mpsc::Sender<Result<Value, String>>,
+    results: mpsc::Sender<Result<Value, String>>,
 }
 
 impl Function {
-    /// Starts the function called `name` on `database`, with some variables more in its environment.
+    /// Starts the function `name` on `database`, with additional environment variables.
     pub async fn start(name: &str, database: &Database, environment: &[(&str, &str)]) -> Self {
-        Self::start_with_limit(name, database, environment, Duration::from_mins(5)).await
+        Self::start_with_timeout(name, database, environment, Duration::from_mins(5)).await
     }
 
-    /// The same, with a limit to the time that each invocation may take.
-    pub async fn start_with_limit(
+    /// Starts a function with a timeout of each invocation, from which Lambda computes the deadline.
+    pub async fn start_with_timeout(
         name: &str,
         database: &Database,
         environment: &[(&str, &str)],
-        time_limit: Duration,
+        invocation_timeout: Duration,
     ) -> Self {
-        Self::start_program(&server::program_called(name), name, database, environment, time_limit).await
+        Self::start_program(&server::program_named(name), name, database, environment, invocation_timeout)
+            .await
     }
 
-    /// The same, from any build of the function.
+    /// Starts a function from a given executable, such as an optimized build.
     pub async fn start_program(
         program: &std::path::Path,
         name: &str,
         database: &Database,
         environment: &[(&str, &str)],
-        time_limit: Duration,
+        invocation_timeout: Duration,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("its number").to_string();
-        let (events, waiting) = mpsc::channel(1);
-        let (answered, answers) = mpsc::channel(1);
-        let api = RuntimeApi { time_limit, events: Arc::new(Mutex::new(waiting)), answers: answered };
+        let api_host = listener.local_addr().expect("a local address").to_string();
+        let (events, queue) = mpsc::channel(1);
+        let (sender, results) = mpsc::channel(1);
+        let api = RuntimeApi { invocation_timeout, events: Arc::new(Mutex::new(queue)), results: sender };
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(error))
             .with_state(api);
-        tokio::spawn(async move { axum::serve(listener.tap_io(server::without_delay), routes).await });
+        tokio::spawn(async move { axum::serve(listener.tap_io(server::set_nodelay), routes).await });
 
         let mut process = Command::new(program)
             .env_clear()
             .envs([
-                ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+                ("AWS_LAMBDA_RUNTIME_API", api_host.as_str()),
                 ("AWS_LAMBDA_FUNCTION_NAME", name),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
@@ -113,28 +114,28 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .expect("a function's process");
-        let log = server::keep_log(process.stderr.take().expect("its log")).0;
-        Self { events, answers: Mutex::new(answers), process, log, stage: "$default".to_owned() }
+        let log = server::collect_log(process.stderr.take().expect("its log")).0;
+        Self { events, results: Mutex::new(results), process, log, stage: "$default".to_owned() }
     }
 
-    /// The same function behind a stage with a name.
+    /// Puts the function behind a named stage of API Gateway.
     #[must_use]
     pub fn behind_stage(mut self, stage: &str) -> Self {
         stage.clone_into(&mut self.stage);
         self
     }
 
-    /// All that it has logged so far.
+    /// Log so far.
     pub fn log(&self) -> String {
-        self.log.lock().expect("no test panics while it reads").clone()
+        self.log.lock().expect("the mutex is not poisoned").clone()
     }
 
-    /// Stops its process, as Lambda does between two invocations.
+    /// Stops the process, as Lambda does between two invocations.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets its process go on.
+    /// Resumes the process.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -145,36 +146,36 @@ impl Function {
         kill_process(pid, signal).expect("a running function");
     }
 
-    /// Kills its process.
+    /// Kills the process.
     pub async fn kill(&mut self) {
         self.process.kill().await.expect("a running function");
     }
 
-    /// Hands it an event of the WebSocket called `connection`; returns the status that it answers.
-    pub async fn socket_event(&self, event: &str, connection: &str) -> u64 {
+    /// Invokes the function with an event of the WebSocket `connection`; returns the status of its response.
+    pub async fn websocket_event(&self, event: &str, connection: &str) -> u64 {
         let mut event: Value = serde_json::from_str(event).expect("an event");
         event["requestContext"]["connectionId"] = json!(connection);
-        let answer = self.invoke(event).await.expect("an answer, not an error");
-        answer["statusCode"].as_u64().expect("a status")
+        let response = self.invoke(event).await.expect("a response, not an error");
+        response["statusCode"].as_u64().expect("a status")
     }
 
-    /// Hands it an event, and returns what it answers.
+    /// Invokes the function with an event; returns its result, or the error that it reports.
     pub async fn invoke(&self, event: Value) -> Result<Value, String> {
         self.events.send(event).await.expect("a Runtime API");
-        let answer = async { self.answers.lock().await.recv().await.expect("a Runtime API") };
-        timeout(TEST_TIMEOUT, answer).await.expect("an answer")
+        let result = async { self.results.lock().await.recv().await.expect("a Runtime API") };
+        timeout(TEST_TIMEOUT, result).await.expect("a result in time")
     }
 
-    /// Sends it a request as API Gateway would: as an event of an HTTP API, payload 2.0.
+    /// Sends a request as API Gateway would: as an event of an HTTP API, payload format 2.0.
     pub async fn request(
         &self,
         method: &Method,
         path: &str,
         authorization: Option<&str>,
         body: &[u8],
-    ) -> Answer {
+    ) -> client::Response {
         let event = self.event(method, path, authorization, body);
-        from_gateway(&self.invoke(event).await.expect("an answer, not an error"))
+        http_response(&self.invoke(event).await.expect("a response, not an error"))
     }
 
     fn event(&self, method: &Method, path: &str, authorization: Option<&str>, body: &[u8]) -> Value {
@@ -200,30 +201,30 @@ impl Function {
     }
 }
 
-/// What a client of API Gateway gets for a function's answer.
-fn from_gateway(answer: &Value) -> Answer {
-    let body = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"] == true {
+/// Converts a function's result to the HTTP response that API Gateway would send.
+fn http_response(response: &Value) -> client::Response {
+    let body = response["body"].as_str().unwrap_or_default();
+    let body = if response["isBase64Encoded"] == true {
         BASE64_STANDARD.decode(body).expect("base64")
     } else {
         body.as_bytes().to_owned()
     };
-    let nothing = Map::new();
-    let headers = answer["headers"].as_object().unwrap_or(&nothing).iter().map(|(name, value)| {
+    let no_headers = Map::new();
+    let headers = response["headers"].as_object().unwrap_or(&no_headers).iter().map(|(name, value)| {
         let value = HeaderValue::from_str(value.as_str().unwrap_or_default()).expect("a header");
         (HeaderName::try_from(name).expect("a name"), value)
     });
     let mut headers: HeaderMap = headers.collect();
     headers.remove(SET_COOKIE);
-    let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
-    Answer::new(status.expect("a status"), headers, body)
+    let status = response["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+    client::Response::new(status.expect("a status"), headers, body)
 }
 
 async fn next(State(api): State<RuntimeApi>) -> Response {
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = unix_milliseconds(api.time_limit).to_string();
+    let deadline = unix_milliseconds(api.invocation_timeout).to_string();
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
         ("lambda-runtime-deadline-ms", deadline.as_str()),
@@ -237,23 +238,23 @@ async fn next(State(api): State<RuntimeApi>) -> Response {
     (headers, event.to_string()).into_response()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the functions go by the same clock")]
+#[expect(clippy::disallowed_methods, reason = "the functions read the same clock")]
 fn unix_milliseconds(from_now: Duration) -> u128 {
     let then = SystemTime::now() + from_now;
     then.duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970").as_millis()
 }
 
 async fn response(State(api): State<RuntimeApi>, Path(_): Path<String>, body: Bytes) -> StatusCode {
-    let answer = serde_json::from_slice(&body).map_err(|error| error.to_string());
-    keep(&api, answer).await
+    let result = serde_json::from_slice(&body).map_err(|error| error.to_string());
+    pass_to_test(&api, result).await
 }
 
 async fn error(State(api): State<RuntimeApi>, body: Bytes) -> StatusCode {
-    keep(&api, Err(String::from_utf8_lossy(&body).into_owned())).await
+    pass_to_test(&api, Err(String::from_utf8_lossy(&body).into_owned())).await
 }
 
-async fn keep(api: &RuntimeApi, answer: Result<Value, String>) -> StatusCode {
+async fn pass_to_test(api: &RuntimeApi, result: Result<Value, String>) -> StatusCode {
     // The test may have ended.
-    let _ = api.answers.send(answer).await;
+    let _ = api.results.send(result).await;
     StatusCode::ACCEPTED
 }

@@ -1,14 +1,14 @@
-//! What the tests stand on: real processes, a real PostgreSQL, real HTTP.
+//! Test support: real processes, a real PostgreSQL, real HTTP.
 //!
 //! - [`database`]: a fresh database for each test.
-//! - [`cluster`]: a PostgreSQL of a test's own, which may be killed.
+//! - [`cluster`]: a PostgreSQL server for one test, which may be killed.
 //! - [`server`]: a running `heartbeat`, with its log.
-//! - [`lambda`]: a Lambda function's program, fed with events by a Runtime API of our own.
-//! - [`client`]: requests to it, and answers fit for a snapshot.
-//! - [`load`]: devices that beat all the time, and what they were told.
+//! - [`lambda`]: a Lambda function's program, fed with events by a local Runtime API.
+//! - [`client`]: an HTTP client, and responses fit for a snapshot.
+//! - [`load`]: load of beats, and a tally of the acknowledged ones.
 //! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: a viewer of the stream.
-//! - [`counting_proxy`]: a proxy before PostgreSQL that counts round trips.
+//! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
 //! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
@@ -28,7 +28,7 @@ pub mod server;
 pub mod viewer;
 
 pub use browser::Browser;
-pub use client::{Answer, Client};
+pub use client::{Client, Response};
 pub use cluster::Cluster;
 pub use counting_proxy::CountingProxy;
 pub use database::Database;
@@ -37,14 +37,14 @@ pub use load::{Devices, Load};
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
 
-/// When a state that should come about is taken not to.
+/// Timeout of [`eventually`].
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Waits until `condition` holds, for states that nothing announces.
-pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+/// Polls until `condition` holds, for states that nothing announces. Panics after a timeout.
+pub async fn eventually(description: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < TEST_TIMEOUT, "it did not come about: {what}");
+        assert!(started.elapsed() < TEST_TIMEOUT, "timeout: {description}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Devices that beat as fast as they are answered, and what they were told.
+//! Load of beats: devices that send the next one as soon as the last is answered, and a tally of the responses.
 
 use std::{
     sync::{
@@ -13,16 +13,16 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{Client, Database, Server, eventually};
 
-/// So many clients share the token of a device.
-const CLIENTS_EACH: usize = 3;
+/// Number of concurrent clients that share the token of a device.
+const CLIENTS_PER_DEVICE: usize = 3;
 
-/// When a server that should answer is taken to hang.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a client that was turned away waits: far less than it is asked to.
+/// Delay before a retry after 503: far less than `Retry-After` asks for.
 const RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// Devices, and how often their beats were acknowledged.
+/// Devices, with a tally of their acknowledged and rejected beats.
 #[derive(Debug, Clone)]
 pub struct Devices(Arc<Tally>);
 
@@ -40,88 +40,88 @@ struct Device {
 }
 
 impl Devices {
-    /// Registers so many, as the owner.
-    pub async fn register(owner: &Client, how_many: usize) -> Self {
+    /// Registers `count` devices as the owner.
+    pub async fn register(owner: &Client, count: usize) -> Self {
         let mut devices = Vec::new();
-        for number in 0..how_many {
+        for number in 0..count {
             let (id, token) = owner.register(&format!("Device {number}")).await;
             devices.push(Device { id, token, acknowledged: AtomicI64::new(0) });
         }
         Self(Arc::new(Tally { devices, rejected: AtomicI64::new(0) }))
     }
 
-    /// How many beats were acknowledged.
+    /// Number of beats acknowledged with 200.
     pub fn acknowledged(&self) -> i64 {
         self.0.devices.iter().map(|device| device.acknowledged.load(SeqCst)).sum()
     }
 
-    /// How many were answered with 503.
+    /// Number of beats rejected with 503.
     pub fn rejected(&self) -> i64 {
         self.0.rejected.load(SeqCst)
     }
 
-    /// Waits until so many more beats were acknowledged.
-    pub async fn acknowledged_more(&self, beats: i64) {
-        let enough = self.acknowledged() + beats;
-        eventually("acknowledged beats", async || self.acknowledged() >= enough).await;
+    /// Waits until `beats` more were acknowledged.
+    pub async fn wait_for_acknowledged(&self, beats: i64) {
+        let target = self.acknowledged() + beats;
+        eventually("acknowledged beats", async || self.acknowledged() >= target).await;
     }
 
     /// Asserts that every acknowledged beat is a row, and that all counters agree with the rows. Returns
     /// the number of rows.
-    pub async fn assert_kept(&self, server: &Server, database: &Database) -> i64 {
-        // What was sent before a process died may still be on its way into the table.
+    pub async fn assert_durable(&self, server: &Server, database: &Database) -> i64 {
+        // Statements of a process that died may still be executing.
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'heartbeat'
                     AND datname = current_database() AND state <> 'idle'";
         eventually("an idle database", async || database.number(busy).await == 0).await;
-        let mut all = 0;
+        let mut total = 0;
         for Device { id, acknowledged, .. } in &self.0.devices {
             let rows = format!("SELECT count(*) FROM heartbeat.beats WHERE device = {id}");
             let counted = format!("SELECT num_beats FROM heartbeat.devices WHERE id = {id}");
             let (rows, counted) = (database.number(&rows).await, database.number(&counted).await);
             assert!(acknowledged.load(SeqCst) <= rows, "{acknowledged:?} acknowledged, but {rows} rows");
             assert_eq!(counted, rows);
-            all += rows;
+            total += rows;
         }
-        // A commit whose acknowledgement was lost is found when the figures are next read.
-        eventually("a total of all rows", async || server.stranger().stats().await["total_beats"] == all)
+        // A commit whose acknowledgment was lost shows when the stats are next read.
+        eventually("a total of all rows", async || server.stranger().stats().await["total_beats"] == total)
             .await;
-        all
+        total
     }
 }
 
-/// All devices at it.
+/// Running load of all devices.
 #[derive(Debug)]
 pub struct Load {
     clients: JoinSet<reqwest::Result<()>>,
-    enough: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Load {
     /// Starts several clients for each device.
     pub fn start(server: &Client, devices: &Devices) -> Self {
-        let enough = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for device in 0..devices.0.devices.len() {
-            for _ in 0..CLIENTS_EACH {
+            for _ in 0..CLIENTS_PER_DEVICE {
                 let client = server.authorized(&devices.0.devices[device].token);
-                clients.spawn(beat(client, Arc::clone(&devices.0), device, Arc::clone(&enough)));
+                clients.spawn(beat(client, Arc::clone(&devices.0), device, Arc::clone(&stopped)));
             }
         }
-        Self { clients, enough }
+        Self { clients, stopped }
     }
 
-    /// Waits until each client has lost its server.
-    pub async fn lost_server(self) {
+    /// Waits until the connection of each client has failed.
+    pub async fn wait_for_disconnect(self) {
         for ended in self.clients.join_all().await {
-            assert!(ended.is_err(), "it was never told to stop");
+            assert!(ended.is_err(), "a client ended without a connection error");
         }
     }
 
-    /// Tells the clients to stop, all of which must have been answered to the last.
+    /// Stops the clients; each of their requests must have been answered.
     pub async fn stop(self) {
-        self.enough.store(true, SeqCst);
+        self.stopped.store(true, SeqCst);
         for ended in self.clients.join_all().await {
-            ended.expect("an answer to each request");
+            ended.expect("a response to each request");
         }
     }
 }
@@ -130,15 +130,15 @@ async fn beat(
     client: Client,
     tally: Arc<Tally>,
     device: usize,
-    enough: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
 ) -> reqwest::Result<()> {
-    while !enough.load(SeqCst) {
-        let answer = client.try_send(Method::POST, "/api/beat", Vec::new());
-        let answer = timeout(ANSWER_TIMEOUT, answer).await.expect("an answer in time")?;
-        if answer.status == 200 {
+    while !stopped.load(SeqCst) {
+        let response = client.try_send(Method::POST, "/api/beat", Vec::new());
+        let response = timeout(REQUEST_TIMEOUT, response).await.expect("a response in time")?;
+        if response.status == 200 {
             tally.devices[device].acknowledged.fetch_add(1, SeqCst);
         } else {
-            assert_eq!((answer.status, answer.header("retry-after")), (503, "5"), "{answer}");
+            assert_eq!((response.status, response.header("retry-after")), (503, "5"), "{response}");
             tally.rejected.fetch_add(1, SeqCst);
             tokio::time::sleep(RETRY_DELAY).await;
         }

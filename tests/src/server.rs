@@ -1,4 +1,4 @@
-//! A running `heartbeat`, started as a user would start it, with its log.
+//! A running `heartbeat` process, configured through its environment, with its log.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,22 +19,22 @@ use tokio::{
 
 use crate::{Client, Database, Viewer};
 
-/// The owner's key, unless a test says otherwise.
+/// Secret key of the owner, unless a test sets another.
 pub const SECRET_KEY: &str = "the owner's key";
 
-/// When a server that should say something is taken to have failed.
+/// Timeout of a log line, and of the end of a process.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a server is started with. Nothing of the test's own environment reaches it.
+/// Configuration of a server process, which inherits nothing from the test's own environment.
 #[derive(Debug, Clone)]
 pub struct ServerBuilder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    descriptors: Option<u64>,
+    max_file_descriptors: Option<u64>,
     home: Arc<TempDir>,
 }
 
-/// A server process, killed when it goes out of scope.
+/// Server process, killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
@@ -45,17 +45,22 @@ pub struct Server {
 }
 
 impl ServerBuilder {
-    /// A server with a home folder of its own and no configuration at all.
+    /// Returns a server with a home folder of its own and no configuration at all.
     pub fn bare() -> Self {
         let home = Arc::new(TempDir::new().expect("a temporary folder"));
         let path = std::env::var("PATH").unwrap_or_default();
-        Self { arguments: Vec::new(), environment: Vec::new(), descriptors: None, home: Arc::clone(&home) }
-            .environment("PATH", &path)
-            .environment("HOME", &home.path().join("user").display().to_string())
-            .environment("HEARTBEAT_HOME", &home.path().display().to_string())
+        Self {
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            max_file_descriptors: None,
+            home: Arc::clone(&home),
+        }
+        .environment("PATH", &path)
+        .environment("HOME", &home.path().join("user").display().to_string())
+        .environment("HEARTBEAT_HOME", &home.path().display().to_string())
     }
 
-    /// A server on `database` and a free port, with [`SECRET_KEY`].
+    /// Returns a server on `database` and a free port, with [`SECRET_KEY`].
     pub fn on(database: &Database) -> Self {
         Self::bare()
             .environment("HEARTBEAT_DATABASE_DSN", &database.url())
@@ -77,10 +82,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets it have only so many file descriptors.
+    /// Limits the number of open files (`ulimit -n`).
     #[must_use]
-    pub fn descriptors(self, number: u64) -> Self {
-        Self { descriptors: Some(number), ..self }
+    pub fn max_file_descriptors(self, number: u64) -> Self {
+        Self { max_file_descriptors: Some(number), ..self }
     }
 
     /// Writes `config.toml` in the home folder.
@@ -90,19 +95,19 @@ impl ServerBuilder {
         self
     }
 
-    /// The home folder.
+    /// Home folder.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// Starts it and waits until it listens and has reached its database.
+    /// Starts the server; waits until it listens and its database is ready.
     pub async fn start(&self) -> Server {
         let mut server = self.start_listening().await;
         server.wait_for("the database is ready").await;
         server
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the server; waits until it listens.
     pub async fn start_listening(&self) -> Server {
         let mut server = self.spawn();
         let line = server.wait_for("heartbeat::listener: listening").await;
@@ -112,16 +117,16 @@ impl ServerBuilder {
         server
     }
 
-    /// Runs it to its end, for commands and expected errors; returns the exit code and what
-    /// it said.
+    /// Runs the program to its end, for commands and expected errors; returns the exit code and the output of both
+    /// stdout and stderr.
     pub async fn run(&self) -> (i32, String) {
         let output =
             timeout(TEST_TIMEOUT, self.command().output()).await.expect("an end").expect("a process");
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+        let printed = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&printed).into_owned())
     }
 
-    /// Runs it to its end with `input` on its standard input.
+    /// Runs the program to its end with `input` on stdin.
     pub async fn pipe(&self, input: &str) -> Output {
         let mut command = self.command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -129,7 +134,7 @@ impl ServerBuilder {
         let mut stdin = process.stdin.take().expect("its standard input");
         let ((), output) = tokio::join!(
             async {
-                // It need not read to the end.
+                // The program may exit before it has read everything.
                 let _ = stdin.write_all(input.as_bytes()).await;
                 drop(stdin);
             },
@@ -138,16 +143,16 @@ impl ServerBuilder {
         output.expect("an end").expect("its output")
     }
 
-    /// Starts it and waits for nothing.
+    /// Starts the server without waiting.
     pub fn spawn(&self) -> Server {
         let mut process = self.command().stderr(Stdio::piped()).spawn().expect("a server process");
         let stderr = process.stderr.take().expect("its log");
-        let (log, lines) = keep_log(stderr);
+        let (log, lines) = collect_log(stderr);
         Server { process, log, lines, home: Arc::clone(&self.home), base: String::new() }
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.descriptors {
+        let mut command = match self.max_file_descriptors {
             None => Command::new(program()),
             Some(number) => {
                 let mut shell = Command::new("sh");
@@ -162,62 +167,62 @@ impl ServerBuilder {
 }
 
 impl Server {
-    /// A server on a fresh database.
+    /// Starts a server on a fresh database.
     pub async fn fresh() -> (Self, Database) {
         let database = Database::create().await;
         (ServerBuilder::on(&database).start().await, database)
     }
 
-    /// Returns a client that knows the server's URL and nothing else.
+    /// Returns a client without credentials.
     pub fn stranger(&self) -> Client {
         Client::new(&self.base)
     }
 
-    /// Returns a client that knows the secret key.
+    /// Returns a client with the secret key.
     pub fn owner(&self) -> Client {
         self.stranger().authorized(SECRET_KEY)
     }
 
-    /// A newly registered device.
+    /// Registers a device; returns a client with its token.
     pub async fn device(&self, name: &str) -> Client {
         let (_, token) = self.owner().register(name).await;
         self.stranger().authorized(&token)
     }
 
-    /// The port it listens on.
+    /// Port on which the server listens.
     pub fn port(&self) -> u16 {
         self.base.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")
     }
 
-    /// Returns a viewer of the stream.
+    /// Connects a viewer to the stream.
     pub async fn viewer(&self) -> Viewer {
         Viewer::connect(&format!("ws://127.0.0.1:{}/api/stats/ws", self.port())).await
     }
 
-    /// Its process id.
+    /// Process id.
     pub fn pid(&self) -> Pid {
         let id = self.process.id().expect("a running server");
         Pid::from_raw(id.cast_signed()).expect("not zero")
     }
 
-    /// How much memory it takes, in kB.
-    pub fn resident(&self) -> i64 {
+    /// Resident memory, in kB.
+    pub fn resident_memory(&self) -> i64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         resident.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
-    /// Its home folder.
+    /// Home folder.
     pub fn home(&self) -> PathBuf {
         self.home.path().to_owned()
     }
 
-    /// All that it has logged so far.
+    /// Log so far.
     pub fn log(&self) -> String {
-        self.log.lock().expect("no test panics while it reads").clone()
+        self.log.lock().expect("the mutex is not poisoned").clone()
     }
 
-    /// Waits for a line of the log that holds `text`.
+    /// Waits for a log line that contains `text`; returns the line.
     pub async fn wait_for(&mut self, text: &str) -> String {
         let found = async {
             loop {
@@ -226,60 +231,60 @@ impl Server {
                 }
                 assert!(
                     self.lines.changed().await.is_ok(),
-                    "it ended before it said {text:?}:\n{}",
+                    "the server exited before it logged {text:?}:\n{}",
                     self.log()
                 );
             }
         };
         let line = timeout(TEST_TIMEOUT, found).await;
-        line.unwrap_or_else(|_| panic!("it did not say {text:?}"))
+        line.unwrap_or_else(|_| panic!("timeout: the server did not log {text:?}"))
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("a running server");
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has exited.
     pub async fn ended(&mut self) -> ExitStatus {
         timeout(TEST_TIMEOUT, self.process.wait()).await.expect("an end").expect("a status")
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops the server with SIGTERM; waits until it has exited.
     pub async fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.ended().await
     }
 }
 
-/// Keeps what a process logs, and counts the lines.
-pub fn keep_log(stderr: ChildStderr) -> (Arc<Mutex<String>>, watch::Receiver<usize>) {
+/// Collects the log of a process, and counts its lines.
+pub fn collect_log(stderr: ChildStderr) -> (Arc<Mutex<String>>, watch::Receiver<usize>) {
     let log = Arc::new(Mutex::new(String::new()));
-    let (said, lines) = watch::channel(0);
-    let kept = Arc::clone(&log);
+    let (count, lines) = watch::channel(0);
+    let collected = Arc::clone(&log);
     tokio::spawn(async move {
         let mut reader = BufReader::new(stderr).lines();
         while let Ok(Some(line)) = reader.next_line().await {
-            kept.lock().expect("no test panics while it reads").push_str(&(line + "\n"));
-            said.send_modify(|count| *count += 1);
+            collected.lock().expect("the mutex is not poisoned").push_str(&(line + "\n"));
+            count.send_modify(|count| *count += 1);
         }
     });
     (log, lines)
 }
 
-/// Lets a connection send at once, as Heartbeat's own do.
-pub fn without_delay(stream: &mut TcpStream) {
-    // A connection that has gone by now is found out when it is read.
+/// Sets `TCP_NODELAY` on a connection, as Heartbeat does on its own.
+pub fn set_nodelay(stream: &mut TcpStream) {
+    // A connection that is closed already fails when it is next read.
     let _ = stream.set_nodelay(true);
 }
 
-/// The server's program.
+/// Path of the `heartbeat` program.
 pub fn program() -> PathBuf {
-    program_called("heartbeat")
+    program_named("heartbeat")
 }
 
-/// A program of this workspace, which stands beside the folder of the tests.
-pub fn program_called(name: &str) -> PathBuf {
+/// Path of a program of this workspace, in `target/<profile>`; tests are in `deps` below.
+pub fn program_named(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let program = test.ancestors().nth(2).expect("target/<profile>").join(name);
     assert!(program.exists(), "{} is missing: run the tests with `make test`", program.display());

@@ -7,14 +7,14 @@ use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-/// When a frame that should come is taken to be lost.
+/// Timeout of a frame.
 const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One open WebSocket.
+/// Open WebSocket of the stream.
 #[derive(Debug)]
 pub struct Viewer {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The name by which the server's management calls know it; empty if the server does not tell.
+    /// Connection id for the management calls; empty if the server has none.
     pub id: String,
 }
 
@@ -26,11 +26,11 @@ impl Viewer {
         Self { socket, id: id.unwrap_or_default().to_owned() }
     }
 
-    /// The next frame as it was sent, and when it came; `None` when the server has said goodbye.
+    /// Waits for the next frame; returns its text and when it came, or `None` after a close frame.
     pub async fn frame(&mut self) -> Option<(String, Instant)> {
         loop {
             let message = timeout(TEST_TIMEOUT, self.socket.next()).await.expect("a frame in time");
-            match message.expect("a goodbye before the end").expect("a sound frame") {
+            match message.expect("a close frame before the end").expect("a valid frame") {
                 Message::Text(text) => return Some((text.as_str().to_owned(), Instant::now())),
                 Message::Close(_) => return None,
                 _ => {}
@@ -38,14 +38,14 @@ impl Viewer {
         }
     }
 
-    /// The figures in the next frame.
+    /// Waits for the next frame; returns its stats.
     pub async fn stats(&mut self) -> Value {
         let (text, _) = self.frame().await.expect("a frame");
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Says something.
-    pub async fn say(&mut self, text: &str) {
+    /// Sends a text message.
+    pub async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.expect("an open WebSocket");
     }
 }

@@ -1,11 +1,11 @@
-//! `database.dsn = "embedded"`: the private PostgreSQL, from first start to crash.
+//! Embedded PostgreSQL (`database.dsn = "embedded"`), from first start to crash.
 
 use std::{fs, path::Path};
 
 use heartbeat_tests::{Server, ServerBuilder, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A server with an embedded database in its own home folder.
+/// Returns a server with an embedded database in its home folder.
 fn embedded() -> ServerBuilder {
     ServerBuilder::bare()
         .environment("HEARTBEAT_DATABASE_DSN", "embedded")
@@ -13,10 +13,10 @@ fn embedded() -> ServerBuilder {
         .environment("HEARTBEAT_SECRET_KEY", heartbeat_tests::server::SECRET_KEY)
 }
 
-/// The process id of the database, as PostgreSQL notes it.
+/// Process id of the database, from its `postmaster.pid`.
 fn postmaster(home: &Path) -> Option<Pid> {
-    let note = fs::read_to_string(home.join("postgres/postmaster.pid")).ok()?;
-    Pid::from_raw(note.lines().next()?.parse().ok()?)
+    let pid_file = fs::read_to_string(home.join("postgres/postmaster.pid")).ok()?;
+    Pid::from_raw(pid_file.lines().next()?.parse().ok()?)
 }
 
 async fn total_beats(server: &Server) -> serde_json::Value {
@@ -42,15 +42,15 @@ async fn it_is_set_up_on_the_first_start_keeps_its_data_and_stops_with_the_serve
 }
 
 #[tokio::test]
-async fn it_listens_on_no_port_and_lets_nobody_else_at_its_files() {
+async fn it_listens_on_no_port_and_its_files_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let builder = embedded();
     let mut server = builder.start().await;
     let mode = fs::metadata(builder.home().join("postgres")).expect("a folder").permissions().mode();
     assert_eq!(mode & 0o077, 0);
-    let note = fs::read_to_string(builder.home().join("postgres/postmaster.pid")).expect("its note");
-    // The sixth line is the first address that it listens on (miscadmin.h of PostgreSQL).
-    assert_eq!(note.lines().nth(5), Some(""));
+    let pid_file = fs::read_to_string(builder.home().join("postgres/postmaster.pid")).expect("a pid file");
+    // The sixth line is the first IP address that it listens on (miscadmin.h of PostgreSQL).
+    assert_eq!(pid_file.lines().nth(5), Some(""));
     assert!(server.stop().await.success());
 }
 
@@ -84,13 +84,13 @@ async fn a_database_that_crashes_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_note_with_the_number_of_another_process_is_no_obstacle() {
+async fn a_pid_file_with_the_id_of_another_process_is_no_obstacle() {
     let builder = embedded();
     assert!(builder.start().await.stop().await.success());
-    // As after a crash in a container, where numbers are soon taken again: this is our own.
-    let note = format!("{}\n", std::process::id());
+    // As after a crash in a container, where process ids are soon reused: this one is of the test.
+    let pid_file = format!("{}\n", std::process::id());
     for name in ["postmaster.pid", ".s.PGSQL.5432.lock"] {
-        fs::write(builder.home().join("postgres").join(name), &note).expect("a note");
+        fs::write(builder.home().join("postgres").join(name), &pid_file).expect("a pid file");
     }
     let mut server = builder.start().await;
     assert_eq!(total_beats(&server).await, 0);
@@ -98,14 +98,14 @@ async fn a_note_with_the_number_of_another_process_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_home_is_refused() {
+async fn a_second_server_on_the_same_home_is_rejected() {
     let builder = embedded();
     let mut first = builder.start().await;
-    let (code, said) = builder.run().await;
+    let (code, output) = builder.run().await;
     assert_eq!(code, 1);
     let expected =
         format!("another Heartbeat uses {}; stop it, or set HEARTBEAT_HOME", builder.home().display());
-    assert!(said.contains(&expected), "{said}");
+    assert!(output.contains(&expected), "{output}");
     assert!(first.stop().await.success());
 }
 
@@ -116,7 +116,7 @@ async fn a_home_whose_path_is_too_long_for_a_socket_works_all_the_same() {
     let builder = builder.environment("HEARTBEAT_HOME", &home.display().to_string());
     let mut server = builder.start().await;
     server.device("Laptop").await.beat().await;
-    let sockets = fs::read_to_string(home.join("postgres/postmaster.pid")).expect("its note");
+    let sockets = fs::read_to_string(home.join("postgres/postmaster.pid")).expect("a pid file");
     let sockets = sockets.lines().nth(4).expect("the folder of its socket").to_owned();
     assert!(sockets.len() < 107 && Path::new(&sockets).is_dir(), "{sockets}");
     assert!(server.stop().await.success());
@@ -136,9 +136,9 @@ async fn blanks_and_commas_in_the_path_of_the_home_do_no_harm() {
 #[tokio::test]
 async fn migrate_starts_and_stops_it_too() {
     let builder = embedded();
-    let (code, said) = builder.clone().argument("migrate").run().await;
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("The database is up to date: 4 migrations were applied.\n"), "{said}");
+    let (code, output) = builder.clone().argument("migrate").run().await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("The database is up to date: 4 migrations were applied.\n"), "{output}");
     assert_eq!(postmaster(builder.home()), None);
 }
 
@@ -149,7 +149,7 @@ async fn root_without_user_namespaces_runs_it_as_another_user() {
         // Only root can run it as another user.
         return;
     }
-    // No unshare to be found here.
+    // Without unshare in the PATH.
     let builder = embedded().environment("PATH", "/nowhere");
     let open = builder.home().join("open");
     fs::create_dir(&open).expect("a folder");
@@ -163,7 +163,7 @@ async fn root_without_user_namespaces_runs_it_as_another_user() {
     assert_ne!(fs::metadata(home.join("postgres")).expect("a folder").uid(), 0);
     assert!(server.stop().await.success());
 
-    // Now below a folder that only root may enter.
+    // Below a folder that only root may enter.
     fs::set_permissions(builder.home(), fs::Permissions::from_mode(0o700)).expect("a closed folder");
     let home = builder.home().join("home");
     let closed = builder.clone().environment("HEARTBEAT_HOME", &home.display().to_string());
@@ -176,13 +176,13 @@ async fn root_without_user_namespaces_runs_it_as_another_user() {
     let data = fs::read_link(home.join("postgres")).expect("a link");
     assert!(data.starts_with("/var/lib/heartbeat"), "{}", data.display());
 
-    // The data stays with its owner when namespaces are to be had again.
+    // The data keeps its owner when namespaces are available again.
     let path = std::env::var("PATH").expect("a path");
     assert!(closed.clone().environment("PATH", &path).start().await.stop().await.success());
 
-    // Data that is gone is not taken for data that never was.
+    // Missing data is an error, not a first start.
     fs::remove_dir_all(data).expect("the data");
-    let (code, said) = closed.run().await;
+    let (code, output) = closed.run().await;
     assert_eq!(code, 1);
-    assert!(said.contains("leads to data that is gone; bring it back, or remove the link"), "{said}");
+    assert!(output.contains("leads to data that is gone; bring it back, or remove the link"), "{output}");
 }

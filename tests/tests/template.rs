@@ -1,25 +1,31 @@
-//! The SAM template, held against the program: what the linters let pass, and a deployment would not.
+//! Consistency of the SAM template with the program: mistakes that linters accept, and a deployment would not.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
 use heartbeat_core::config::KEYS;
 use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::lambda::EVENT_FUNCTIONS;
 use serde_yaml_ng::Value;
 
-/// The events of the WebSocket API and the functions that answer them.
-const SOCKET_ROUTES: [(&str, &str); 3] =
-    [("$connect", "StreamConnect"), ("$default", "StreamDefault"), ("$disconnect", "StreamDisconnect")];
+/// Route keys of the WebSocket API, with the logical ids of their functions: `$connect`, `StreamConnect`.
+fn websocket_routes() -> Vec<(String, String)> {
+    let route = |name: &str| Some((format!("${}", name.strip_prefix("stream_")?), logical_id(name)));
+    EVENT_FUNCTIONS.into_iter().filter_map(route).collect()
+}
 
 fn template() -> Value {
     serde_yaml_ng::from_str(include_str!("../../infra/template.yaml")).expect("YAML")
 }
 
-/// The resources of a type, by their logical ids.
+/// Properties of the resources of a type, by their logical ids.
 fn resources(template: &Value, kind: &str) -> BTreeMap<String, Value> {
     let all = template["Resources"].as_mapping().expect("resources");
-    let wanted = all.iter().filter(|(_, resource)| resource["Type"] == kind);
-    wanted
+    let matching = all.iter().filter(|(_, resource)| resource["Type"] == kind);
+    matching
         .map(|(id, resource)| (id.as_str().expect("an id").to_owned(), resource["Properties"].clone()))
         .collect()
 }
@@ -28,13 +34,13 @@ fn functions() -> BTreeMap<String, Value> {
     resources(&template(), "AWS::Serverless::Function")
 }
 
-/// `StreamConnect` for `stream_connect`.
+/// Logical id of a function: `StreamConnect` for `stream_connect`.
 fn logical_id(name: &str) -> String {
     let words = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
     words.collect()
 }
 
-/// All the text in a value, functions of CloudFormation looked through.
+/// Text of a value and of everything below it, intrinsic functions of CloudFormation included.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -47,6 +53,7 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// Argument of `!Ref` or `!Sub`.
 fn reference(value: &Value) -> &str {
     match value {
         Value::Tagged(tagged) if tagged.tag == "!Ref" || tagged.tag == "!Sub" => {
@@ -78,7 +85,10 @@ fn every_route_has_its_paths_with_any_method() {
         assert_eq!(paths, route.paths, "{}", route.name);
     }
     let rest = &functions["Home"]["Events"]["Rest"]["Properties"];
-    assert!(rest["Path"].is_null() && rest["Method"].is_null(), "the rest is everything");
+    assert!(
+        rest["Path"].is_null() && rest["Method"].is_null(),
+        "the default route has neither path nor method"
+    );
 }
 
 #[test]
@@ -88,9 +98,10 @@ fn every_event_of_a_websocket_reaches_its_function() {
     let routes = resources(&template, "AWS::ApiGatewayV2::Route");
     let integrations = resources(&template, "AWS::ApiGatewayV2::Integration");
     let permissions = resources(&template, "AWS::Lambda::Permission");
-    assert_eq!(routes.len(), SOCKET_ROUTES.len());
-    for (key, function) in SOCKET_ROUTES {
-        let route = routes.values().find(|route| route["RouteKey"] == key).expect(key);
+    let expected = websocket_routes();
+    assert_eq!((routes.len(), expected.len()), (3, 3));
+    for (key, function) in &expected {
+        let route = routes.values().find(|route| route["RouteKey"] == key.as_str()).expect(key);
         let target = reference(&route["Target"]).trim_start_matches("integrations/${").trim_end_matches('}');
         let integration = &integrations[target];
         assert_eq!(integration["IntegrationType"], "AWS_PROXY");
@@ -99,7 +110,7 @@ fn every_event_of_a_websocket_reaches_its_function() {
         );
         let permission = permissions
             .values()
-            .find(|permission| reference(&permission["FunctionName"]) == function)
+            .find(|permission| reference(&permission["FunctionName"]) == *function)
             .expect(function);
         assert!(
             reference(&permission["SourceArn"]).ends_with(&format!(":${{SocketApi}}/live/{key}")),
@@ -109,42 +120,54 @@ fn every_event_of_a_websocket_reaches_its_function() {
 }
 
 #[test]
-fn functions_know_the_keys_that_they_are_given_and_have_what_they_need() {
+fn functions_get_only_known_configuration_keys() {
     let template = template();
     let shared = text(&template["Globals"]["Function"]["Environment"]["Variables"]);
     let known =
         |name: &str| name == "HEARTBEAT_HOME" || KEYS.iter().any(|key| key.environment_name() == name);
-    let needs_cloud = ["PUSHER_FUNCTION", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"];
     for (id, function) in functions() {
         let own = text(&function["Environment"]["Variables"]);
         for name in (shared.clone() + " " + &own).split(' ').filter(|word| word.starts_with("HEARTBEAT_")) {
             assert!(known(name), "{id} is given {name}");
         }
-        // Routes answer HTTP requests alone; what answers other events has a file in one folder.
-        let name = snake_case(&id);
-        let file = if EVENT_FUNCTIONS.contains(&name.as_str()) {
-            fs::read_to_string(format!("../functions/src/lambda/{name}.rs")).expect(&id)
-        } else {
-            String::new()
-        };
-        for (name, user) in
-            needs_cloud.iter().zip(["PusherStarter::from_environment", "ApiGateway::from_environment"])
-        {
-            assert_eq!(own.contains(name), file.contains(user), "{id} and {name}");
-        }
     }
 }
 
-fn snake_case(id: &str) -> String {
-    let letters = id.chars().enumerate().flat_map(|(at, letter)| {
-        let gap = (at > 0 && letter.is_uppercase()).then_some('_');
-        gap.into_iter().chain(letter.to_lowercase())
-    });
-    letters.collect()
+/// Source files below `functions/src` that contain `text`.
+fn sources_with(text: &str) -> BTreeSet<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src");
+    let (mut found, mut open) = (BTreeSet::new(), vec![root.clone()]);
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if fs::read_to_string(&path).expect("a source file").contains(text) {
+            found.insert(path.strip_prefix(&root).expect("a path below the root").to_owned());
+        }
+    }
+    found
 }
 
 #[test]
-fn rights_are_no_wider_than_needed() {
+fn exactly_the_functions_that_call_aws_get_its_variables() {
+    for (variable, constructor) in [
+        ("PUSHER_FUNCTION", "PusherStarter::from_environment"),
+        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "ApiGateway::from_environment"),
+    ] {
+        let given = |id: &String| text(&functions()[id]["Environment"]["Variables"]).contains(variable);
+        let names = ROUTES.iter().map(|route| route.name).chain(EVENT_FUNCTIONS);
+        // No route calls AWS, so every caller is the file of an event function.
+        let expected: BTreeSet<PathBuf> = names
+            .filter(|name| given(&logical_id(name)))
+            .map(|name| format!("lambda/{name}.rs").into())
+            .collect();
+        assert!(!expected.is_empty(), "{variable}");
+        assert_eq!(sources_with(constructor), expected, "{variable}");
+    }
+}
+
+#[test]
+fn permissions_are_no_wider_than_needed() {
     for (id, function) in functions() {
         let policies = text(&function["Policies"]);
         let expected = (
@@ -161,7 +184,7 @@ fn rights_are_no_wider_than_needed() {
 }
 
 #[test]
-fn secrets_come_from_the_secrets_manager() {
+fn secrets_come_from_secrets_manager() {
     let template = include_str!("../../infra/template.yaml");
     for name in ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY", "HEARTBEAT_WEBHOOK_URL"] {
         for line in template.lines().filter(|line| line.contains(name)) {
@@ -176,7 +199,7 @@ fn there_is_one_pusher_at_a_time_with_a_safety_net() {
     let pusher = &functions["Pusher"];
     assert_eq!(pusher["ReservedConcurrentExecutions"], 1);
     assert_eq!(pusher["Events"]["Minute"]["Properties"]["ScheduleExpression"], "rate(1 minute)");
-    // What the functions that start it call it.
+    // The name by which other functions invoke it.
     let name = reference(&pusher["FunctionName"]);
     for id in ["Pusher", "StreamConnect", "StreamDefault"] {
         assert_eq!(reference(&functions[id]["Environment"]["Variables"]["PUSHER_FUNCTION"]), name, "{id}");
@@ -184,7 +207,7 @@ fn there_is_one_pusher_at_a_time_with_a_safety_net() {
 }
 
 #[test]
-fn functions_run_on_arm_unless_told_otherwise() {
+fn functions_run_on_arm_unless_configured_otherwise() {
     let template = template();
     assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
     assert_eq!(template["Globals"]["Function"]["Runtime"], "provided.al2023");

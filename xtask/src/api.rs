@@ -1,4 +1,4 @@
-//! The reference in `api.md`, from the `OpenAPI` document.
+//! Reference in `api.md`, from the `OpenAPI` document.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::Part;
 
-/// Where the examples find the server.
-const BASE: &str = "http://127.0.0.1:6060";
+/// Base URL of the examples.
+const BASE_URL: &str = "http://127.0.0.1:6060";
 
-/// The longest line of an example that needs no scrolling.
-const WIDTH: usize = 80;
+/// Maximum width of a line of an example, beyond which readers would have to scroll.
+const WIDTH_MAX: usize = 80;
 
-/// What one method does at one path, or at a few that differ in the format of the answer.
+/// Operation: one method at one path, or at a few that differ in the format of the response.
 struct Operation<'a> {
     method: &'a str,
     paths: Vec<&'a str>,
@@ -24,7 +24,7 @@ pub(crate) fn reference() -> Part {
     let document: Value = serde_json::from_slice(&openapi::document()).expect("JSON");
     let mut text = String::new();
     for tag in list(&document["tags"]) {
-        let _ = writeln!(text, "## {}\n\n{}.\n", capital(word(&tag["name"])), word(&tag["description"]));
+        let _ = writeln!(text, "## {}\n\n{}.\n", capitalize(word(&tag["name"])), word(&tag["description"]));
         for operation in operations(&document, word(&tag["name"])) {
             describe(&mut text, &document, &operation);
         }
@@ -38,9 +38,9 @@ pub(crate) fn reference() -> Part {
     Part { file: "api.md".to_owned(), name: Some("reference"), text }
 }
 
-/// The operations with a tag, those together whose paths differ in what follows the last dot.
+/// Returns the operations with a tag. Paths that differ only in their extension are one operation.
 fn operations<'a>(document: &'a Value, tag: &str) -> Vec<Operation<'a>> {
-    let mut found: BTreeMap<(&str, &str), Operation> = BTreeMap::new();
+    let mut operations: BTreeMap<(&str, &str), Operation> = BTreeMap::new();
     for (path, methods) in object(&document["paths"]) {
         for (method, description) in object(methods) {
             if description["tags"][0] != tag {
@@ -50,7 +50,7 @@ fn operations<'a>(document: &'a Value, tag: &str) -> Vec<Operation<'a>> {
                 Some((stem, extension)) if !extension.contains('/') => stem,
                 _ => path,
             };
-            let operation = found.entry((stem, method)).or_insert_with(|| Operation {
+            let operation = operations.entry((stem, method)).or_insert_with(|| Operation {
                 method,
                 paths: Vec::new(),
                 descriptions: Vec::new(),
@@ -59,7 +59,7 @@ fn operations<'a>(document: &'a Value, tag: &str) -> Vec<Operation<'a>> {
             operation.descriptions.push(description);
         }
     }
-    found.into_values().collect()
+    operations.into_values().collect()
 }
 
 fn describe(text: &mut String, document: &Value, operation: &Operation) {
@@ -73,17 +73,17 @@ fn describe(text: &mut String, document: &Value, operation: &Operation) {
     if let Some(about) = description["description"].as_str() {
         let _ = writeln!(text, "{about}\n");
     }
-    let _ = writeln!(text, "**Who may:** {}.\n", who(description));
+    let _ = writeln!(text, "**Who may:** {}.\n", credentials(description));
     let body = reference_name(&description["requestBody"]["content"]["application/json"]["schema"]);
     if !body.is_empty() {
         let _ = writeln!(text, "**Body:** JSON, [{body}](#{}).\n", body.to_lowercase());
     }
     describe_parameters(text, paths, descriptions);
-    describe_answers(text, document, descriptions);
+    describe_responses(text, document, descriptions);
     describe_example(text, document, &method, paths[0], description);
 }
 
-fn who(description: &Value) -> &'static str {
+fn credentials(description: &Value) -> &'static str {
     let schemes: Vec<&String> =
         list(&description["security"]).iter().flat_map(|scheme| object(scheme).keys()).collect();
     match schemes.first().map(|scheme| scheme.as_str()) {
@@ -95,12 +95,12 @@ fn who(description: &Value) -> &'static str {
 }
 
 fn describe_parameters(text: &mut String, paths: &[&str], descriptions: &[&Value]) {
-    // Each with the paths that it belongs to, in the order of the last path, which may have one more.
+    // Each parameter with the paths that have it, in the order of the last path, which may have one more.
     let mut parameters: Vec<(&Value, Vec<&str>)> = Vec::new();
     for (path, description) in paths.iter().zip(descriptions) {
         for parameter in list(&description["parameters"]) {
             match parameters.iter_mut().find(|(known, _)| known["name"] == parameter["name"]) {
-                Some((_, places)) => places.push(path),
+                Some((_, with_it)) => with_it.push(path),
                 None => parameters.push((parameter, vec![path])),
             }
         }
@@ -109,10 +109,10 @@ fn describe_parameters(text: &mut String, paths: &[&str], descriptions: &[&Value
         return;
     }
     *text += "| Parameter | Values | What it is |\n|---|---|---|\n";
-    for (parameter, places) in parameters {
-        let mut about = line(word(&parameter["description"]));
-        if places.len() < paths.len() {
-            let _ = write!(about, " Only for `{}`.", places.join("`, `"));
+    for (parameter, with_it) in parameters {
+        let mut about = cell(word(&parameter["description"]));
+        if with_it.len() < paths.len() {
+            let _ = write!(about, " Only for `{}`.", with_it.join("`, `"));
         }
         let place = if parameter["in"] == "path" { ", in the path" } else { "" };
         let _ = writeln!(
@@ -125,18 +125,18 @@ fn describe_parameters(text: &mut String, paths: &[&str], descriptions: &[&Value
     *text += "\n";
 }
 
-fn describe_answers(text: &mut String, document: &Value, descriptions: &[&Value]) {
+fn describe_responses(text: &mut String, document: &Value, descriptions: &[&Value]) {
     *text += "| Answer | What it means | Headers |\n|---|---|---|\n";
-    for (status, answer) in object(&descriptions[0]["responses"]) {
-        let answer = resolve(document, answer);
-        let mut about = line(word(&answer["description"]));
+    for (status, response) in object(&descriptions[0]["responses"]) {
+        let response = resolve(document, response);
+        let mut about = cell(word(&response["description"]));
         let mut types: Vec<String> = Vec::new();
         for description in descriptions {
-            let answer = resolve(document, &description["responses"][status]);
-            for (content_type, content) in answer["content"].as_object().into_iter().flatten() {
+            let response = resolve(document, &description["responses"][status]);
+            for (content_type, content) in response["content"].as_object().into_iter().flatten() {
                 let name = reference_name(&content["schema"]);
                 let words = match name {
-                    // Said once for all of them, above.
+                    // The page describes it once for all responses.
                     "Problem" => continue,
                     "" => format!("`{content_type}`"),
                     name => format!("`{content_type}`, [{name}](#{})", name.to_lowercase()),
@@ -149,12 +149,12 @@ fn describe_answers(text: &mut String, document: &Value, descriptions: &[&Value]
         if !types.is_empty() {
             let _ = write!(about, " ({})", types.join("; "));
         }
-        let headers: Vec<String> = answer["headers"]
+        let headers: Vec<String> = response["headers"]
             .as_object()
             .into_iter()
             .flatten()
             .map(|(name, header)| match header["description"].as_str() {
-                Some(about) => format!("`{name}`: {}", line(about)),
+                Some(about) => format!("`{name}`: {}", cell(about)),
                 None => format!("`{name}`"),
             })
             .collect();
@@ -163,24 +163,24 @@ fn describe_answers(text: &mut String, document: &Value, descriptions: &[&Value]
     *text += "\n";
 }
 
-/// A call with curl, and what it answers. What is no plain answer, such as a stream, has none.
+/// Adds a call of curl and its response, unless that has no body, as with a stream.
 fn describe_example(text: &mut String, document: &Value, method: &str, path: &str, description: &Value) {
-    let answer = &description["responses"]["200"];
-    let Some((content_type, content)) = answer["content"].as_object().and_then(|types| types.iter().next())
+    let response = &description["responses"]["200"];
+    let Some((content_type, content)) = response["content"].as_object().and_then(|types| types.iter().next())
     else {
         return;
     };
-    let mut address = format!("{BASE}{path}");
+    let mut url = format!("{BASE_URL}{path}");
     for parameter in list(&description["parameters"]) {
         let name = format!("{{{}}}", word(&parameter["name"]));
-        address = address.replace(&name, &parameter["example"].to_string());
+        url = url.replace(&name, &parameter["example"].to_string());
     }
-    let mut call = vec![format!("curl {address}")];
+    let mut call = vec![format!("curl {url}")];
     let body = &description["requestBody"]["content"]["application/json"]["schema"];
     if body.is_null() && method != "GET" {
-        call = vec![format!("curl -X {method} {address}")];
+        call = vec![format!("curl -X {method} {url}")];
     }
-    match who(description) {
+    match credentials(description) {
         "the owner, with the secret key" => call.push("-H 'Authorization: YOUR_KEY'".to_owned()),
         "a device, with its token" => call.push("-H 'Authorization: TOKEN'".to_owned()),
         _ => {}
@@ -192,17 +192,17 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
         call.push("-o badge.svg".to_owned());
     }
     let line = call.join(" ");
-    let call = if line.len() <= WIDTH { line } else { call.join(" \\\n    ") };
+    let call = if line.len() <= WIDTH_MAX { line } else { call.join(" \\\n    ") };
     let _ = writeln!(text, "```sh\n{call}\n```\n");
-    let answered = match (content_type.as_str(), reference_name(&content["schema"])) {
+    let response = match (content_type.as_str(), reference_name(&content["schema"])) {
         (_, name @ ("RegisteredDevice" | "Stats")) => {
-            let shown = example_of_object(document, name);
-            format!("```json\n{shown}\n```\n")
+            let object = example_of_object(document, name);
+            format!("```json\n{object}\n```\n")
         }
         ("text/plain", _) => format!("```text\n{}\n```\n", word(&content["example"])),
         _ => return,
     };
-    let _ = writeln!(text, "{answered}");
+    let _ = writeln!(text, "{response}");
 }
 
 fn describe_object(text: &mut String, document: &Value, name: &str, schema: &Value) {
@@ -216,13 +216,13 @@ fn describe_object(text: &mut String, document: &Value, name: &str, schema: &Val
             text,
             "| `{member}` | {} | {}{may} |",
             values(inner(document, property)),
-            line(word(&property["description"]))
+            cell(word(&property["description"]))
         );
     }
     *text += "\n";
 }
 
-/// The members of an object: those that must be there in the order in which they are written, then the others.
+/// Returns the members of an object: required ones in the order in which they are written, then optional ones.
 fn members(schema: &Value) -> Vec<&str> {
     let required: Vec<&str> = list(&schema["required"]).iter().map(word).collect();
     let others =
@@ -230,7 +230,7 @@ fn members(schema: &Value) -> Vec<&str> {
     required.iter().copied().chain(others).collect()
 }
 
-/// What a value may be, in words.
+/// Describes the values that a schema allows.
 fn values(schema: &Value) -> String {
     if let Some(choices) = schema["enum"].as_array() {
         let choices: Vec<String> = choices.iter().map(|choice| format!("`{}`", word(choice))).collect();
@@ -261,7 +261,7 @@ fn values(schema: &Value) -> String {
     format!("{kind}{range}{default}{}", if may_be_null { ", or null" } else { "" })
 }
 
-/// An example of a value.
+/// Returns an example of a value.
 fn example(document: &Value, schema: &Value) -> Value {
     let schema = inner(document, schema);
     if !schema["example"].is_null() {
@@ -277,7 +277,7 @@ fn example(document: &Value, schema: &Value) -> Value {
     }
 }
 
-/// The same for an object, with its members in the order in which they are written.
+/// Returns an example of an object as text, with its members in the order in which they are written.
 fn example_of_object(document: &Value, name: &str) -> String {
     let schema = &document["components"]["schemas"][name];
     let member = |member: &str| {
@@ -290,10 +290,10 @@ fn example_of_object(document: &Value, name: &str) -> String {
     };
     let members: Vec<String> = members(schema).into_iter().map(member).collect();
     let line = format!("{{{}}}", members.join(", "));
-    if line.len() <= WIDTH { line } else { format!("{{\n  {}\n}}", members.join(",\n  ")) }
+    if line.len() <= WIDTH_MAX { line } else { format!("{{\n  {}\n}}", members.join(",\n  ")) }
 }
 
-/// A schema, or the one that it refers to.
+/// Returns the schema, or the one that it refers to.
 fn inner<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match reference_name(schema) {
         "" => schema,
@@ -301,15 +301,15 @@ fn inner<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// An answer, or the one that it refers to.
-fn resolve<'a>(document: &'a Value, answer: &'a Value) -> &'a Value {
-    match reference_name(answer) {
-        "" => answer,
+/// Returns the response, or the one that it refers to.
+fn resolve<'a>(document: &'a Value, response: &'a Value) -> &'a Value {
+    match reference_name(response) {
+        "" => response,
         name => &document["components"]["responses"][name],
     }
 }
 
-/// `Stats` for `{"$ref": "#/components/schemas/Stats"}`.
+/// Name in a reference: `Stats` for `{"$ref": "#/components/schemas/Stats"}`.
 fn reference_name(value: &Value) -> &str {
     value["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default()
 }
@@ -326,12 +326,12 @@ fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().expect("an object")
 }
 
-/// Text for the cell of a table.
-fn line(text: &str) -> String {
+/// Escapes text for the cell of a table.
+fn cell(text: &str) -> String {
     text.replace('\n', " ").replace('|', "\\|")
 }
 
-fn capital(text: &str) -> String {
+fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

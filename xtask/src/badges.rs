@@ -1,4 +1,4 @@
-//! The pictures in `badges.md`, drawn by the program's own renderer with fixed figures.
+//! Images in `badges.md`, drawn by the program's own renderer with fixed values.
 
 use std::fmt::Write;
 
@@ -6,39 +6,39 @@ use heartbeat_core::badge::{Badge, Style, color::Color};
 
 use crate::Part;
 
-/// The figure of most pictures: three minutes.
+/// Age of the last beat in most images: three minutes.
 const SECONDS: Option<i64> = Some(180);
 
-/// A picture: the end of its file's name, what it shows in words, the badge.
-type Picture = (String, String, Badge);
+/// Image: the end of its file name, a description, the badge.
+type Image = (String, String, Badge);
 
 pub(crate) fn parts() -> Vec<Part> {
     let tables = [
         ("ages", "The last beat was", ages()),
         ("styles", "Behind the address", styles()),
         ("parameters", "Behind the address", parameters()),
-        ("refusals", "Why", refusals()),
+        ("refusals", "Why", errors()),
     ];
-    tables.into_iter().flat_map(|(name, heading, pictures)| table(name, heading, &pictures)).collect()
+    tables.into_iter().flat_map(|(name, heading, images)| table(name, heading, &images)).collect()
 }
 
-/// A table of pictures, and the pictures.
-fn table(name: &'static str, heading: &str, pictures: &[Picture]) -> Vec<Part> {
+/// Returns a table of images, and the images.
+fn table(name: &'static str, heading: &str, images: &[Image]) -> Vec<Part> {
     let mut text = format!("| {heading} | The badge |\n|---|---|\n");
     let mut parts = Vec::new();
-    for (file, words, badge) in pictures {
+    for (file, description, badge) in images {
         let file = format!("images/badge-{file}.svg");
         let alt = format!("{}: {}", badge.label.as_str(), badge.message.as_str());
-        let _ = writeln!(text, "| {words} | ![{}]({file}) |", alt.trim_start_matches(": "));
+        let _ = writeln!(text, "| {description} | ![{}]({file}) |", alt.trim_start_matches(": "));
         parts.push(Part { file, name: None, text: badge.svg() });
     }
     parts.push(Part { file: "badges.md".to_owned(), name: Some(name), text });
     parts
 }
 
-fn ages() -> Vec<Picture> {
-    let of = |file: &str, words: &str, seconds| {
-        (format!("age-{file}"), words.to_owned(), Badge::last_seen("last online", seconds))
+fn ages() -> Vec<Image> {
+    let of = |file: &str, description: &str, seconds| {
+        (format!("age-{file}"), description.to_owned(), Badge::last_seen("last online", seconds))
     };
     vec![
         of("now", "less than five minutes ago", SECONDS),
@@ -50,7 +50,7 @@ fn ages() -> Vec<Picture> {
     ]
 }
 
-fn styles() -> Vec<Picture> {
+fn styles() -> Vec<Image> {
     let of = |style: Style| {
         let badge = Badge { style, ..Badge::last_seen("last online", SECONDS) };
         (format!("style-{}", style.name()), format!("`?style={}`", style.name()), badge)
@@ -58,9 +58,9 @@ fn styles() -> Vec<Picture> {
     Style::ALL.into_iter().map(of).collect()
 }
 
-fn parameters() -> Vec<Picture> {
+fn parameters() -> Vec<Image> {
     let plain = || Badge::last_seen("last online", SECONDS);
-    let color = |name: &str| Color::parse(name).expect("a colour");
+    let color = |name: &str| Color::parse(name).expect("a color");
     let of = |file: &str, query: &str, badge| (file.to_owned(), format!("`{query}`"), badge);
     vec![
         of("label", "?label=seen", Badge::last_seen("seen", SECONDS)),
@@ -77,9 +77,9 @@ fn parameters() -> Vec<Picture> {
     ]
 }
 
-fn refusals() -> Vec<Picture> {
-    let of = |file: &str, words: &str, message| {
-        (format!("refused-{file}"), words.to_owned(), Badge::without_figure("last online", message))
+fn errors() -> Vec<Image> {
+    let of = |file: &str, description: &str, message| {
+        (format!("refused-{file}"), description.to_owned(), Badge::without_figure("last online", message))
     };
     vec![
         of("parameter", "400: a parameter has a value that it cannot have", "scale: not from 1 to 4"),

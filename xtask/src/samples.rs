@@ -1,16 +1,16 @@
-//! The sample files of a release, shown where the book speaks of them.
+//! Sample files of a release, included in the documentation.
 
 use crate::Part;
 
 const CADDY: &str = include_str!("../../infra/dist-files/Caddyfile");
 const NGINX: &str = include_str!("../../infra/dist-files/nginx.conf");
 
-/// The samples for proxies.
+/// Returns the sample configurations of reverse proxies.
 pub(crate) fn parts() -> Vec<Part> {
-    let shown = |(name, file): (&'static str, &str)| Part {
+    let part = |(name, file): (&'static str, &str)| Part {
         file: "deploying.md".to_owned(),
         name: Some(name),
         text: format!("```text\n{}\n```", file.trim_end()),
     };
-    [("Caddyfile", CADDY), ("nginx.conf", NGINX)].map(shown).into()
+    [("Caddyfile", CADDY), ("nginx.conf", NGINX)].map(part).into()
 }

@@ -182,7 +182,7 @@ impl State {
                 }
             }
             Change::Added { id, name } => {
-                stored.add_device(StoredDevice { id, name: Some(name), last_beat: None, num_beats: 0 });
+                stored.add_device(StoredDevice::new(id, name));
             }
             Change::TotalVisits(total) => stored.visits = stored.visits.max(total),
         }

@@ -2,7 +2,7 @@
 //! delivered in order and at least once, however many dispatchers there are; channels do not wait for each
 //! other's order.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -13,18 +13,14 @@ use tokio::{
 };
 
 use super::{
-    channel::{Outcome, Site},
-    channels::{self, KeyedChannel},
+    channel::Outcome,
+    channels::{Channels, KeyedChannel},
     event::{Event, EventDevice, EventKind},
     http::{Http, SEND_TIMEOUT},
 };
 use crate::{
     Clock, Error, Heartbeat,
-    database::{
-        SharedSession,
-        channels::{StoredChannel, all},
-        outbox,
-    },
+    database::{SharedSession, channels::all, outbox},
 };
 
 /// Timeout of the lease on a channel: longer than an attempt and recording its outcome, so that no other
@@ -83,10 +79,8 @@ impl Next {
 /// Dependencies of a dispatcher.
 #[derive(Debug)]
 pub struct Setup {
-    /// Channels that the configuration names.
-    pub configured: Vec<KeyedChannel>,
-    /// Facts about this server that channels need.
-    pub site: Site,
+    /// The channels of the configuration and of the database.
+    pub channels: Mutex<Channels>,
     /// The database session for the outbox.
     pub session: SharedSession,
     /// Tells the present time.
@@ -102,16 +96,13 @@ pub struct Setup {
 pub struct Dispatcher {
     setup: Setup,
     http: Http,
-    /// Channels made of rows of the database, with the settings they were made of. `None`: of a kind that this
-    /// program does not know, or with settings that cannot work.
-    stored: Mutex<HashMap<String, (Value, Option<KeyedChannel>)>>,
 }
 
 impl Dispatcher {
     /// Returns a dispatcher. The database is first contacted when it is first needed.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        Self { setup, http: Http::default(), stored: Mutex::default() }
+        Self { setup, http: Http::default() }
     }
 
     /// Delivers until `until` has come or nothing is left that is due. For Lambda, where a process is there only
@@ -142,7 +133,8 @@ impl Dispatcher {
 
     /// Makes one delivery to each channel that one is due for.
     async fn dispatch_due(&self) -> Result<Next, Error> {
-        let channels = self.channels().await?;
+        let rows = self.query(all).await?;
+        let channels = self.setup.channels.lock().await.current(rows);
         let keys: Vec<String> = channels.iter().map(|it| it.key.clone()).collect();
         let kinds = EventKind::NAMES.map(str::to_owned);
         let due = self.query(async |connection| outbox::due(connection, &keys, &kinds).await).await?;
@@ -155,37 +147,6 @@ impl Dispatcher {
             next = next.min(delivered?);
         }
         Ok(next)
-    }
-
-    /// The configured channels, and those in the database.
-    async fn channels(&self) -> Result<Vec<KeyedChannel>, Error> {
-        let rows = self.query(all).await?;
-        let mut known = self.stored.lock().await;
-        known.retain(|key, _| rows.iter().any(|row| row.key == *key));
-        let stored = rows.into_iter().filter_map(|row| self.channel(&mut known, row));
-        Ok(self.setup.configured.iter().cloned().chain(stored).collect())
-    }
-
-    /// Makes the channel of a row, unless it is known already.
-    fn channel(
-        &self,
-        known: &mut HashMap<String, (Value, Option<KeyedChannel>)>,
-        row: StoredChannel,
-    ) -> Option<KeyedChannel> {
-        let StoredChannel { key, kind, settings } = row;
-        if let Some((_, channel)) = known.get(&key).filter(|(made_of, _)| made_of == settings.expose()) {
-            return channel.clone();
-        }
-        let channel = match channels::make(&kind, settings.expose(), &self.setup.site) {
-            Some(Ok(channel)) => Some(KeyedChannel { key: key.clone(), channel: Arc::from(channel) }),
-            Some(Err(problem)) => {
-                tracing::error!(channel = %key, %kind, %problem, "channel settings");
-                None
-            }
-            None => None,
-        };
-        known.insert(key, (settings.expose().clone(), channel.clone()));
-        channel
     }
 
     async fn deliver_if_due(&self, channel: &KeyedChannel, seconds: f64) -> Result<Next, Error> {

@@ -1,23 +1,23 @@
-//! Everything again with ten million beats in the database, against the same with none.
+//! Beats and reads with ten million beats in the database, compared with an empty one.
 
 use std::time::{Duration, Instant};
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 
 use crate::{
-    beats::{self, Turns, middle},
-    load::{Load, request},
-    table::{Must, Table},
+    beats::{self, Measurements, median},
+    load::{Load, Measurement, request},
+    table::{Table, Target},
 };
 
-/// The beats of one device that beat every second for four months.
+/// Number of beats: one device that beats every second for four months.
 const HISTORY: i64 = 10_000_000;
 
 const ROUNDS: usize = 5;
-const TURN: Duration = Duration::from_secs(2);
+const MEASUREMENT_TIME: Duration = Duration::from_secs(2);
 
-/// What is asked for besides beats.
-const READS: [&str; 4] = ["/api/stats", "/badge/last-seen", "/badge/total-beats", "/"];
+/// Paths to read.
+const PATHS: [&str; 4] = ["/api/stats", "/badge/last-seen", "/badge/total-beats", "/"];
 
 pub(crate) async fn measure(table: &mut Table) {
     let (empty, full) = (Database::create().await, Database::create().await);
@@ -50,34 +50,35 @@ pub(crate) async fn measure(table: &mut Table) {
         requests: tokens[which].clone(),
     };
     for connections in [1, 64] {
-        let [none, many] = take_turns(async |which| load(which, connections).run(TURN).await).await;
+        let [none, many] =
+            measure_in_turn(async |which| load(which, connections).run(MEASUREMENT_TIME).await).await;
         let what = format!("beats, {connections} at a time");
-        table.ratio(&what, "/s", many.rate(), none.rate(), Must::AtLeast(0.9));
+        table.ratio(&what, "/s", many.rate(), none.rate(), Target::AtLeast(0.9));
     }
-    for path in READS {
-        let get = async |which: usize| read(&servers[which], path).run(TURN / 2).await;
-        let [none, many] = take_turns(get).await;
-        table.ratio(&format!("GET {path}"), "/s", many.rate(), none.rate(), Must::AtLeast(0.9));
+    for path in PATHS {
+        let get = async |which: usize| read(&servers[which], path).run(MEASUREMENT_TIME / 2).await;
+        let [none, many] = measure_in_turn(get).await;
+        table.ratio(&format!("GET {path}"), "/s", many.rate(), none.rate(), Target::AtLeast(0.9));
     }
-    let [none, many] = starts.map(middle);
-    table.ratio("start to first answer", "ms", many, none, Must::AtMost(1.1));
+    let [none, many] = starts.map(median);
+    table.ratio("start to first answer", "ms", many, none, Target::AtMost(1.1));
 }
 
 fn read(server: &Server, path: &str) -> Load {
     Load::of(server.port(), 64, request("GET", path, ""))
 }
 
-async fn take_turns(measure: impl AsyncFn(usize) -> crate::load::Pace) -> [Turns; 2] {
-    let mut turns = [Turns::default(), Turns::default()];
+async fn measure_in_turn(measure: impl AsyncFn(usize) -> Measurement) -> [Measurements; 2] {
+    let mut measurements = [Measurements::default(), Measurements::default()];
     for _ in 0..ROUNDS {
-        for (which, turns) in turns.iter_mut().enumerate() {
-            turns.push(measure(which).await);
+        for (which, measurements) in measurements.iter_mut().enumerate() {
+            measurements.push(measure(which).await);
         }
     }
-    turns
+    measurements
 }
 
-/// Puts history into a database, as if it had grown there.
+/// Inserts past beats, and leaves the database as if they had accumulated.
 async fn fill(database: &Database) {
     database
         .execute(&format!(

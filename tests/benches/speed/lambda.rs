@@ -1,5 +1,5 @@
-//! Every Lambda function, from its start to its first answer, the connection to the database included, and its
-//! size; against the smallest function there can be, and the smallest that asks a database.
+//! Lambda functions: cold start (from the start to the first response, with the connection to the database) and
+//! size, compared with a minimal function, and with a minimal one that queries a database.
 
 use std::{
     fs,
@@ -15,44 +15,49 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
-    beats::middle,
-    table::{Must, Table},
+    beats::median,
+    table::{Table, Target},
     target,
 };
 
-/// Starts of each function; the middle one counts.
+/// Number of starts of each function; the median counts.
 const STARTS: usize = 15;
 
-/// The functions that bring a drawing library or the AWS SDK along, for which there is no promise.
+/// Functions with a drawing library or the AWS SDK, which have no target.
 const LARGE: [&str; 6] =
     ["badge_last_seen", "badge_total_beats", "og", "pusher", "stream_connect", "stream_default"];
 
-/// How much longer than the smallest a function may take to its first answer, in milliseconds.
-const MORE_TIME: f64 = 12.0;
+/// Maximum of the cold start above that of the minimal function, in milliseconds.
+const ADDED_TIME_MAX: f64 = 12.0;
 
-/// How much larger it may be than the smallest one that asks a database.
-const MORE_SIZE: f64 = 1.5;
+/// Maximum ratio of the size to that of the minimal function with a database.
+const SIZE_RATIO_MAX: f64 = 1.5;
 
 pub(crate) async fn measure(table: &mut Table) {
-    let (database, cloud) = (Database::create().await, idle_cloud().await);
-    // The first function sets the tables up, which is not part of a cold start.
-    first_answer(&program("migrator"), "migrator", &database, &cloud).await;
-    let smallest = start(&target().join("function/examples/smallest"), "smallest", &database, &cloud).await;
+    let (database, aws_url) = (Database::create().await, fake_aws().await);
+    // Sets the tables up, which is not part of a cold start.
+    first_response(&program("migrator"), "migrator", &database, &aws_url).await;
+    let smallest =
+        cold_start(&target().join("function/examples/smallest"), "smallest", &database, &aws_url).await;
     let with_database = target().join("function/examples/smallest_with_database");
-    let asks = start(&with_database, "smallest_with_database", &database, &cloud).await;
+    let smallest_queried = cold_start(&with_database, "smallest_with_database", &database, &aws_url).await;
 
     table.heading("functions: start to first answer", "smallest");
-    table.ratio("smallest_with_database", "ms", asks, smallest, Must::None);
+    table.ratio("smallest_with_database", "ms", smallest_queried, smallest, Target::None);
     for name in names() {
-        let time = start(&program(name), name, &database, &cloud).await;
-        let must = if LARGE.contains(&name) { Must::None } else { Must::AtMost(1.0 + MORE_TIME / smallest) };
-        table.ratio(name, "ms", time, smallest, must);
+        let time = cold_start(&program(name), name, &database, &aws_url).await;
+        let target = if LARGE.contains(&name) {
+            Target::None
+        } else {
+            Target::AtMost(1.0 + ADDED_TIME_MAX / smallest)
+        };
+        table.ratio(name, "ms", time, smallest, target);
     }
     let limit = megabytes(&with_database);
     table.heading("functions: size", "smallest, database");
     for name in names() {
-        let must = if LARGE.contains(&name) { Must::None } else { Must::AtMost(MORE_SIZE) };
-        table.ratio(&format!("{name} (size)"), "MB", megabytes(&program(name)), limit, must);
+        let target = if LARGE.contains(&name) { Target::None } else { Target::AtMost(SIZE_RATIO_MAX) };
+        table.ratio(&format!("{name} (size)"), "MB", megabytes(&program(name)), limit, target);
     }
 }
 
@@ -69,46 +74,44 @@ fn megabytes(program: &Path) -> f64 {
     fs::metadata(program).expect("a function").len() as f64 / 1e6
 }
 
-/// The middle one of the times, in milliseconds, that a function's starts took.
-async fn start(program: &Path, name: &str, database: &Database, cloud: &str) -> f64 {
+/// Returns the median cold start of a function, in milliseconds.
+async fn cold_start(program: &Path, name: &str, database: &Database, aws_url: &str) -> f64 {
     let mut times = Vec::new();
     for _ in 0..STARTS {
-        times.push(first_answer(program, name, database, cloud).await.as_secs_f64() * 1e3);
+        times.push(first_response(program, name, database, aws_url).await.as_secs_f64() * 1e3);
     }
-    middle(times)
+    median(times)
 }
 
-/// Starts a function and asks it once; returns how long that took.
-async fn first_answer(program: &Path, name: &str, database: &Database, cloud: &str) -> Duration {
+/// Starts a function and invokes it once; returns how long that took.
+async fn first_response(program: &Path, name: &str, database: &Database, aws_url: &str) -> Duration {
     let environment = [
         ("AWS_ACCESS_KEY_ID", "none"),
         ("AWS_SECRET_ACCESS_KEY", "none"),
-        ("AWS_ENDPOINT_URL_LAMBDA", cloud),
-        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", cloud),
+        ("AWS_ENDPOINT_URL_LAMBDA", aws_url),
+        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", aws_url),
         ("PUSHER_FUNCTION", "none"),
     ];
     let started = Instant::now();
     let function =
         Function::start_program(program, name, database, &environment, Duration::from_mins(1)).await;
     if let Some(route) = ROUTES.iter().find(|route| route.name == name) {
-        let method =
-            if route.paths[0].starts_with("/api/") && name != "stats" { Method::POST } else { Method::GET };
         let path = route.paths[0].replace("{id}", "0").replace("{file}", "heartbeat.css");
-        function.request(&method, &path, Some("the owner's key"), br#"{"name": "Laptop"}"#).await;
+        function.request(&route.methods[0], &path, Some("the owner's key"), br#"{"name": "Laptop"}"#).await;
     } else if EVENT_FUNCTIONS.contains(&name) {
         let event = json!({ "requestContext": { "connectionId": "none" } });
-        function.invoke(event).await.expect("an answer");
+        function.invoke(event).await.expect("a response");
     } else {
         function.request(&Method::GET, "/", None, b"").await;
     }
     started.elapsed()
 }
 
-/// Takes frames and the orders to start a function, and does nothing about them.
-async fn idle_cloud() -> String {
+/// Starts a fake of the AWS APIs that accepts every call; returns its URL.
+async fn fake_aws() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its number");
+    let port = listener.local_addr().expect("a local address").port();
     let accept = Router::new().fallback(async || StatusCode::ACCEPTED);
     tokio::spawn(async move { axum::serve(listener, accept).await });
-    format!("http://{address}")
+    format!("http://127.0.0.1:{port}")
 }

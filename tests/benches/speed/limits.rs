@@ -1,5 +1,5 @@
-//! What nothing of the kind can pass: a route that answers a constant, a commit of one row and nothing else, a
-//! write of the same bytes to each connection. Each is a process of its own, as Heartbeat is.
+//! Limits that measurements are compared with: a route with a constant response, a commit of one row and nothing
+//! else, a write of the same bytes to each connection. Each is a process of its own, as Heartbeat is.
 
 use std::{
     io::Write,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, routing::any, serve::ListenerExt};
-use heartbeat_tests::{Database, server::without_delay};
+use heartbeat_tests::{Database, server::set_nodelay};
 use rustix::process::Pid;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -18,21 +18,21 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::load::Pace;
+use crate::load::Measurement;
 
-/// The limits that are processes of this program.
+/// Limits that are processes of this program.
 pub(crate) const NAMES: [&str; 2] = ["constant", "writer"];
 
-/// A limit's process, killed when it goes out of scope.
+/// Process of a limit, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Limit {
     process: Child,
-    /// Where it listens.
+    /// Port on which it listens.
     pub(crate) port: u16,
 }
 
 impl Limit {
-    /// Starts the limit of this name with an answer of so many bytes.
+    /// Starts a limit by its name, with responses of `bytes` bytes.
     pub(crate) async fn start(name: &str, bytes: usize) -> Self {
         let program = std::env::current_exe().expect("the path of this program");
         let mut process = Command::new(program)
@@ -41,57 +41,59 @@ impl Limit {
             .kill_on_drop(true)
             .spawn()
             .expect("a process");
-        let mut lines = BufReader::new(process.stdout.take().expect("what it says")).lines();
+        let mut lines = BufReader::new(process.stdout.take().expect("its stdout")).lines();
         let port = lines.next_line().await.expect("a line").expect("a port").parse().expect("a port");
         Self { process, port }
     }
 
-    /// Its process id.
+    /// Process id.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.process.id().expect("a running process").cast_signed()).expect("not zero")
     }
 }
 
-/// Is a limit: with the number of bytes to answer.
-#[expect(clippy::print_stdout, reason = "tells its port")]
-pub(crate) async fn serve(name: &str, numbers: &[String]) {
-    let bytes: usize = numbers.first().and_then(|it| it.parse().ok()).expect("a number of bytes");
+/// Runs as the process of a limit. The first argument is the number of bytes of a response.
+#[expect(clippy::print_stdout, reason = "prints its port")]
+pub(crate) async fn serve(name: &str, arguments: &[String]) {
+    let bytes: usize = arguments.first().and_then(|it| it.parse().ok()).expect("a number of bytes");
     if name == "writer" {
         return write_each_second(bytes);
     }
     let body = Bytes::from(vec![b'x'; bytes]);
     let router = Router::new().route("/", any(async move || body.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    println!("{}", listener.local_addr().expect("its number").port());
-    axum::serve(listener.tap_io(without_delay), router).await.expect("a server");
+    println!("{}", listener.local_addr().expect("a local address").port());
+    axum::serve(listener.tap_io(set_nodelay), router).await.expect("a server");
 }
 
-/// Accepts connections, and writes so many bytes to each of them once a second.
-#[expect(clippy::print_stdout, reason = "tells its port")]
+/// Accepts connections, and writes `bytes` bytes to each of them once a second.
+#[expect(clippy::print_stdout, reason = "prints its port")]
 fn write_each_second(bytes: usize) {
     let listener = StdListener::bind("127.0.0.1:0").expect("a port");
-    println!("{}", listener.local_addr().expect("its number").port());
+    println!("{}", listener.local_addr().expect("a local address").port());
     let (streams, frame) = (Arc::new(Mutex::new(Vec::<StdStream>::new())), vec![b'x'; bytes]);
     let accepted = Arc::clone(&streams);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.expect("a connection");
             stream.set_nodelay(true).expect("a connection");
-            accepted.lock().expect("nothing panics").push(stream);
+            accepted.lock().expect("the mutex is not poisoned").push(stream);
         }
     });
     let mut due = Instant::now();
     loop {
         due += Duration::from_secs(1);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        // Connections that were closed are not written to any more.
-        streams.lock().expect("nothing panics").retain_mut(|stream| stream.write_all(&frame).is_ok());
+        // Drops connections that were closed.
+        streams
+            .lock()
+            .expect("the mutex is not poisoned")
+            .retain_mut(|stream| stream.write_all(&frame).is_ok());
     }
 }
 
-/// Commits rows of the barest kind over so many connections, each with the next one when it has the last:
-/// PostgreSQL's own pgbench, one statement a commit, prepared.
-pub(crate) async fn bare_commits(database: &Database, connections: usize, time: Duration) -> Pace {
+/// Measures commits of one row with pgbench, over `connections` connections: one prepared statement a commit.
+pub(crate) async fn bare_commits(database: &Database, connections: usize, time: Duration) -> Measurement {
     database
         .execute("CREATE TABLE IF NOT EXISTS bare (device bigint NOT NULL, time_stamp timestamptz NOT NULL)")
         .await;
@@ -115,5 +117,5 @@ pub(crate) async fn bare_commits(database: &Database, connections: usize, time: 
     let log: String = log.map(|path| std::fs::read_to_string(path).expect("a log")).collect();
     // Client, number, microseconds, …: see "Per-Transaction Logging" in pgbench's manual.
     let times = log.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<u32>().ok());
-    Pace::of(times.map(|microseconds| microseconds.saturating_mul(1000)).collect(), time)
+    Measurement::of(times.map(|microseconds| microseconds.saturating_mul(1000)).collect(), time)
 }

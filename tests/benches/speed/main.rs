@@ -1,14 +1,14 @@
-//! `make bench`: how close Heartbeat comes to what this machine can do at all.
+//! Benchmark: how close Heartbeat comes to the limits of this machine. Run it with `make bench`.
 //!
-//! Machines differ, and the same machine differs from minute to minute. So every figure is a ratio of two
-//! measurements that took turns within one run: ours, and a limit that nothing of the kind can pass.
+//! Machines differ, and the same machine differs from minute to minute. So results are ratios of two
+//! measurements that alternate within one run: Heartbeat, and a limit, the least work of that kind that is possible.
 //!
-//! - [`load`]: requests over HTTP, and how fast they are answered.
-//! - [`limits`]: a route that answers a constant, a bare commit, a bare write.
-//! - [`table`]: what is printed and kept.
-//! - [`beats`], [`history`], [`reads`], [`stream`], [`memory`], [`lambda`]: the work.
+//! - [`load`]: load over HTTP, with throughput and latency.
+//! - [`limits`]: the limits: a route with a constant response, a bare commit, a bare write.
+//! - [`table`]: the table of results, printed and stored.
+//! - [`beats`], [`history`], [`reads`], [`stream`], [`memory`], [`lambda`]: the parts, one for each kind of work.
 //!
-//! Arguments name the parts to run; without any, all of them run.
+//! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run.
 
 mod beats;
 mod history;
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use table::Table;
 
-/// The parts, in the order in which they run.
+/// Parts, in the order in which they run.
 const PARTS: [&str; 6] = ["beats", "history", "reads", "stream", "memory", "lambda"];
 
 #[tokio::main]
@@ -39,7 +39,7 @@ async fn main() {
     }
     let parts: Vec<&str> =
         if arguments.is_empty() { PARTS.to_vec() } else { arguments.iter().map(String::as_str).collect() };
-    let file = figures_file();
+    let file = results_file();
     let mut table = Table::compared_with(&file);
     for part in parts {
         match part {
@@ -55,12 +55,12 @@ async fn main() {
     table.write(&file);
 }
 
-/// Where this run is kept for the next one: `target/bench.json`.
-fn figures_file() -> PathBuf {
+/// Results of this run, for comparison with the next one: `target/bench.json`.
+fn results_file() -> PathBuf {
     target().join("bench.json")
 }
 
-/// The folder in which everything is built: this program is in `target/<profile>/deps`.
+/// Cargo's target folder: this program is in `target/<profile>/deps`.
 fn target() -> PathBuf {
     let program = std::env::current_exe().expect("the path of this program");
     program.ancestors().nth(3).map(Path::to_owned).expect("target/<profile>/deps")

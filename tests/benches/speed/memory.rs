@@ -1,4 +1,4 @@
-//! Memory: idle, and after a minute of as many beats as there can be.
+//! Memory: idle, and after a minute of full load.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::{
     beats,
     load::Load,
     process::resident_memory,
-    table::{Must, Table},
+    table::{Table, Target},
 };
 
-const LOAD: Duration = Duration::from_mins(1);
+const LOAD_TIME: Duration = Duration::from_mins(1);
 
 pub(crate) async fn measure(table: &mut Table) {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database).start().await;
     let requests = beats::devices(&server, 1).await;
     table.heading("memory", "");
-    table.figure("idle", "MB", megabytes(resident_memory(server.pid())), Must::AtMost(25.0));
+    table.value("idle", "MB", megabytes(resident_memory(server.pid())), Target::AtMost(25.0));
     let load = Load { port: server.port(), connections: 64, requests };
-    load.run(LOAD).await;
+    load.run(LOAD_TIME).await;
     let after = megabytes(resident_memory(server.pid()));
-    table.figure("after 60 s of full load, 1 device", "MB", after, Must::AtMost(60.0));
+    table.value("after 60 s of full load, 1 device", "MB", after, Target::AtMost(60.0));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "megabytes")]

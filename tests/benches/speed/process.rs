@@ -1,17 +1,17 @@
-//! What a process takes of the machine, as Linux tells it (proc(5)).
+//! Memory and processor time of a process (proc(5)).
 
 use std::{fs, time::Duration};
 
 use rustix::process::Pid;
 
-/// The memory that a process holds now, in bytes.
+/// Resident memory of a process, in bytes.
 pub(crate) fn resident_memory(pid: Pid) -> u64 {
     let status = read(pid, "status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
 }
 
-/// The processor time that a process has used so far, in its own code and in the system's on its behalf.
+/// Processor time of a process so far, user and system.
 pub(crate) fn processor_time(pid: Pid) -> Duration {
     let stat = read(pid, "stat");
     // The second field, the program's name, may hold anything, but ends with the last parenthesis.

@@ -1,21 +1,21 @@
-//! Reading: against a route that answers as many bytes, always the same.
+//! Reads, compared with a route with a constant response of the same size.
 
 use std::time::Duration;
 
 use heartbeat_tests::{Database, ServerBuilder};
 
 use crate::{
-    beats::{self, MANY, Turns},
+    beats::{self, MANY_DEVICES, Measurements},
     limits::Limit,
     load::{Load, request},
-    table::{Must, Table},
+    table::{Table, Target},
 };
 
 const ROUNDS: usize = 5;
-const TURN: Duration = Duration::from_secs(1);
+const MEASUREMENT_TIME: Duration = Duration::from_secs(1);
 const CONNECTIONS: usize = 64;
 
-/// What is read.
+/// Paths to read.
 const PATHS: [&str; 6] = [
     "/api/stats",
     "/badge/last-seen",
@@ -28,9 +28,9 @@ const PATHS: [&str; 6] = [
 pub(crate) async fn measure(table: &mut Table) {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database).start().await;
-    for (devices, more, must) in [("1 device", 1, 0.85), ("1,000 devices", MANY - 1, 0.7)] {
-        // One beat for each device: figures have their usual length.
-        for beat in beats::devices(&server, more).await.iter() {
+    for (devices, added, minimum) in [("1 device", 1, 0.85), ("1,000 devices", MANY_DEVICES - 1, 0.7)] {
+        // One beat for each device, so that responses have their usual size.
+        for beat in beats::devices(&server, added).await.iter() {
             let token = String::from_utf8_lossy(beat);
             let token = token.lines().find_map(|line| line.strip_prefix("authorization: ")).expect("a token");
             server.stranger().authorized(token).beat().await;
@@ -39,13 +39,19 @@ pub(crate) async fn measure(table: &mut Table) {
         for path in PATHS {
             let bytes = server.stranger().get(path).await.bytes.len();
             let constant = Limit::start("constant", bytes).await;
-            let (mut ours, mut limit) = (Turns::default(), Turns::default());
+            let (mut ours, mut limit) = (Measurements::default(), Measurements::default());
             for _ in 0..ROUNDS {
-                ours.push(Load::of(server.port(), CONNECTIONS, request("GET", path, "")).run(TURN).await);
-                limit.push(Load::of(constant.port, CONNECTIONS, request("GET", "/", "")).run(TURN).await);
+                ours.push(
+                    Load::of(server.port(), CONNECTIONS, request("GET", path, ""))
+                        .run(MEASUREMENT_TIME)
+                        .await,
+                );
+                limit.push(
+                    Load::of(constant.port, CONNECTIONS, request("GET", "/", "")).run(MEASUREMENT_TIME).await,
+                );
             }
             let what = format!("{devices}: GET {path}");
-            table.ratio(&what, "/s", ours.rate(), limit.rate(), Must::AtLeast(must));
+            table.ratio(&what, "/s", ours.rate(), limit.rate(), Target::AtLeast(minimum));
         }
     }
 }

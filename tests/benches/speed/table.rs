@@ -1,19 +1,19 @@
-//! The table that is printed, and kept as JSON so that runs can be compared.
+//! Table of results, printed, and stored as JSON so that runs can be compared.
 
 use std::{fs, path::Path, time::SystemTime};
 
 use serde_json::{Value, json};
 
-/// What a figure must be.
+/// Target of a result.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Must {
+pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
-    /// There is no promise.
+    /// No target.
     None,
 }
 
-/// All figures of a run.
+/// Results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Value>,
@@ -21,14 +21,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table; the file of the run before is what figures are compared with.
+    /// Returns an empty table, whose results are compared with those of the previous run in `file`.
     pub(crate) fn compared_with(file: &Path) -> Self {
         let before = fs::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         let before = before.and_then(|run| run["figures"].as_array().cloned()).unwrap_or_default();
         Self { rows: Vec::new(), before }
     }
 
-    /// The heading of what follows.
+    /// Prints the heading of a section.
     #[expect(clippy::print_stdout, clippy::unused_self, reason = "prints a table")]
     pub(crate) fn heading(&self, text: &str, limit: &str) {
         println!(
@@ -37,22 +37,22 @@ impl Table {
         );
     }
 
-    /// A figure that is the ratio of two measurements.
-    pub(crate) fn ratio(&mut self, what: &str, unit: &str, measured: f64, limit: f64, must: Must) {
-        self.row(what, &quantity(measured, unit), &quantity(limit, unit), measured / limit, must);
+    /// Adds a result that is the ratio of two measurements.
+    pub(crate) fn ratio(&mut self, what: &str, unit: &str, measured: f64, limit: f64, target: Target) {
+        self.row(what, &quantity(measured, unit), &quantity(limit, unit), measured / limit, target);
     }
 
-    /// A figure by itself.
-    pub(crate) fn figure(&mut self, what: &str, unit: &str, measured: f64, must: Must) {
-        self.row(what, &quantity(measured, unit), "", measured, must);
+    /// Adds a result that is a single measurement.
+    pub(crate) fn value(&mut self, what: &str, unit: &str, measured: f64, target: Target) {
+        self.row(what, &quantity(measured, unit), "", measured, target);
     }
 
     #[expect(clippy::print_stdout, reason = "prints a table")]
-    fn row(&mut self, what: &str, measured: &str, against: &str, figure: f64, must: Must) {
-        let (bound, reached) = match must {
-            Must::AtLeast(limit) => (format!("≥ {limit:.2}"), Some(figure >= limit)),
-            Must::AtMost(limit) => (format!("≤ {limit:.2}"), Some(figure <= limit)),
-            Must::None => (String::new(), None),
+    fn row(&mut self, what: &str, measured: &str, against: &str, figure: f64, target: Target) {
+        let (bound, reached) = match target {
+            Target::AtLeast(limit) => (format!("≥ {limit:.2}"), Some(figure >= limit)),
+            Target::AtMost(limit) => (format!("≤ {limit:.2}"), Some(figure <= limit)),
+            Target::None => (String::new(), None),
         };
         let before =
             self.before.iter().find(|row| row["what"] == what).and_then(|row| row["figure"].as_f64());
@@ -64,15 +64,15 @@ impl Table {
         }));
     }
 
-    /// Writes the figures down; those of other parts of the benchmark stay as they were.
-    #[expect(clippy::disallowed_methods, reason = "says when it was")]
+    /// Stores the results; those of parts that did not run are kept.
+    #[expect(clippy::disallowed_methods, reason = "records the time of the run")]
     pub(crate) fn write(self, file: &Path) {
         let measured = |row: &&Value| self.rows.iter().any(|it| it["what"] == row["what"]);
         let kept: Vec<Value> = self.before.iter().filter(|row| !measured(row)).cloned().collect();
         let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
         let figures = [kept, self.rows].concat();
         let run = json!({ "time": time, "figures": figures });
-        fs::write(file, format!("{run:#}\n")).expect("the file of the figures");
+        fs::write(file, format!("{run:#}\n")).expect("a results file");
     }
 }
 

@@ -1,30 +1,30 @@
-//! Tokens and keys that are not valid, again and again.
+//! Brute force: the rate limit of failed authentication.
 
 use std::{collections::BTreeMap, os::unix::net::UnixStream};
 
 use heartbeat_tests::{Client, Database, Server, ServerBuilder, client::http};
 use reqwest::header::{HeaderMap, HeaderName};
 
-/// Attempts that fail, and how they were answered: status and how often.
+/// Sends requests with an invalid token; returns the number of responses by status.
 async fn fail(client: &Client, path: &str, times: usize) -> BTreeMap<u16, usize> {
-    let mut answers = BTreeMap::new();
+    let mut responses = BTreeMap::new();
     for _ in 0..times {
-        let answer = client.authorized("hbt_wrong").post(path, r#"{"name": "Laptop"}"#).await;
-        *answers.entry(answer.status).or_default() += 1;
-        let header = if answer.status == 401 { "www-authenticate" } else { "retry-after" };
-        assert!(!answer.header(header).is_empty(), "{answer}");
+        let response = client.authorized("hbt_wrong").post(path, r#"{"name": "Laptop"}"#).await;
+        *responses.entry(response.status).or_default() += 1;
+        let header = if response.status == 401 { "www-authenticate" } else { "retry-after" };
+        assert!(!response.header(header).is_empty(), "{response}");
     }
-    answers
+    responses
 }
 
 #[tokio::test]
-async fn failed_attempts_are_slowed_down_and_what_is_valid_never_is() {
+async fn failed_attempts_are_rate_limited_and_valid_requests_never_are() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     let stranger = server.stranger();
-    let answers = fail(&stranger, "/api/beat", 40).await;
-    assert!(answers[&401] >= 20 && answers[&429] >= 10, "{answers:?}");
-    // All come from one address: the secret key and the device's token are as good as before.
+    let responses = fail(&stranger, "/api/beat", 40).await;
+    assert!(responses[&401] >= 20 && responses[&429] >= 10, "{responses:?}");
+    // All come from one client IP, and yet the secret key and the device's token still work.
     assert!(fail(&stranger, "/api/devices", 5).await.contains_key(&429));
     laptop.beat().await;
     server.owner().register("Phone").await;
@@ -42,12 +42,12 @@ async fn failed_attempts_are_slowed_down_and_what_is_valid_never_is() {
     );
 }
 
-fn without_seconds(answer: &str) -> String {
+fn without_seconds(response: &str) -> String {
     let line = |line: &str| match line.split_once("retry-after: ") {
         Some((_, seconds)) if (1..=5).contains(&seconds.parse().unwrap_or(0)) => "retry-after: …".to_owned(),
         _ => line.to_owned(),
     };
-    answer.lines().map(line).collect::<Vec<_>>().join("\n")
+    response.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a client whose requests carry a header.
@@ -57,7 +57,7 @@ fn with_header(server: &Server, name: &'static str, value: &str) -> Client {
 }
 
 #[tokio::test]
-async fn nobody_gets_more_attempts_by_naming_other_addresses() {
+async fn a_forged_client_ip_does_not_evade_the_rate_limit() {
     let (server, _database) = Server::fresh().await;
     assert!(fail(&server.stranger(), "/api/beat", 30).await.contains_key(&429));
     for name in ["x-forwarded-for", "forwarded"] {
@@ -67,21 +67,21 @@ async fn nobody_gets_more_attempts_by_naming_other_addresses() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_each_client_has_attempts_of_its_own() {
+async fn behind_a_trusted_proxy_each_client_ip_has_a_rate_limit_of_its_own() {
     let database = Database::create().await;
     let server =
         ServerBuilder::on(&database).environment("HEARTBEAT_TRUSTED_PROXIES", "127.0.0.1").start().await;
-    let culprit = with_header(&server, "x-forwarded-for", "203.0.113.7, 192.0.2.1");
-    assert!(fail(&culprit, "/api/beat", 30).await.contains_key(&429));
-    // What stands before the last address may be made up.
-    let disguised = with_header(&server, "forwarded", "for=198.51.100.1, for=\"192.0.2.1:4711\"");
-    assert!(fail(&disguised, "/api/beat", 5).await.contains_key(&429));
+    let attacker = with_header(&server, "x-forwarded-for", "203.0.113.7, 192.0.2.1");
+    assert!(fail(&attacker, "/api/beat", 30).await.contains_key(&429));
+    // IP addresses before the last one may be forged.
+    let forger = with_header(&server, "forwarded", "for=198.51.100.1, for=\"192.0.2.1:4711\"");
+    assert!(fail(&forger, "/api/beat", 5).await.contains_key(&429));
     let other = with_header(&server, "x-forwarded-for", "192.0.2.2");
     assert_eq!(fail(&other, "/api/beat", 5).await, BTreeMap::from([(401, 5)]));
 }
 
 #[tokio::test]
-async fn whoever_connects_through_the_unix_socket_is_taken_for_a_proxy() {
+async fn connections_through_the_unix_socket_are_trusted_as_a_proxy() {
     let database = Database::create().await;
     let builder = ServerBuilder::on(&database);
     let path = builder.home().join("heartbeat.sock");

@@ -1,4 +1,4 @@
-//! Strangers who mean no good, or do not know what they do.
+//! Abuse: brute force, slow clients, floods of requests, cross-site scripts, oversized input.
 
 mod attempts;
 mod connections;

@@ -1,21 +1,21 @@
-//! Readers in masses: they share one read of the database, so beats do not wait behind them.
+//! Floods of reads: all share one read of the database, so beats do not queue behind them.
 
 use std::time::{Duration, Instant};
 
 use heartbeat_tests::{CountingProxy, Database, ServerBuilder};
 use tokio::task::JoinSet;
 
-/// Readers at the same time.
+/// Number of concurrent readers.
 const READERS: usize = 100;
 
-/// Time that an answer of a far database takes.
-const FAR: Duration = Duration::from_millis(40);
+/// Latency of a distant database.
+const DATABASE_LATENCY: Duration = Duration::from_millis(40);
 
-/// Requests of each reader.
-const REQUESTS: usize = 30;
+/// Number of requests of each reader.
+const REQUESTS_PER_READER: usize = 30;
 
 #[tokio::test]
-async fn however_many_read_the_database_is_asked_once_a_second_and_beats_are_recorded() {
+async fn under_a_flood_of_reads_the_database_is_queried_once_a_second_and_beats_are_recorded() {
     let (database, proxy) = (Database::create().await, CountingProxy::start().await);
     let server = ServerBuilder::on(&database)
         .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
@@ -28,9 +28,9 @@ async fn however_many_read_the_database_is_asked_once_a_second_and_beats_are_rec
     for _ in 0..READERS {
         let reader = server.stranger();
         readers.spawn(async move {
-            for _ in 0..REQUESTS {
-                let answer = reader.get("/api/stats").await;
-                assert_eq!(answer.status, 200, "{answer}");
+            for _ in 0..REQUESTS_PER_READER {
+                let response = reader.get("/api/stats").await;
+                assert_eq!(response.status, 200, "{response}");
             }
         });
     }
@@ -39,20 +39,25 @@ async fn however_many_read_the_database_is_asked_once_a_second_and_beats_are_rec
         laptop.beat().await;
         beats += 1;
         while let Some(reader) = readers.try_join_next() {
-            reader.expect("answers to all requests");
+            reader.expect("responses to all requests");
         }
     }
-    // A beat is one round trip or two, a read one; jobs and dispatcher look a few times in ten seconds.
+    // A beat is one round trip or two, a read one; jobs and the dispatcher poll a few times in ten seconds.
     let seconds = usize::try_from(started.elapsed().as_secs()).expect("few") + 1;
     let reads = (proxy.round_trips() - before).saturating_sub(2 * beats);
-    assert!(reads <= 2 * seconds + 10, "{reads} reads in {seconds} s for {} requests", READERS * REQUESTS);
+    assert!(
+        reads <= 2 * seconds + 10,
+        "{reads} reads in {seconds} s for {} requests",
+        READERS * REQUESTS_PER_READER
+    );
     assert_eq!(server.stranger().stats().await["total_beats"], beats + 1);
 }
 
 #[tokio::test]
-async fn a_far_database_is_set_up_and_readers_leave_beats_alone() {
-    // Setting the tables up takes longer than a request may wait.
-    let (database, proxy) = (Database::create().await, CountingProxy::start_with_delay(FAR).await);
+async fn a_distant_database_is_set_up_and_a_flood_of_reads_fails_no_beat() {
+    // Setting the tables up takes longer than the timeout of a request.
+    let (database, proxy) =
+        (Database::create().await, CountingProxy::start_with_delay(DATABASE_LATENCY).await);
     let server = ServerBuilder::on(&database)
         .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
         .start()
@@ -62,18 +67,18 @@ async fn a_far_database_is_set_up_and_readers_leave_beats_alone() {
     for _ in 0..READERS {
         let reader = server.stranger();
         readers.spawn(async move {
-            for _ in 0..REQUESTS {
+            for _ in 0..REQUESTS_PER_READER {
                 reader.get("/api/stats").await;
             }
         });
     }
     let mut beats = 0;
     while !readers.is_empty() {
-        // Asserts that it is not answered with 503.
+        // Panics unless the response is 200.
         laptop.beat().await;
         beats += 1;
         while let Some(reader) = readers.try_join_next() {
-            reader.expect("answers to all requests");
+            reader.expect("responses to all requests");
         }
     }
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, beats);

@@ -1,31 +1,31 @@
-//! Other sites, and names that would like to be more than text.
+//! Cross-origin requests, injection through names, and oversized requests.
 
 use heartbeat_tests::Server;
 use reqwest::Method;
 
-const ORIGIN: &str = "access-control-allow-origin";
+const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
 #[tokio::test]
-async fn scripts_of_other_sites_may_read_what_is_public_and_nothing_that_takes_a_secret() {
+async fn scripts_of_other_origins_may_read_public_routes_and_none_that_takes_a_secret() {
     let (server, _database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     let stranger = server.stranger();
     for path in ["/api/stats", "/badge/last-seen", "/badge/total-beats.json", "/.well-known/health"] {
-        assert_eq!(stranger.get(path).await.header(ORIGIN), "*", "{path}");
+        assert_eq!(stranger.get(path).await.header(ALLOW_ORIGIN), "*", "{path}");
     }
-    assert_eq!(stranger.get("/badge/last-seen?style=none").await.header(ORIGIN), "*");
+    assert_eq!(stranger.get("/badge/last-seen?style=none").await.header(ALLOW_ORIGIN), "*");
     for (client, path) in [
         (&laptop, "/api/beat"),
         (&stranger, "/api/beat"),
         (&server.owner(), "/api/devices"),
         (&server.owner(), "/api/devices/0/token/generate"),
     ] {
-        let answer = client.post(path, r#"{"name": "Phone"}"#).await;
-        assert_eq!(answer.header(ORIGIN), "", "{path}: {answer}");
-        // A browser asks this first, and goes no further without a yes.
-        let answer = client.send(Method::OPTIONS, path, Vec::new()).await;
-        assert_eq!((answer.status, answer.header(ORIGIN)), (405, ""), "{path}");
-        assert_eq!(client.get(path).await.header(ORIGIN), "", "{path}");
+        let response = client.post(path, r#"{"name": "Phone"}"#).await;
+        assert_eq!(response.header(ALLOW_ORIGIN), "", "{path}: {response}");
+        // A preflight request without permission stops a browser.
+        let response = client.send(Method::OPTIONS, path, Vec::new()).await;
+        assert_eq!((response.status, response.header(ALLOW_ORIGIN)), (405, ""), "{path}");
+        assert_eq!(client.get(path).await.header(ALLOW_ORIGIN), "", "{path}");
     }
 }
 
@@ -41,12 +41,12 @@ async fn names_stay_text_wherever_they_are_shown() {
         ["/", "/badges", &format!("/badge/last-seen?device={id}"), "/badge/last-seen?label=%3Cscript%3E"]
     {
         let body = stranger.get(path).await.body;
-        for piece in ["<script>alert", "<script>\"", "' onload", "\" onload"] {
-            assert!(!body.contains(piece), "{path} holds {piece}: {body}");
+        for fragment in ["<script>alert", "<script>\"", "' onload", "\" onload"] {
+            assert!(!body.contains(fragment), "{path} holds {fragment}: {body}");
         }
         assert!(body.contains("script"), "{path}: {body}");
     }
-    // A drawing has no elements around the parts of its text that would keep their direction to themselves.
+    // SVG text has no counterpart of <bdi>, so control characters for the direction are removed.
     let badge = stranger.get(&format!("/badge/last-seen?device={id}")).await.body;
     assert!(!badge.contains(['\u{202e}', '\u{200f}']), "{badge}");
     let page = stranger.get("/").await.body;
@@ -54,16 +54,16 @@ async fn names_stay_text_wherever_they_are_shown() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused() {
+async fn oversized_requests_are_rejected() {
     let (server, _database) = Server::fresh().await;
     let long = "a".repeat(70_000);
     let head = format!("GET /badge/last-seen?label={long} HTTP/1.1\r\nhost: h\r\n\r\n");
-    let answer = super::connections::exchange(server.port(), head.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 431") || answer.starts_with("HTTP/1.1 414"), "{answer}");
+    let response = super::connections::exchange(server.port(), head.as_bytes()).await;
+    assert!(response.starts_with("HTTP/1.1 431") || response.starts_with("HTTP/1.1 414"), "{response}");
     for headers in [format!("x: {long}\r\n"), "x: a\r\n".repeat(200)] {
         let head = format!("GET / HTTP/1.1\r\nhost: h\r\n{headers}\r\n");
-        let answer = super::connections::exchange(server.port(), head.as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        let response = super::connections::exchange(server.port(), head.as_bytes()).await;
+        assert!(response.starts_with("HTTP/1.1 431"), "{response}");
     }
     let body = format!("{{\"name\": \"{long}\"}}");
     assert_eq!(server.owner().post("/api/devices", body).await.status, 413);

@@ -1,4 +1,4 @@
-//! `/` and `/stats`, alive.
+//! `/` and `/stats`, updated live by the stream.
 
 use std::time::{Duration, Instant};
 
@@ -7,31 +7,31 @@ use serde_json::json;
 
 use crate::{at_port, server, url};
 
-/// What a beat may take from the device to the eye.
-const GLANCE: Duration = Duration::from_millis(1500);
+/// Maximum latency of a beat, from the device to the page.
+const LATENCY_MAX: Duration = Duration::from_millis(1500);
 
-const AN_HOUR_AGO: &str =
+const LAST_BEAT_AN_HOUR_AGO: &str =
     "UPDATE heartbeat.devices SET last_beat = now() - interval '1 hour', num_beats = 41";
 
 #[tokio::test]
-async fn a_beat_is_seen_at_once_and_time_goes_on() {
+async fn a_beat_shows_at_once_and_its_age_counts_up() {
     let database = Database::create().await;
     let server = server(&database).await;
     let laptop = server.device("Laptop").await;
-    database.execute(AN_HOUR_AGO).await;
+    database.execute(LAST_BEAT_AN_HOUR_AGO).await;
     let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
-    browser.sees(".age", "1 hr").await;
+    browser.wait_for_text(".age", "1 hr").await;
     for beats in 42..45 {
         let before = Instant::now();
         laptop.beat().await;
-        browser.sees("[data-number=total_beats]", &beats.to_string()).await;
-        assert!(before.elapsed() < GLANCE, "{:?}", before.elapsed());
+        browser.wait_for_text("[data-number=total_beats]", &beats.to_string()).await;
+        assert!(before.elapsed() < LATENCY_MAX, "{:?}", before.elapsed());
         assert!(browser.text(".age").await.contains("sec"));
     }
-    // No more beats come, and the number goes on.
-    browser.sees(".age", "2 sec").await;
-    browser.sees(".age", "3 sec").await;
+    // No more beats arrive, and the age still counts up.
+    browser.wait_for_text(".age", "2 sec").await;
+    browser.wait_for_text(".age", "3 sec").await;
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
@@ -41,19 +41,19 @@ async fn an_empty_page_fills_by_itself() {
     let server = server(&database).await;
     let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
-    browser.sees(".empty", "No device is registered").await;
+    browser.wait_for_text(".empty", "No device is registered").await;
     let laptop = server.device("Laptop").await;
-    browser.sees(".devices", "Laptop").await;
-    browser.sees(".devices .seen", "never").await;
+    browser.wait_for_text(".devices", "Laptop").await;
+    browser.wait_for_text(".devices .seen", "never").await;
     assert!(!browser.text(".empty").await.contains("No device is registered"));
     laptop.beat().await;
-    browser.sees(".hero", "ago").await;
-    browser.sees(".devices .count", "1 beat · 100.0%").await;
+    browser.wait_for_text(".hero", "ago").await;
+    browser.wait_for_text(".devices .count", "1 beat · 100.0%").await;
     assert_eq!(browser.run("return document.querySelector('.empty').hidden").await, true);
 }
 
 #[tokio::test]
-async fn a_restart_of_the_server_is_said_and_survived_in_place() {
+async fn a_restart_of_the_server_is_shown_and_survived_without_a_reload() {
     let database = Database::create().await;
     let mut first = server(&database).await;
     let laptop = first.device("Laptop").await;
@@ -63,53 +63,53 @@ async fn a_restart_of_the_server_is_said_and_survived_in_place() {
     browser.run("window.sameAsBefore = true").await;
     let port = first.port();
     first.stop().await;
-    browser.sees(".notice", "Not connected since ").await;
+    browser.wait_for_text(".notice", "Not connected since ").await;
     let _second = at_port(&database, port).start().await;
     laptop.beat().await;
-    browser.sees("[data-number=total_beats]", "2").await;
+    browser.wait_for_text("[data-number=total_beats]", "2").await;
     assert_eq!(browser.text(".notice").await, "");
     assert_eq!(browser.run("return window.sameAsBefore").await, true);
 }
 
 #[tokio::test]
-async fn a_page_that_slept_catches_up_when_it_wakes() {
+async fn a_suspended_page_catches_up_when_it_is_visible_again() {
     let database = Database::create().await;
     let server = server(&database).await;
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
     let browser = Browser::start().await;
-    // A socket that died while the page slept: open to all appearances, and mute.
-    let mortal = "window.WebSocket = class extends WebSocket {
+    // A socket that dies while the page is suspended: still open, but without messages.
+    let mock = "window.WebSocket = class extends WebSocket {
         constructor(url) { super(url); window.latest = this; }
         set onmessage(take) { super.onmessage = (event) => { if (window.dead !== this) take(event); }; }
     };";
-    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": mortal })).await;
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": mock })).await;
     browser.open(&url(&server, "/")).await;
-    browser.sees("[data-number=total_beats]", "1").await;
+    browser.wait_for_text("[data-number=total_beats]", "1").await;
     browser.run("window.dead = window.latest; window.diedAt = Date.now()").await;
     for _ in 0..3 {
         laptop.beat().await;
     }
-    let asleep = "return Date.now() - window.diedAt > 2200";
-    eventually("a sleep that is long enough", async || browser.run(asleep).await == true).await;
+    let suspended = "return Date.now() - window.diedAt > 2200";
+    eventually("a long suspension", async || browser.run(suspended).await == true).await;
     assert_eq!(browser.text("[data-number=total_beats]").await, "1");
     browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
-    let woken = Instant::now();
-    browser.sees("[data-number=total_beats]", "4").await;
-    assert!(woken.elapsed() < GLANCE, "{:?}", woken.elapsed());
+    let visible = Instant::now();
+    browser.wait_for_text("[data-number=total_beats]", "4").await;
+    assert!(visible.elapsed() < LATENCY_MAX, "{:?}", visible.elapsed());
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_is_given_up_and_opened_anew() {
+async fn a_stream_without_frames_times_out_and_is_reconnected() {
     let database = Database::create().await;
     let server = server(&database).await;
     server.device("Laptop").await.beat().await;
     let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
-    // The socket stays open, and nothing comes through it any more.
-    browser.sees(".age", "sec").await;
+    // The socket stays open, but no more frames arrive.
+    browser.wait_for_text(".age", "sec").await;
     server.signal(rustix::process::Signal::STOP);
-    browser.sees(".notice", "Not connected since ").await;
+    browser.wait_for_text(".notice", "Not connected since ").await;
     server.signal(rustix::process::Signal::CONT);
     eventually("a page that is up to date again", async || browser.text(".notice").await.is_empty()).await;
 }
@@ -121,31 +121,31 @@ async fn an_arriving_beat_pulses_unless_the_visitor_wants_no_motion() {
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
     let browser = Browser::start().await;
-    // Counts what moves, for movements are short.
-    let count = "window.moved = 0; const animate = Element.prototype.animate;
-                 Element.prototype.animate = function (...how) { window.moved += 1; return animate.apply(this, how); }";
-    for (preference, moves) in [("reduce", false), ("no-preference", true)] {
-        browser.prefer(&[("prefers-reduced-motion", preference)]).await;
+    // Counts animations, as they are too short to be observed.
+    let count = "window.animations = 0; const animate = Element.prototype.animate;
+                 Element.prototype.animate = function (...options) { window.animations += 1; return animate.apply(this, options); }";
+    for (preference, animates) in [("reduce", false), ("no-preference", true)] {
+        browser.emulate_media(&[("prefers-reduced-motion", preference)]).await;
         browser.open(&url(&server, "/")).await;
         browser.run(count).await;
         let beats = server.stranger().stats().await["total_beats"].as_i64().expect("a number");
-        browser.sees("[data-number=total_beats]", &beats.to_string()).await;
-        // The first frame only says how things are.
+        browser.wait_for_text("[data-number=total_beats]", &beats.to_string()).await;
+        // The first frame is the current state, and no new beat.
         laptop.beat().await;
-        browser.sees("[data-number=total_beats]", &(beats + 1).to_string()).await;
+        browser.wait_for_text("[data-number=total_beats]", &(beats + 1).to_string()).await;
         laptop.beat().await;
-        browser.sees("[data-number=total_beats]", &(beats + 2).to_string()).await;
-        assert_eq!(browser.run("return window.moved > 0").await, moves, "{preference}");
+        browser.wait_for_text("[data-number=total_beats]", &(beats + 2).to_string()).await;
+        assert_eq!(browser.run("return window.animations > 0").await, animates, "{preference}");
     }
 }
 
 #[tokio::test]
-async fn the_script_says_what_the_server_says() {
+async fn the_script_renders_the_same_text_as_the_server() {
     let database = Database::create().await;
-    // Before the ages are set: it may have to wait for its turn.
+    // Started before the ages are set, as it may have to wait for another browser.
     let browser = Browser::start().await;
     let server = server(&database).await;
-    // Ages in the middle of what is shown, so that a second more or less changes nothing.
+    // Ages in the middle of their units, so that a second more or less changes nothing.
     let ages = [150, 3_000, 5_400, 90_030, 200_000, 6_000_000, 40_000_000, 90_000_000];
     for (id, age) in ages.iter().enumerate() {
         server.device(&format!("Device {id}")).await;
@@ -157,7 +157,7 @@ async fn the_script_says_what_the_server_says() {
     }
     database.execute("UPDATE heartbeat.stats SET longest_absence = interval '84898 s'").await;
     server.device("New").await;
-    eventually("what the database holds", async || {
+    eventually("stats of the changed rows", async || {
         server.stranger().stats().await["total_beats"] == ages.iter().sum::<i64>()
     })
     .await;
@@ -181,7 +181,7 @@ async fn the_script_says_what_the_server_says() {
     for (server, script) in by_server.iter().zip(by_script) {
         match (server.as_f64(), script.as_f64()) {
             (Some(server), Some(script)) => assert!((server - script).abs() < 1.0, "{server} and {script}"),
-            // A browser's words for a point in time are its own.
+            // A browser formats points in time by its own locale.
             _ if server.as_str().is_some_and(|text| text.ends_with("UTC")) => {}
             _ => assert_eq!(server, script),
         }
@@ -189,39 +189,39 @@ async fn the_script_says_what_the_server_says() {
 }
 
 #[tokio::test]
-async fn a_complaint_of_the_cloud_is_no_figure_and_counts_as_silence() {
+async fn an_error_message_of_api_gateway_is_no_frame_and_the_stream_times_out() {
     let database = Database::create().await;
     let server = server(&database).await;
     server.device("Laptop").await.beat().await;
     let browser = Browser::start().await;
-    let complaining = "window.WebSocket = class extends WebSocket {
+    let failing = "window.WebSocket = class extends WebSocket {
         set onmessage(take) { super.onmessage = () => take({ data: '{\"message\": \"Internal server error\"}' }); }
     };";
-    let script = json!({ "source": complaining });
+    let script = json!({ "source": failing });
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", script).await;
     browser.open(&url(&server, "/")).await;
-    browser.sees(".notice", "Not connected since ").await;
+    browser.wait_for_text(".notice", "Not connected since ").await;
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn statistics_change_as_one_looks() {
+async fn stats_change_while_the_page_is_open() {
     let database = Database::create().await;
     let server = server(&database).await;
     let browser = Browser::start().await;
     browser.open(&url(&server, "/stats")).await;
-    browser.sees("[data-number=devices]", "0").await;
+    browser.wait_for_text("[data-number=devices]", "0").await;
     server.device("Laptop").await.beat().await;
-    browser.sees("[data-number=devices]", "1").await;
-    browser.sees("[data-number=total_beats]", "1").await;
-    browser.sees("[data-number=num_visits]", "1").await;
+    browser.wait_for_text("[data-number=devices]", "1").await;
+    browser.wait_for_text("[data-number=total_beats]", "1").await;
+    browser.wait_for_text("[data-number=num_visits]", "1").await;
     server.stranger().get("/").await;
-    browser.sees("[data-number=num_visits]", "2").await;
-    browser.sees("[data-duration=uptime]", "sec").await;
+    browser.wait_for_text("[data-number=num_visits]", "2").await;
+    browser.wait_for_text("[data-duration=uptime]", "sec").await;
 }
 
 #[tokio::test]
-async fn times_are_those_of_the_visitor() {
+async fn times_are_in_the_time_zone_of_the_visitor() {
     let database = Database::create().await;
     let server = server(&database).await;
     server.device("Laptop").await;
@@ -230,7 +230,7 @@ async fn times_are_those_of_the_visitor() {
     for (zone, time) in [("Asia/Tokyo", "18:48:40"), ("America/New_York", "05:48:40")] {
         browser.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
         browser.open(&url(&server, "/")).await;
-        browser.sees(".moment", time).await;
+        browser.wait_for_text(".moment", time).await;
         let datetime = browser.run("return document.querySelector('.moment time').dateTime").await;
         assert!(datetime.as_str().is_some_and(|text| text.starts_with("2023-11-02T09:48:40")), "{datetime}");
     }

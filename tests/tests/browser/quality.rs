@@ -1,4 +1,4 @@
-//! Rules for every page: it fits, it is accessible, it is valid and small.
+//! Quality of every page: layout, accessibility, valid HTML, size.
 
 use std::{path::Path, process::Stdio};
 
@@ -9,7 +9,7 @@ use crate::{server, url};
 
 const NAME: &str = "<img src=x onerror=alert(1)>\"'&";
 
-/// Pages and what their pictures are called.
+/// Paths of pages, with the names of their screenshots.
 const PAGES: [(&str, &str); 5] = [
     ("/", "home"),
     ("/stats", "stats"),
@@ -18,11 +18,11 @@ const PAGES: [(&str, &str); 5] = [
     ("/nothing", "error"),
 ];
 
-/// From a small phone to a wall.
-const SIZES: [(u32, u32); 4] = [(320, 568), (360, 640), (1440, 900), (3840, 2160)];
+/// Viewports, from a small phone to a 4K screen.
+const VIEWPORTS: [(u32, u32); 4] = [(320, 568), (360, 640), (1440, 900), (3840, 2160)];
 
-/// A server with something to show.
-async fn lively(database: &Database) -> Server {
+/// Starts a server with devices of various ages.
+async fn with_devices(database: &Database) -> Server {
     let server = server(database).await;
     for name in ["Laptop", "Pixel 9", "Workstation at the office", NAME, &"W".repeat(100)] {
         server.device(name).await;
@@ -36,7 +36,7 @@ async fn lively(database: &Database) -> Server {
              UPDATE heartbeat.stats SET longest_absence = interval '84898 s', total_visits = 1628",
         )
         .await;
-    heartbeat_tests::eventually("what the database holds", async || {
+    heartbeat_tests::eventually("stats of the changed rows", async || {
         server.stranger().stats().await["total_beats"] == 120_360
     })
     .await;
@@ -44,25 +44,27 @@ async fn lively(database: &Database) -> Server {
 }
 
 #[tokio::test]
-async fn every_page_fits_every_screen_and_is_for_everybody() {
+async fn every_page_fits_every_viewport_and_is_accessible() {
     let database = Database::create().await;
-    let server = lively(&database).await;
+    let server = with_devices(&database).await;
     let axe = std::fs::read_to_string(tool("node_modules/axe-core/axe.min.js")).expect("axe");
     let browser = Browser::start().await;
     for scheme in ["light", "dark"] {
-        browser.prefer(&[("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")]).await;
+        browser
+            .emulate_media(&[("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")])
+            .await;
         for (path, name) in PAGES {
             browser.open(&url(&server, path)).await;
-            for (width, height) in SIZES {
+            for (width, height) in VIEWPORTS {
                 browser.resize(width, height).await;
                 let overflow = browser
                     .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                     .await;
                 assert_eq!(overflow, 0, "{path} is wider than {width}");
-                browser.keep_screenshot(&format!("{name}-{scheme}-{width}x{height}")).await;
+                browser.save_screenshot(&format!("{name}-{scheme}-{width}x{height}")).await;
                 assert_eq!(violations(&browser, &axe).await, Vec::<String>::new(), "{path} at {width}");
             }
-            // The one that does not exist says so, here too.
+            // The page that does not exist is logged as 404.
             let console = browser.console().await;
             let unexpected: Vec<_> = console.iter().filter(|line| !line.contains("/nothing ")).collect();
             assert_eq!(unexpected, Vec::<&String>::new(), "{path}");
@@ -71,9 +73,9 @@ async fn every_page_fits_every_screen_and_is_for_everybody() {
     }
 }
 
-/// `docs/images/page.png` in the README is a copy of this picture, to be renewed when the page looks different.
+/// Takes the screenshot in the README: copy it to `docs/images/page.png` when the page looks different.
 #[tokio::test]
-async fn the_readme_shows_the_page_as_somebody_would_see_it() {
+async fn the_screenshot_of_the_readme_shows_typical_stats() {
     let database = Database::create().await;
     let server = server(&database).await;
     for name in ["Laptop", "Phone", "Workstation"] {
@@ -89,30 +91,30 @@ async fn the_readme_shows_the_page_as_somebody_would_see_it() {
         .await;
     let browser = Browser::start().await;
     browser.resize(1000, 700).await;
-    heartbeat_tests::eventually("a page with these figures", async || {
+    heartbeat_tests::eventually("a page with these stats", async || {
         browser.open(&url(&server, "/")).await;
         browser.run("return document.body.innerText.includes('120,353')").await == true
     })
     .await;
-    browser.keep_screenshot("readme").await;
+    browser.save_screenshot("readme").await;
     assert_eq!(browser.run("return document.querySelectorAll('h1').length").await, 1);
 }
 
 #[tokio::test]
-async fn the_empty_page_is_for_everybody_too() {
+async fn the_empty_page_is_accessible_too() {
     let database = Database::create().await;
     let server = server(&database).await;
     let axe = std::fs::read_to_string(tool("node_modules/axe-core/axe.min.js")).expect("axe");
     let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
-    for (width, height) in SIZES {
+    for (width, height) in VIEWPORTS {
         browser.resize(width, height).await;
-        browser.keep_screenshot(&format!("empty-light-{width}x{height}")).await;
+        browser.save_screenshot(&format!("empty-light-{width}x{height}")).await;
         assert_eq!(violations(&browser, &axe).await, Vec::<String>::new(), "at {width}");
     }
 }
 
-/// What axe finds wrong.
+/// Accessibility violations that axe finds in the page.
 async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
     let script = format!(
         "{axe}; const done = arguments[arguments.length - 1];
@@ -126,13 +128,13 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_pages_can_be_printed() {
     let database = Database::create().await;
-    let server = lively(&database).await;
+    let server = with_devices(&database).await;
     let browser = Browser::start().await;
     let media = serde_json::json!({ "media": "print", "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
     browser.devtools("Emulation.setEmulatedMedia", media).await;
     browser.resize(794, 1123).await;
     browser.open(&url(&server, "/")).await;
-    browser.keep_screenshot("home-print").await;
+    browser.save_screenshot("home-print").await;
     let background = browser.run("return getComputedStyle(document.documentElement).backgroundColor").await;
     assert_eq!(background, "rgb(255, 255, 255)");
     assert_eq!(browser.run("return document.querySelector('nav').offsetHeight").await, 0);
@@ -141,7 +143,7 @@ async fn the_pages_can_be_printed() {
 #[tokio::test]
 async fn the_page_and_all_it_loads_are_under_thirty_kilobytes() {
     let database = Database::create().await;
-    let server = lively(&database).await;
+    let server = with_devices(&database).await;
     let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
     let sizes = browser
@@ -166,12 +168,12 @@ async fn the_html_is_valid() {
     let page = empty.stranger().get("/").await.body;
     std::fs::write(folder.path().join("empty.html"), page).expect("a page");
     drop(empty);
-    let server = lively(&database).await;
+    let server = with_devices(&database).await;
     for (path, name) in PAGES {
         let page = server.stranger().get(path).await.body;
         std::fs::write(folder.path().join(format!("{name}.html")), page).expect("a page");
     }
-    // How text is laid out in the file is of no interest, and neither is which way of many to write a thing.
+    // Whitespace and equivalent spellings do not matter.
     let rules = r#"{ "root": true, "extends": ["html-validate:standard", "html-validate:a11y"],
         "rules": { "void-style": "off", "long-title": "off", "no-inline-style": "error" } }"#;
     std::fs::write(folder.path().join(".htmlvalidate.json"), rules).expect("rules");
@@ -183,11 +185,11 @@ async fn the_html_is_valid() {
         .output()
         .await
         .expect("html-validate");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A file of what `infra/scripts/install-browser` installs.
+/// Path of a file that `infra/scripts/install-browser` installs.
 fn tool(path: &str) -> std::path::PathBuf {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools-web").join(path);
     assert!(file.exists(), "{path} is missing: infra/scripts/install-browser installs it");

@@ -13,7 +13,7 @@ const FORMATS: [(&str, &str); 4] =
 const STYLES: [(&str, u32); 5] =
     [("flat", 20), ("flat-square", 20), ("plastic", 18), ("for-the-badge", 28), ("social", 20)];
 
-/// A server whose stats do not change.
+/// Starts a server with fixed stats.
 async fn with_beats() -> (Server, Database) {
     let (server, database) = Server::fresh().await;
     server.device("Laptop").await;
@@ -25,7 +25,7 @@ async fn with_beats() -> (Server, Database) {
         )
         .await;
     let seen = async || server.stranger().stats().await["total_beats"] == 1_234_567;
-    eventually("figures that show what the database holds", seen).await;
+    eventually("stats of the changed rows", seen).await;
     (server, database)
 }
 
@@ -35,15 +35,22 @@ async fn both_badges_come_in_every_format_and_style() {
     for name in NAMES {
         for (extension, content_type) in FORMATS {
             for (style, height) in STYLES {
-                let answer = server.stranger().get(&format!("/badge/{name}{extension}?style={style}")).await;
-                assert_eq!((answer.status, answer.header("content-type")), (200, content_type));
+                let response =
+                    server.stranger().get(&format!("/badge/{name}{extension}?style={style}")).await;
+                assert_eq!((response.status, response.header("content-type")), (200, content_type));
                 let caching = "no-cache, max-age=0, must-revalidate";
-                assert_eq!(answer.header("cache-control"), caching);
-                assert!(answer.header("etag").len() > 10);
+                assert_eq!(response.header("cache-control"), caching);
+                assert!(response.header("etag").len() > 10);
                 match extension {
-                    ".png" => assert_eq!(png_size(&answer.bytes).1, height),
-                    ".json" => assert_eq!(answer.json()["schemaVersion"], 1),
-                    _ => assert!(answer.body.contains(&format!(" height=\"{height}\"")), "{}", answer.body),
+                    ".png" => assert_eq!(png_size(&response.bytes).1, height),
+                    ".json" => assert_eq!(response.json()["schemaVersion"], 1),
+                    _ => {
+                        assert!(
+                            response.body.contains(&format!(" height=\"{height}\"")),
+                            "{}",
+                            response.body
+                        );
+                    }
                 }
             }
         }
@@ -58,7 +65,7 @@ fn png_size(png: &[u8]) -> (u32, u32) {
 }
 
 #[tokio::test]
-async fn they_say_what_shields_would() {
+async fn they_are_worded_and_colored_like_shields() {
     let (server, _database) = with_beats().await;
     let json = async |path: &str| server.stranger().get(path).await.body;
     assert_snapshot!(
@@ -106,11 +113,11 @@ async fn a_beat_is_in_the_next_badge() {
 }
 
 #[tokio::test]
-async fn parameters_change_the_picture() {
+async fn parameters_change_the_image() {
     let (server, _database) = with_beats().await;
     let plain = server.stranger().get("/badge/total-beats").await.body;
     assert!(plain.contains("data:image/svg+xml;base64,") && plain.contains("fill=\"#007ec6\""), "{plain}");
-    for (query, there) in [
+    for (query, expected) in [
         ("color=red", "fill=\"#dd4343\""),
         ("color=rgb(1%202%203)", "fill=\"#010203\""),
         ("labelColor=%23abc", "fill=\"#aabbcc\""),
@@ -120,8 +127,8 @@ async fn parameters_change_the_picture() {
         ("unknown=1&style=&color=", "fill=\"#007ec6\""),
         ("color=red&color=blue", "fill=\"#007ec6\""),
     ] {
-        let answer = server.stranger().get(&format!("/badge/total-beats?{query}")).await;
-        assert!(answer.status == 200 && answer.body.contains(there), "{query}: {answer}");
+        let response = server.stranger().get(&format!("/badge/total-beats?{query}")).await;
+        assert!(response.status == 200 && response.body.contains(expected), "{query}: {response}");
     }
     let bare = server.stranger().get("/badge/total-beats?logo=none").await.body;
     assert!(!bare.contains("<image"), "{bare}");
@@ -136,11 +143,11 @@ async fn parameters_change_the_picture() {
 }
 
 #[tokio::test]
-async fn a_bad_parameter_is_named_in_the_picture() {
+async fn an_invalid_parameter_is_named_in_the_image() {
     let (server, _database) = Server::fresh().await;
     for query in [
         "style=round",
-        "color=notacolour",
+        "color=notacolor",
         "labelColor=url(%23a)",
         "logo=http://example.org/a.svg",
         "logo=file:///etc/passwd",
@@ -150,11 +157,14 @@ async fn a_bad_parameter_is_named_in_the_picture() {
         "scale=5",
     ] {
         for (extension, content_type) in FORMATS {
-            let answer = server.stranger().get(&format!("/badge/last-seen{extension}?{query}")).await;
-            assert_eq!((answer.status, answer.header("content-type")), (400, content_type), "{query}");
-            assert_eq!(answer.header("cache-control"), "no-store");
+            let response = server.stranger().get(&format!("/badge/last-seen{extension}?{query}")).await;
+            assert_eq!((response.status, response.header("content-type")), (400, content_type), "{query}");
+            assert_eq!(response.header("cache-control"), "no-store");
             let name = query.split('=').next().unwrap_or_default();
-            assert!(extension == ".png" || answer.body.contains(&format!("{name}: ")), "{query}: {answer}");
+            assert!(
+                extension == ".png" || response.body.contains(&format!("{name}: ")),
+                "{query}: {response}"
+            );
         }
     }
     assert_snapshot!(
@@ -164,27 +174,31 @@ async fn a_bad_parameter_is_named_in_the_picture() {
 }
 
 #[tokio::test]
-async fn a_device_that_does_not_exist_is_404_whatever_it_is_called() {
+async fn a_device_that_does_not_exist_is_404_for_any_id() {
     let (server, _database) = with_beats().await;
     for id in ["2", "-1", "laptop", "99999999999999999999", "0x1", "%00"] {
-        let answer = server.stranger().get(&format!("/badge/last-seen.json?device={id}")).await;
-        assert_eq!((answer.status, &answer.json()["message"]), (404, &Value::from("no such device")), "{id}");
+        let response = server.stranger().get(&format!("/badge/last-seen.json?device={id}")).await;
+        assert_eq!(
+            (response.status, &response.json()["message"]),
+            (404, &Value::from("no such device")),
+            "{id}"
+        );
     }
 }
 
 #[tokio::test]
-async fn other_methods_are_refused() {
+async fn other_methods_are_answered_with_405() {
     let (server, _database) = Server::fresh().await;
     for name in NAMES {
-        let answer = server.stranger().post(&format!("/badge/{name}"), "").await;
-        assert_eq!((answer.status, answer.header("allow")), (405, "GET,HEAD"));
+        let response = server.stranger().post(&format!("/badge/{name}"), "").await;
+        assert_eq!((response.status, response.header("allow")), (405, "GET,HEAD"));
         let head = server.stranger().send(Method::HEAD, &format!("/badge/{name}"), Vec::new()).await;
         assert_eq!((head.status, head.body.as_str()), (200, ""));
     }
 }
 
 #[tokio::test]
-async fn a_client_that_has_the_picture_is_not_sent_it_again() {
+async fn a_client_with_the_current_image_gets_304() {
     let (server, _database) = with_beats().await;
     let base = format!("http://127.0.0.1:{}", server.port());
     let http = http().build().expect("a client");
@@ -196,14 +210,14 @@ async fn a_client_that_has_the_picture_is_not_sent_it_again() {
             [first.header("etag").to_owned(), format!("\"x\", W/{}", first.header("etag")), "*".into()]
         {
             let request = http.get(format!("{base}{path}")).header("if-none-match", &condition);
-            let answer = request.send().await.expect("an answer");
-            assert_eq!(answer.status(), 304, "{condition}");
-            assert_eq!(answer.headers()["etag"], first.header("etag"));
-            assert_eq!(answer.headers()["cache-control"], "max-age=300");
-            assert_eq!(answer.bytes().await.expect("no body").len(), 0);
+            let response = request.send().await.expect("a response");
+            assert_eq!(response.status(), 304, "{condition}");
+            assert_eq!(response.headers()["etag"], first.header("etag"));
+            assert_eq!(response.headers()["cache-control"], "max-age=300");
+            assert_eq!(response.bytes().await.expect("no body").len(), 0);
         }
         let other = http.get(format!("{base}{path}")).header("if-none-match", "\"x\"");
-        assert_eq!(other.send().await.expect("an answer").status(), 200);
+        assert_eq!(other.send().await.expect("a response").status(), 200);
     }
 }
 
@@ -213,11 +227,11 @@ async fn without_a_database_it_says_so_and_nothing_else() {
     let server = ServerBuilder::on(&nowhere).start_listening().await;
     for name in NAMES {
         for (extension, content_type) in FORMATS {
-            let answer = server.stranger().get(&format!("/badge/{name}{extension}")).await;
-            assert_eq!((answer.status, answer.header("content-type")), (503, content_type));
-            assert_eq!((answer.header("cache-control"), answer.header("retry-after")), ("no-store", "5"));
+            let response = server.stranger().get(&format!("/badge/{name}{extension}")).await;
+            assert_eq!((response.status, response.header("content-type")), (503, content_type));
+            assert_eq!((response.header("cache-control"), response.header("retry-after")), ("no-store", "5"));
             if extension != ".png" {
-                assert!(answer.body.contains("unavailable"), "{answer}");
+                assert!(response.body.contains("unavailable"), "{response}");
             }
             let large =
                 server.stranger().get(&format!("/badge/{name}.png?style=for-the-badge&scale=2")).await;
@@ -242,10 +256,10 @@ async fn names_are_text_in_every_format() {
 }
 
 #[tokio::test]
-async fn looking_at_badges_costs_the_database_one_read_a_second_at_most_and_no_write() {
+async fn badges_cost_the_database_one_read_a_second_at_most_and_no_write() {
     let started = Instant::now();
     let (server, database) = with_beats().await;
-    // Every write leaves its transaction's number at the rows that it wrote.
+    // Every write leaves its transaction id (xmin) in the rows that it wrote.
     let writers = "SELECT (SELECT sum(xmin::text::bigint) FROM heartbeat.devices)::bigint
                    + (SELECT sum(xmin::text::bigint) FROM heartbeat.stats)::bigint";
     let before = database.number(writers).await;
@@ -255,11 +269,11 @@ async fn looking_at_badges_costs_the_database_one_read_a_second_at_most_and_no_w
     }
     let seconds = i64::try_from(started.elapsed().as_secs()).expect("not that long") + 1;
     assert_eq!(database.number(writers).await, before);
-    // A connection reports what it did when it is closed, if not before.
+    // A connection reports its statistics when it closes, if not before.
     drop(server);
     let others = "SELECT count(*) FROM pg_stat_activity
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    eventually("a server that has gone", async || database.number(others).await == 0).await;
+    eventually("the end of all connections", async || database.number(others).await == 0).await;
     let reads =
         "SELECT seq_scan FROM pg_stat_user_tables WHERE schemaname = 'heartbeat' AND relname = 'stats'";
     let reads = database.number(reads).await;

@@ -1,9 +1,9 @@
-//! What is logged, and what never is.
+//! Logs: no secrets, valid filters, bounded volume.
 
 use heartbeat_tests::{Database, ServerBuilder, client::http};
 
 #[tokio::test]
-async fn no_log_line_holds_a_token_a_key_or_an_address() {
+async fn no_log_line_contains_a_token_a_key_or_an_ip_address() {
     let database = Database::create().await;
     let password = "pass4database";
     let url = database.url().replace("heartbeat@", &format!("heartbeat:{password}@"));
@@ -19,7 +19,7 @@ async fn no_log_line_holds_a_token_a_key_or_an_address() {
     server.stranger().get("/elsewhere?token=hbt_inquery").await;
     let two = http().http2_prior_knowledge().build().expect("a client");
     let base = format!("http://127.0.0.1:{}/api/beat", server.port());
-    two.post(base).header("authorization", "hbt_overhttp2").send().await.expect("an answer");
+    two.post(base).header("authorization", "hbt_overhttp2").send().await.expect("a response");
     assert!(server.stop().await.success());
 
     let log = server.log();
@@ -30,15 +30,15 @@ async fn no_log_line_holds_a_token_a_key_or_an_address() {
 }
 
 #[tokio::test]
-async fn a_filter_that_cannot_be_read_is_an_error() {
+async fn an_invalid_filter_is_an_error() {
     let database = Database::create().await;
-    let (code, said) = ServerBuilder::on(&database).environment("RUST_LOG", "heartbeat=loud").run().await;
-    assert_eq!((code, said.lines().count()), (2, 1), "{said}");
-    assert!(said.contains("RUST_LOG (environment variable)"), "{said}");
+    let (code, output) = ServerBuilder::on(&database).environment("RUST_LOG", "heartbeat=loud").run().await;
+    assert_eq!((code, output.lines().count()), (2, 1), "{output}");
+    assert!(output.contains("RUST_LOG (environment variable)"), "{output}");
 }
 
 #[tokio::test]
-async fn strangers_do_not_fill_the_log() {
+async fn failed_requests_do_not_flood_the_log() {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database).environment("RUST_LOG", "info").start().await;
     let (stranger, before) = (server.stranger(), server.log().lines().count());

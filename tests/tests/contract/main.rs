@@ -1,5 +1,5 @@
-//! The contract with clients, over real HTTP against the real program. The modules mirror the URLs
-//! and, below them, the chapters of the documentation.
+//! Contract with clients, over real HTTP against the real program. Modules mirror the URLs; the others are about
+//! the process: configuration, logs, outages, shutdown.
 
 mod api;
 mod assets;

@@ -3,7 +3,7 @@
 use heartbeat_tests::{Database, Server, ServerBuilder};
 
 #[tokio::test]
-async fn links_unfold_to_a_picture_that_changes_with_the_heartbeat() {
+async fn the_open_graph_image_changes_with_a_beat() {
     let (server, _database) = Server::fresh().await;
     let before = server.stranger().get("/og.png").await;
     assert_eq!((before.status, before.header("content-type")), (200, "image/png"));
@@ -15,7 +15,7 @@ async fn links_unfold_to_a_picture_that_changes_with_the_heartbeat() {
 }
 
 #[tokio::test]
-async fn without_a_database_there_is_none() {
+async fn without_a_database_it_answers_503() {
     let nowhere = Database::reserve();
     let server = ServerBuilder::on(&nowhere).start_listening().await;
     assert_eq!(server.stranger().get("/og.png").await.status, 503);

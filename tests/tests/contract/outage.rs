@@ -1,4 +1,4 @@
-//! A database that is away.
+//! Outages of the database.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn without_a_database_at_the_start_the_server_waits_for_it_and_recovers_by
     assert_eq!(server.owner().post("/api/devices/0/token/generate", "").await.status, 503);
     let page = server.stranger().get("/").await;
     assert_eq!((page.status, page.header("content-type")), (503, "text/html; charset=utf-8"));
-    // What needs no database is answered as ever.
+    // Requests that need no database are answered as usual.
     assert_eq!(server.stranger().post("/api/beat", "").await.status, 401);
 
     database.create_now().await;
@@ -37,23 +37,23 @@ async fn connections_that_the_database_closes_are_opened_again() {
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
     database.end_connections().await;
-    // That it never heard of the next beat is certain, so that is sent again.
+    // The next beat certainly never reached the database, so it is retried.
     laptop.beat().await;
     laptop.beat().await;
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 3);
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_is_answered_for_with_503_and_forgotten_nothing() {
+async fn while_the_database_hangs_beats_are_answered_with_503_and_none_is_lost() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
     let mut holder = database.connect().await;
     sqlx::raw_sql("BEGIN; LOCK TABLE heartbeat.devices").execute(&mut holder).await.expect("a lock");
-    let answer =
-        timeout(Duration::from_secs(5), laptop.post("/api/beat", "")).await.expect("an answer in time");
-    assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
-    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("the end of the lock");
+    let response =
+        timeout(Duration::from_secs(5), laptop.post("/api/beat", "")).await.expect("a response in time");
+    assert_eq!((response.status, response.header("retry-after")), (503, "5"));
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("a released lock");
 
     laptop.beat().await;
     assert_eq!(
@@ -63,7 +63,7 @@ async fn a_database_that_hangs_is_answered_for_with_503_and_forgotten_nothing() 
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_not_carried_out_later() {
+async fn beats_that_timed_out_are_not_recorded_later() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     let mut holder = database.connect().await;
@@ -75,7 +75,7 @@ async fn what_was_given_up_is_not_carried_out_later() {
         assert_eq!(server.stranger().get("/").await.status, 200);
         assert_eq!(laptop.post("/api/beat", "").await.status, 503);
     }
-    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("the end of the lock");
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("a released lock");
     laptop.beat().await;
     let visits = "SELECT total_visits FROM heartbeat.stats";
     eventually("all visits in the database", async || database.number(visits).await >= 3).await;
@@ -92,13 +92,13 @@ async fn what_was_given_up_is_not_carried_out_later() {
 }
 
 #[tokio::test]
-async fn a_connection_that_can_only_read_is_given_up_when_the_database_can_write_again() {
+async fn a_read_only_connection_is_replaced_when_the_database_accepts_writes_again() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     let name = database.name();
     database.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     database.end_connections().await;
-    eventually("a server that can only read", async || {
+    eventually("a server on a read-only database", async || {
         server.stranger().get("/api/stats").await.status == 200
     })
     .await;
@@ -108,7 +108,7 @@ async fn a_connection_that_can_only_read_is_given_up_when_the_database_can_write
         ["SET default_transaction_read_only = off".to_owned(), format!("ALTER DATABASE {name} RESET ALL")]
     {
         let statement = sqlx::AssertSqlSafe(statement);
-        sqlx::raw_sql(statement).execute(&mut administrator).await.expect("a database that can write");
+        sqlx::raw_sql(statement).execute(&mut administrator).await.expect("a database that accepts writes");
     }
     laptop.beat().await;
 }
@@ -116,7 +116,7 @@ async fn a_connection_that_can_only_read_is_given_up_when_the_database_can_write
 #[tokio::test]
 async fn a_password_that_the_database_refuses_is_not_logged() {
     let database = Database::create().await;
-    let url = database.url().replace("heartbeat@", "nobody-there:hush@");
+    let url = database.url().replace("heartbeat@", "unknown:hush@");
     let mut server =
         ServerBuilder::on(&database).environment("HEARTBEAT_DATABASE_DSN", &url).start_listening().await;
     let line = server.wait_for("refuses this user or password").await;

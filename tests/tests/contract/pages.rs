@@ -1,4 +1,4 @@
-//! What all pages have in common: `/`, `/stats`, `/badges`, `/privacy`, and the one that tells of an error
+//! Rules for all pages: `/`, `/stats`, `/badges`, `/privacy`, and the error page.
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 use insta::assert_snapshot;
@@ -16,8 +16,8 @@ async fn names_are_shown_as_text_everywhere() {
         let page = server.stranger().get(path).await;
         assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
         assert!(page.body.contains("img src=x onerror=alert(1)&#62;"), "{path}: {}", page.body);
-        let pictures = page.body.matches("<img ").count();
-        assert_eq!(pictures, usize::from(path.starts_with("/badges")), "{path}: {}", page.body);
+        let images = page.body.matches("<img ").count();
+        assert_eq!(images, usize::from(path.starts_with("/badges")), "{path}: {}", page.body);
     }
 }
 
@@ -35,7 +35,7 @@ async fn every_page_carries_the_name_of_the_server() {
 }
 
 #[tokio::test]
-async fn browsers_are_told_to_be_strict() {
+async fn pages_have_strict_security_headers() {
     let (server, _database) = Server::fresh().await;
     for path in PAGES.into_iter().chain(["/nothing"]) {
         let page = server.stranger().get(path).await;
@@ -52,7 +52,7 @@ async fn browsers_are_told_to_be_strict() {
 }
 
 #[tokio::test]
-async fn a_page_may_reach_the_stream_wherever_it_is() {
+async fn the_content_security_policy_allows_the_url_of_the_stream() {
     let database = Database::create().await;
     for (variable, value, origin) in [
         ("HEARTBEAT_LIVE_URL", "https://beat.example.org", "connect-src 'self' wss://beat.example.org"),
@@ -69,7 +69,7 @@ async fn a_page_may_reach_the_stream_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn links_unfold() {
+async fn pages_have_open_graph_tags() {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database)
         .environment("HEARTBEAT_LIVE_URL", "https://beat.example.org/")
@@ -93,7 +93,7 @@ async fn links_unfold() {
 }
 
 #[tokio::test]
-async fn only_views_of_pages_are_counted() {
+async fn only_views_of_pages_count_as_visits() {
     let (server, _database) = Server::fresh().await;
     let stranger = server.stranger();
     for path in PAGES {
@@ -121,7 +121,7 @@ async fn without_a_script_the_pages_are_complete() {
              UPDATE heartbeat.stats SET longest_absence = '84898 seconds'",
         )
         .await;
-    heartbeat_tests::eventually("what the database holds", async || {
+    heartbeat_tests::eventually("stats of the changed rows", async || {
         server.stranger().stats().await["total_beats"] == 36_308
     })
     .await;

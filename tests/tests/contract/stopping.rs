@@ -1,4 +1,4 @@
-//! How the server stops.
+//! Graceful shutdown.
 
 use heartbeat_tests::{Server, eventually};
 use rustix::process::Signal;
@@ -16,19 +16,19 @@ async fn requests_in_flight_are_finished_on_both_signals() {
         let beat = tokio::spawn(async move { laptop.post("/api/beat", "").await.status });
         let waiting = "SELECT count(*) FROM pg_stat_activity
                        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        eventually("the beat waits for the lock", async || database.number(waiting).await == 1).await;
+        eventually("a beat that waits for the lock", async || database.number(waiting).await == 1).await;
         server.signal(signal);
         server.wait_for("stopping").await;
-        sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("the end of the lock");
+        sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("a released lock");
 
-        assert_eq!(beat.await.expect("an answer"), 200);
+        assert_eq!(beat.await.expect("a response"), 200);
         assert!(server.ended().await.success());
         assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 1);
     }
 }
 
 #[tokio::test]
-async fn visits_that_only_memory_holds_are_written_down() {
+async fn visits_that_only_memory_holds_are_stored() {
     let (mut server, database) = Server::fresh().await;
     for _ in 0..3 {
         assert_eq!(server.stranger().get("/").await.status, 200);
@@ -38,7 +38,7 @@ async fn visits_that_only_memory_holds_are_written_down() {
 }
 
 #[tokio::test]
-async fn visits_are_written_down_while_it_runs_too() {
+async fn visits_are_stored_while_it_runs_too() {
     let (server, database) = Server::fresh().await;
     server.stranger().get("/").await;
     let visits = "SELECT total_visits FROM heartbeat.stats";
@@ -47,7 +47,7 @@ async fn visits_are_written_down_while_it_runs_too() {
 }
 
 #[tokio::test]
-async fn connections_that_wait_for_nothing_do_not_hold_it_up() {
+async fn idle_connections_do_not_delay_the_shutdown() {
     let (mut server, _database) = Server::fresh().await;
     let _idle = tokio::net::TcpStream::connect(("127.0.0.1", server.port())).await.expect("a connection");
     let client = server.stranger();

@@ -1,24 +1,24 @@
-//! `heartbeat export` and `heartbeat import`.
+//! Dumps: `heartbeat export` and `heartbeat import`.
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 
 use crate::{assert_same_stats, legacy_database};
 
-/// Everything in this database, as text.
+/// Returns the export of a database.
 async fn export(database: &Database) -> String {
     let output = ServerBuilder::on(database).argument("export").pipe("").await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Reads `text` into this database; returns the exit code and what was said.
+/// Imports `text` into a database; returns the exit code and stderr.
 async fn import(database: &Database, text: &str) -> (Option<i32>, String) {
     let output = ServerBuilder::on(database).argument("import").pipe(text).await;
     assert!(output.stdout.is_empty());
     (output.status.code(), String::from_utf8(output.stderr).expect("text"))
 }
 
-/// A database with two devices, beats of one of them, and a view of a page.
+/// Creates a database with two devices, beats of one of them, and a visit.
 async fn small() -> Database {
     let (mut server, database) = Server::fresh().await;
     let laptop = server.device("Laptop \"7\"\\ \u{1F499}").await;
@@ -31,18 +31,18 @@ async fn small() -> Database {
 }
 
 #[tokio::test]
-async fn an_import_gives_the_same_figures_to_the_byte_and_every_token_goes_on_working() {
+async fn an_import_gives_the_same_stats_to_the_byte_and_every_token_still_works() {
     let database = legacy_database::database(200_000).await;
     assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
     let (original, copy) = (ServerBuilder::on(&database).start().await, Database::create().await);
-    // An absence ends.
+    // Ends an absence.
     original.stranger().authorized("unused").beat().await;
-    // While a server goes on working.
+    // The server keeps running during the export.
     let text = export(&database).await;
-    let (code, said) = import(&copy, &text).await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.ends_with("Imported: devices: 4, beats: 200,001.\n"), "{said}");
-    assert!(said.contains("reading beats: "), "{said}");
+    let (code, output) = import(&copy, &text).await;
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.ends_with("Imported: devices: 4, beats: 200,001.\n"), "{output}");
+    assert!(output.contains("reading beats: "), "{output}");
 
     let server = ServerBuilder::on(&copy).start().await;
     assert_same_stats(&original, &server).await;
@@ -54,7 +54,7 @@ async fn an_import_gives_the_same_figures_to_the_byte_and_every_token_goes_on_wo
 }
 
 #[tokio::test]
-async fn it_is_one_object_a_line_and_holds_no_token() {
+async fn an_export_is_one_object_a_line_and_contains_no_token() {
     let (mut server, database) = Server::fresh().await;
     let (_, token) = server.owner().register("Laptop").await;
     server.stranger().authorized(&token).beat().await;
@@ -81,17 +81,17 @@ async fn it_is_one_object_a_line_and_holds_no_token() {
 async fn only_an_empty_database_takes_an_import() {
     let database = small().await;
     let text = export(&database).await;
-    let (code, said) = import(&database, &text).await;
+    let (code, output) = import(&database, &text).await;
     assert_eq!(code, Some(1));
     assert_eq!(
-        said,
+        output,
         "heartbeat: import: the database holds devices or beats already: import into an empty one; nothing was changed\n"
     );
     assert_eq!(export(&database).await, text);
 }
 
 #[tokio::test]
-async fn a_damaged_export_is_named_by_its_line_and_leaves_nothing() {
+async fn an_invalid_export_is_reported_with_its_line_and_imports_nothing() {
     let text = export(&small().await).await;
     let lines: Vec<&str> = text.lines().collect();
     let with = |number: usize, line: &str| {
@@ -126,11 +126,11 @@ async fn a_damaged_export_is_named_by_its_line_and_leaves_nothing() {
     ];
     for (damaged, expected) in cases {
         let database = Database::create().await;
-        let (code, said) = import(&database, &damaged).await;
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(&format!("heartbeat: import: {expected}")), "{expected}: {said}");
-        let (code, said) = import(&database, &text).await;
-        assert_eq!(code, Some(0), "{said}");
+        let (code, output) = import(&database, &damaged).await;
+        assert_eq!(code, Some(1), "{output}");
+        assert!(output.contains(&format!("heartbeat: import: {expected}")), "{expected}: {output}");
+        let (code, output) = import(&database, &text).await;
+        assert_eq!(code, Some(0), "{output}");
     }
 }
 

@@ -1,8 +1,8 @@
-//! The database of an earlier Heartbeat.
+//! Database with the legacy schema, as an earlier Heartbeat leaves it.
 
 use heartbeat_tests::{Database, ServerBuilder};
 
-/// Everything that an earlier Heartbeat has in its database, beats aside.
+/// Rows of the legacy schema, except beats.
 pub(crate) const DEVICES: &str = "
     INSERT INTO heartbeat.devices (id, name, token, num_beats) VALUES
         (0, 'Laptop', 'earlier-token-of-the-laptop', 7),
@@ -15,12 +15,11 @@ pub(crate) const DEVICES: &str = "
     INSERT INTO public._sqlx_migrations VALUES (20221016, 'initial', true), (20230301, 'more', true);
 ";
 
-/// The tokens of those devices.
+/// Tokens of those devices.
 pub(crate) const TOKENS: [&str; 4] =
     ["earlier-token-of-the-laptop", "ZWFybGllci10b2tlbg==.0/1+2", "schlüssel mit blanks", "unused"];
 
-/// A database that an earlier Heartbeat has left, with so many beats of three devices, one every
-/// half a minute until a while ago.
+/// Creates a database with the legacy schema, with `beats` beats of three devices, one every half a minute.
 pub(crate) async fn database(beats: u32) -> Database {
     let database = Database::create().await;
     database.execute(include_str!("../../legacy-schema.sql")).await;
@@ -36,7 +35,7 @@ pub(crate) async fn database(beats: u32) -> Database {
     database
 }
 
-/// A number that changes with everything in the legacy schema and in `public`.
+/// Returns a hash of everything in the legacy schema and in `public`.
 pub(crate) async fn fingerprint(database: &Database) -> i64 {
     database
         .number(
@@ -54,7 +53,7 @@ pub(crate) async fn fingerprint(database: &Database) -> i64 {
         .await
 }
 
-/// `heartbeat migrate` on that database.
+/// Returns `heartbeat migrate` on that database.
 pub(crate) fn migrate(database: &Database) -> ServerBuilder {
     ServerBuilder::on(database).argument("migrate")
 }

@@ -1,4 +1,4 @@
-//! `heartbeat migrate` on the database of an earlier Heartbeat.
+//! Legacy import: `heartbeat migrate` on a database with the legacy schema.
 
 use std::process::Stdio;
 
@@ -8,8 +8,8 @@ use sqlx::Row;
 
 use crate::legacy_database::{self, TOKENS};
 
-/// The tables, columns, keys and indexes in schema `heartbeat`, as text.
-async fn layout(database: &Database) -> Vec<String> {
+/// Tables, columns, keys and indexes in schema `heartbeat`, as text.
+async fn describe_schema(database: &Database) -> Vec<String> {
     let rows = sqlx::raw_sql(
         "SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable || ' '
              || coalesce(column_default, '') || ' ' || is_identity AS line
@@ -22,26 +22,26 @@ async fn layout(database: &Database) -> Vec<String> {
     )
     .fetch_all(&mut database.connect().await)
     .await
-    .expect("a layout");
+    .expect("a schema");
     rows.iter().map(|row| row.get("line")).collect()
 }
 
 #[tokio::test]
-async fn a_million_beats_and_every_token_move_in() {
+async fn a_million_beats_and_every_token_are_imported() {
     let database = legacy_database::database(1_000_000).await;
-    let (code, said) = ServerBuilder::on(&database).run().await;
-    assert_eq!(code, 1, "{said}");
+    let (code, output) = ServerBuilder::on(&database).run().await;
+    assert_eq!(code, 1, "{output}");
     assert!(
-        said.contains("those of an earlier Heartbeat: stop it, back up, run `heartbeat migrate`"),
-        "{said}"
+        output.contains("those of an earlier Heartbeat: stop it, back up, run `heartbeat migrate`"),
+        "{output}"
     );
 
-    let (code, said) = legacy_database::migrate(&database).run().await;
-    assert_eq!(code, 0, "{said}");
+    let (code, output) = legacy_database::migrate(&database).run().await;
+    assert_eq!(code, 0, "{output}");
     let expected = "Moved in from an earlier Heartbeat, with all tokens: devices: 4, beats: 1,000,000.\n\
                     The database is up to date: 4 migrations were applied.\n";
-    assert!(said.starts_with(expected), "{said}");
-    assert!(said.contains("copying beats: 1,000,000 of 1,000,000\n"), "{said}");
+    assert!(output.starts_with(expected), "{output}");
+    assert!(output.contains("copying beats: 1,000,000 of 1,000,000\n"), "{output}");
 
     let server = ServerBuilder::on(&database).start().await;
     let stats = server.stranger().stats().await;
@@ -83,7 +83,7 @@ async fn tokens_that_worked_over_http_before_work_over_http_after() {
         tokens.push((id, token));
     }
     assert!(server.stop().await.success());
-    // The same devices in the tables of an earlier Heartbeat, which keeps tokens as they are.
+    // The same devices in the legacy schema, which stores tokens in clear.
     database.execute("DROP SCHEMA heartbeat CASCADE").await;
     database.execute(include_str!("../../legacy-schema.sql")).await;
     for (id, token) in &tokens {
@@ -104,13 +104,13 @@ async fn tokens_that_worked_over_http_before_work_over_http_after() {
 }
 
 #[tokio::test]
-async fn what_comes_out_is_laid_out_as_if_it_had_always_been_ours_and_public_is_left_alone() {
+async fn the_imported_schema_equals_a_new_one_and_public_is_unchanged() {
     let public =
         "SELECT count(*) FROM public._sqlx_migrations WHERE version IN (20221016, 20230301) AND success";
     let database = legacy_database::database(1_000).await;
     assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
-    let (_server, ours) = Server::fresh().await;
-    assert_eq!(layout(&database).await, layout(&ours).await);
+    let (_server, fresh) = Server::fresh().await;
+    assert_eq!(describe_schema(&database).await, describe_schema(&fresh).await);
     assert_eq!(database.number(public).await, 2);
     assert_eq!(
         legacy_database::migrate(&database).run().await,
@@ -119,7 +119,7 @@ async fn what_comes_out_is_laid_out_as_if_it_had_always_been_ours_and_public_is_
 }
 
 #[tokio::test]
-async fn it_needs_no_table_of_migrations_and_no_figures() {
+async fn it_needs_no_table_of_migrations_and_no_stats() {
     let database = legacy_database::database(1_000).await;
     database
         .execute(
@@ -129,7 +129,7 @@ async fn it_needs_no_table_of_migrations_and_no_figures() {
         )
         .await;
     assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
-    // What the beats themselves say.
+    // Worked out from the beats themselves.
     let record = "SELECT floor(extract(epoch FROM longest_absence))::bigint FROM heartbeat.stats";
     assert!((10_800..10_861).contains(&database.number(record).await));
     let started = "SELECT count(*) FROM heartbeat.stats
@@ -150,7 +150,7 @@ async fn beats_whose_device_is_gone_stay_and_count() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_is_named_and_nothing_is_changed() {
+async fn an_obstacle_is_named_and_nothing_is_changed() {
     let cases = [
         (
             "INSERT INTO heartbeat.devices VALUES (9, 'Twin', 'unused', 0)",
@@ -169,17 +169,17 @@ async fn what_stands_in_the_way_is_named_and_nothing_is_changed() {
         let database = legacy_database::database(1_000).await;
         database.execute(obstacle).await;
         let before = legacy_database::fingerprint(&database).await;
-        let (code, said) = legacy_database::migrate(&database).run().await;
-        assert_eq!(code, 1, "{said}");
-        assert!(said.lines().last().is_some_and(|line| line.contains(expected)), "{said}");
+        let (code, output) = legacy_database::migrate(&database).run().await;
+        assert_eq!(code, 1, "{output}");
+        assert!(output.lines().last().is_some_and(|line| line.contains(expected)), "{output}");
         assert_eq!(legacy_database::fingerprint(&database).await, before);
     }
 }
 
 #[tokio::test]
-async fn on_a_terminal_a_bar_grows() {
+async fn on_a_terminal_there_is_a_progress_bar() {
     let database = legacy_database::database(200_000).await;
-    // A program that gives another one a terminal (util-linux).
+    // Runs the program on a pseudoterminal (util-linux).
     let output = tokio::process::Command::new("script")
         .args(["--quiet", "--return", "--command"])
         .arg(format!("'{}' migrate", program().display()))

@@ -1,5 +1,5 @@
-//! Moving in from an earlier Heartbeat, and from one database to another: nothing is lost, and what is
-//! interrupted has not happened.
+//! Data migration: legacy import, export and import, rolling updates. Nothing is lost, and an interrupted migration
+//! changes nothing.
 
 mod export;
 mod interrupted;
@@ -9,13 +9,13 @@ mod rolling_update;
 
 use heartbeat_tests::Server;
 
-/// Both servers give the same figures, to the byte, when they are asked within the same second.
+/// Asserts that both servers respond with the same stats, to the byte, within the same second.
 async fn assert_same_stats(one: &Server, other: &Server) {
     let stats = async |server: &Server| server.stranger().get("/api/stats").await.body;
     loop {
-        let (before, theirs, after) = (stats(one).await, stats(other).await, stats(one).await);
+        let (before, other_stats, after) = (stats(one).await, stats(other).await, stats(one).await);
         if before == after {
-            assert_eq!(before, theirs);
+            assert_eq!(before, other_stats);
             return;
         }
     }

@@ -1,5 +1,5 @@
-//! An update without downtime: a program of the release before and one of this release on one database at the
-//! same time. The release before is played by its tables and its statements, in `tests/releases`.
+//! Rolling updates, without downtime: programs of the previous and of this release on one database at the same time.
+//! `tests/releases` has the tables and statements that stand in for the previous release.
 
 use std::{
     path::Path,
@@ -25,14 +25,14 @@ const CLAIM: &str = include_str!("../../releases/0.1.0/claim.sql");
 const FIRST_EVENTS: &str = include_str!("../../releases/0.1.0/first_events.sql");
 const SETTLE: &str = include_str!("../../releases/0.1.0/settle.sql");
 
-/// Migrations of release 0.1.0.
+/// Number of migrations of release 0.1.0.
 const MIGRATIONS: usize = 3;
 
 /// A program of release 0.1.0, as the database sees it: one connection, and its statements.
 struct OldProgram(PgConnection);
 
 impl OldProgram {
-    /// Sets the tables of its release up.
+    /// Applies the migrations of its release.
     async fn set_up(database: &Database) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
         let all = Migrator::new(folder).await.expect("migrations");
@@ -49,7 +49,7 @@ impl OldProgram {
         Self(database.connect().await)
     }
 
-    /// Registers a device with this token, of which its channel is notified.
+    /// Registers a device with this token, and enqueues the event for its channel.
     async fn add_device(&mut self, name: &str, token: &str) {
         sqlx::query(ADD_DEVICE)
             .bind(name)
@@ -61,17 +61,17 @@ impl OldProgram {
             .expect("a device");
     }
 
-    /// Records a beat with one of its two statements; whether it was accepted.
+    /// Records a beat with one of its two statements; returns whether it was accepted.
     async fn beat(&mut self, token: &str, again: bool) -> bool {
         let time = now();
         let rows: Vec<PgRow> = if again {
             let query = sqlx::query(BEAT_AGAIN).bind(hash(token)).bind(vec![time]).bind(time);
-            query.fetch_all(&mut self.0).await.expect("a statement that goes on working")
+            query.fetch_all(&mut self.0).await.expect("a statement that still works")
         } else {
             let wanted = vec!["discord".to_owned()];
             let query = sqlx::query(BEAT).bind(vec![hash(token)]).bind(vec![time]);
             let query = query.bind(3600.0).bind(wanted.clone()).bind(wanted);
-            query.fetch_all(&mut self.0).await.expect("a statement that goes on working")
+            query.fetch_all(&mut self.0).await.expect("a statement that still works")
         };
         rows.len() == 1
     }
@@ -80,13 +80,13 @@ impl OldProgram {
         sqlx::query(ADD_VISITS).bind(1_i64).execute(&mut self.0).await.expect("a visit");
     }
 
-    /// The beats of all devices, as its pages show them.
+    /// Number of beats of all devices, as its pages show it.
     async fn total_beats(&mut self) -> i64 {
         let rows = sqlx::query(STATS).fetch_all(&mut self.0).await.expect("stats");
         rows.iter().map(|row| row.get::<i64, _>("num_beats")).sum()
     }
 
-    /// Claims its channel's lease and returns the ids of the first events; nothing if it gets no lease.
+    /// Claims the lease of its channel; returns the ids of the first events, none without the lease.
     async fn claim(&mut self) -> Vec<i64> {
         let claim = sqlx::query(CLAIM).bind("discord").bind("old").bind(30.0);
         if claim.fetch_optional(&mut self.0).await.expect("a lease").is_none() {
@@ -106,23 +106,23 @@ fn hash(token: &str) -> Vec<u8> {
     heartbeat_core::token::TokenHash::of(token.as_bytes()).as_bytes().to_vec()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the old program goes by the same clock as the server")]
+#[expect(clippy::disallowed_methods, reason = "the old program reads the same clock as the server")]
 fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// Beats with the old program's statements until told to stop; returns how many were accepted.
+/// Beats with the statements of the old program until `stop` is set; returns the number of accepted beats.
 async fn keep_beating(mut program: OldProgram, token: String, stop: Arc<AtomicBool>) -> i64 {
     let mut accepted = 0;
     while !stop.load(SeqCst) {
-        assert!(program.beat(&token, accepted % 3 > 0).await, "a beat was refused");
+        assert!(program.beat(&token, accepted % 3 > 0).await, "a beat was rejected");
         accepted += 1;
     }
     accepted
 }
 
 #[tokio::test]
-async fn the_release_before_and_this_one_beat_side_by_side_and_nothing_is_lost_or_refused() {
+async fn the_previous_release_and_this_one_beat_side_by_side_and_nothing_is_lost_or_rejected() {
     let database = Database::create().await;
     let mut old = OldProgram::set_up(&database).await;
     let stop = Arc::new(AtomicBool::new(false));
@@ -134,7 +134,7 @@ async fn the_release_before_and_this_one_beat_side_by_side_and_nothing_is_lost_o
         beating.push(tokio::spawn(keep_beating(program, token, Arc::clone(&stop))));
     }
 
-    // The new release arrives while the old one works.
+    // The new release starts while the old one works.
     let server = ServerBuilder::on(&database).start().await;
     assert!(
         server.log().contains("expanded the tables in schema heartbeat migrations=1"),
@@ -143,9 +143,9 @@ async fn the_release_before_and_this_one_beat_side_by_side_and_nothing_is_lost_o
     );
     let devices = Devices::register(&server.owner(), 4).await;
     let load = Load::start(&server.stranger(), &devices);
-    devices.acknowledged_more(200).await;
+    devices.wait_for_acknowledged(200).await;
     old.add_visit().await;
-    // A device of each is known to the other.
+    // Each knows the devices of the other.
     server.stranger().authorized("token of device 0").beat().await;
     stop.store(true, SeqCst);
     let mut by_old = 0;
@@ -166,41 +166,41 @@ async fn the_release_before_and_this_one_beat_side_by_side_and_nothing_is_lost_o
 }
 
 #[tokio::test]
-async fn events_of_the_release_before_are_delivered_once_whichever_of_the_two_does_it() {
+async fn events_of_the_previous_release_are_delivered_once_by_either_of_the_two() {
     let database = Database::create().await;
     let mut old = OldProgram::set_up(&database).await;
     old.add_device("Laptop", "token").await;
     let events = old.claim().await;
     assert_eq!(events.len(), 1, "the device that was added");
 
-    let mut fake = FakeDiscord::start(Behavior::Accepts).await;
+    let mut discord = FakeDiscord::start(Behavior::Accepts).await;
     let server = ServerBuilder::on(&database)
-        .environment("HEARTBEAT_WEBHOOK_URL", &fake.url)
+        .environment("HEARTBEAT_WEBHOOK_URL", &discord.url)
         .environment("HEARTBEAT_WEBHOOK_LEVEL", "new_devices")
         .start()
         .await;
-    // While the old program holds its lease, its events are its own.
+    // While the old program holds its lease, only it delivers its events.
     server.owner().register("Phone").await;
-    let (_, message) = fake.message().await;
+    let (_, message) = discord.message().await;
     assert!(message.to_string().contains("Phone"), "{message}");
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.events").await, 1);
     old.settle(events).await;
 
-    // What it leaves behind when it is gone is delivered by the new one.
+    // Events that it leaves behind are delivered by the new program.
     old.add_device("Tablet", "another token").await;
     database.execute("UPDATE heartbeat.receivers SET held_until = '-infinity'").await;
-    let (_, message) = fake.message().await;
+    let (_, message) = discord.message().await;
     assert!(message.to_string().contains("Tablet"), "{message}");
     eventually("no events left", async || {
         database.number("SELECT count(*) FROM heartbeat.events").await == 0
             && database.number("SELECT count(*) FROM heartbeat.outbox").await == 0
     })
     .await;
-    assert!(fake.embeds().is_empty());
+    assert!(discord.embeds().is_empty());
 }
 
 #[tokio::test]
-async fn of_many_new_programs_that_meet_old_tables_one_expands_them_and_all_go_on() {
+async fn of_many_new_programs_on_old_tables_one_expands_them_and_all_run() {
     let database = Database::create().await;
     let mut old = OldProgram::set_up(&database).await;
     old.add_device("Laptop", "token").await;
@@ -239,7 +239,7 @@ async fn a_program_works_on_tables_of_the_next_release_that_serve_it() {
     drop(server);
 
     database.execute(&next("9.0.0")).await;
-    let (code, said) = ServerBuilder::on(&database).run().await;
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("install that version or a later one"), "{said}");
+    let (code, output) = ServerBuilder::on(&database).run().await;
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("install that version or a later one"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! A clock that is set back.
+//! Clock set back while devices beat.
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
@@ -10,14 +10,14 @@ use time::OffsetDateTime;
 
 const HOUR: i64 = 60 * 60;
 
-/// What the clock shows; it only moves when the test says so.
+/// Unix time of the fake clock, which only the test advances.
 static NOW: AtomicI64 = AtomicI64::new(1_800_000_000);
 
 fn clock() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(NOW.load(SeqCst)).expect("in range")
 }
 
-/// A Heartbeat with one device.
+/// Heartbeat with one device, on the fake clock.
 struct Subject {
     heartbeat: Heartbeat,
     token: TokenHash,
@@ -31,15 +31,15 @@ impl Subject {
         Self { heartbeat, token: TokenHash::of(token.as_bytes()) }
     }
 
-    /// Beats after the clock has gone on, or back, by so many seconds; returns the figures.
+    /// Advances the clock, or sets it back, and beats; returns the stats.
     async fn beat_after(&self, seconds: i64) -> Stats {
         NOW.fetch_add(seconds, SeqCst);
         self.heartbeat.beat(self.token, clock()).await.expect("a recorded beat");
-        self.figures().await
+        self.stats().await
     }
 
-    async fn figures(&self) -> Stats {
-        self.heartbeat.snapshot(clock()).await.expect("figures").stats.clone()
+    async fn stats(&self) -> Stats {
+        self.heartbeat.snapshot(clock()).await.expect("a snapshot").stats.clone()
     }
 }
 
@@ -53,19 +53,19 @@ async fn beats_after_the_clock_was_set_back_an_hour_count_and_make_no_absence() 
     let latest = stats.last_seen;
 
     let mut beats = 2;
-    // Back, and then on until just before the beat that seems to lie in the future.
+    // Back, and then forward until just before the beat that seems to lie in the future.
     for seconds in [-HOUR, 0, 1, 30, HOUR / 2, HOUR / 2 - 32] {
         let stats = subject.beat_after(seconds).await;
         beats += 1;
         assert_eq!((stats.total_beats, stats.longest_absence), (beats, 10), "after {seconds}");
         assert_eq!((stats.last_seen, stats.last_seen_relative), (latest, Some(0)), "after {seconds}");
     }
-    // Past it, and then as ever.
+    // Past that beat, and then as usual.
     assert_eq!(subject.beat_after(5).await.longest_absence, 10);
     assert_eq!(subject.beat_after(20).await.longest_absence, 20);
     beats += 2;
     NOW.fetch_add(7, SeqCst);
-    let stats = subject.figures().await;
+    let stats = subject.stats().await;
     assert_eq!((stats.total_beats, stats.last_seen_relative, stats.longest_absence), (beats, Some(7), 20));
 
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, beats);

@@ -1,4 +1,4 @@
-//! A server that is killed.
+//! Server killed under load.
 
 use heartbeat_tests::{Database, Devices, Load, ServerBuilder};
 use rustix::process::Signal;
@@ -13,13 +13,13 @@ async fn a_server_that_is_killed_again_and_again_loses_no_acknowledged_beat() {
     let devices = Devices::register(&server.owner(), 4).await;
     for round in 0..rounds() {
         let load = Load::start(&server.stranger(), &devices);
-        // Sooner or later in the life of the process.
-        devices.acknowledged_more(1 + round % 5 * 100).await;
+        // At different points in the life of the process.
+        devices.wait_for_acknowledged(1 + round % 5 * 100).await;
         server.signal(Signal::KILL);
         server.ended().await;
-        load.lost_server().await;
+        load.wait_for_disconnect().await;
         server = builder.start().await;
     }
-    devices.assert_kept(&server, &database).await;
+    devices.assert_durable(&server, &database).await;
     assert_eq!(devices.rejected(), 0);
 }

@@ -1,6 +1,5 @@
-//! What goes wrong on real machines: processes that are killed or frozen, databases that die, fill up or
-//! refuse, clocks that are set back. In each case no acknowledged beat is lost, and Heartbeat recovers
-//! by itself. `make soak` does it longer.
+//! Fault injection: processes killed or frozen, databases that crash, fill up or refuse writes, clocks set back. In
+//! each case no acknowledged beat is lost, and Heartbeat recovers by itself. `make soak` runs more rounds.
 
 mod clock_set_back;
 mod interrupted_setup;
@@ -11,12 +10,12 @@ mod refusing_database;
 mod stopped_under_load;
 mod thawed_function;
 
-/// Whether there is time.
+/// Returns whether this is the long run of `make soak`.
 fn soak() -> bool {
     std::env::var_os("SOAK").is_some()
 }
 
-/// How often something is killed.
+/// Number of kills in a test.
 fn rounds() -> i64 {
     if soak() { 20 } else { 3 }
 }

@@ -1,18 +1,19 @@
-//! A database that is there, and refuses to do its work.
+//! Database that accepts connections, or not even those, and refuses its work: read-only, out of connections, dropped
+//! tables, full disk.
 
 use heartbeat_tests::{Client, Cluster, Database, Server, ServerBuilder};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-/// A beat, and any other thing that has to be written, is answered with 503 until it can be done.
-async fn assert_turned_away(server: &Server, device: &Client) {
+/// Asserts that writes are rejected: a beat and a registration get 503 with `Retry-After`.
+async fn assert_writes_rejected(server: &Server, device: &Client) {
     let beat = device.post("/api/beat", "").await;
     assert_eq!((beat.status, beat.header("retry-after")), (503, "5"), "{beat}");
     let registration = server.owner().post("/api/devices", r#"{"name": "Phone"}"#).await;
     assert_eq!((registration.status, registration.header("retry-after")), (503, "5"), "{registration}");
 }
 
-async fn carry_out(connection: &mut PgConnection, sql: String) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.expect("a change");
+async fn execute(connection: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.expect("an executed statement");
 }
 
 #[tokio::test]
@@ -20,21 +21,21 @@ async fn an_empty_database_that_is_read_only_is_waited_for_and_then_set_up() {
     let database = Database::create().await;
     let (name, mut administrator) = (database.name(), database.connect().await);
     let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
-    carry_out(&mut administrator, read_only).await;
+    execute(&mut administrator, read_only).await;
     let mut server = ServerBuilder::on(&database).start_listening().await;
     server.wait_for("in a read-only transaction (SQLSTATE 25006)").await;
-    assert_turned_away(&server, &server.stranger().authorized("hbt_any")).await;
-    carry_out(&mut administrator, format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
+    assert_writes_rejected(&server, &server.stranger().authorized("hbt_any")).await;
+    execute(&mut administrator, format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
     server.wait_for("the database is ready").await;
     server.device("Laptop").await.beat().await;
 }
 
 #[tokio::test]
-async fn while_a_database_has_no_connection_left_requests_are_turned_away() {
+async fn while_a_database_has_no_connection_left_writes_are_rejected() {
     let database = Database::create().await;
     let (name, mut administrator) = (database.name(), database.connect().await);
-    // Limits are not for superusers.
-    carry_out(&mut administrator, format!("CREATE ROLE {name} LOGIN; ALTER DATABASE {name} OWNER TO {name}"))
+    // Connection limits do not apply to superusers.
+    execute(&mut administrator, format!("CREATE ROLE {name} LOGIN; ALTER DATABASE {name} OWNER TO {name}"))
         .await;
     let url = database.url().replace("heartbeat@", &format!("{name}@"));
     let builder = ServerBuilder::on(&database).environment("HEARTBEAT_DATABASE_DSN", &url);
@@ -42,21 +43,21 @@ async fn while_a_database_has_no_connection_left_requests_are_turned_away() {
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
 
-    carry_out(&mut administrator, format!("ALTER ROLE {name} CONNECTION LIMIT 0")).await;
-    let end =
+    execute(&mut administrator, format!("ALTER ROLE {name} CONNECTION LIMIT 0")).await;
+    let terminate =
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = current_database()";
-    carry_out(&mut administrator, end.to_owned()).await;
-    assert_turned_away(&server, &laptop).await;
+    execute(&mut administrator, terminate.to_owned()).await;
+    assert_writes_rejected(&server, &laptop).await;
     server.wait_for("too many connections for role").await;
 
-    carry_out(&mut administrator, format!("ALTER ROLE {name} CONNECTION LIMIT -1")).await;
+    execute(&mut administrator, format!("ALTER ROLE {name} CONNECTION LIMIT -1")).await;
     laptop.beat().await;
     server.wait_for("the database answers again").await;
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 2);
 }
 
 #[tokio::test]
-async fn tables_that_are_dropped_while_it_runs_are_told_of_and_set_up_anew() {
+async fn tables_that_are_dropped_while_it_runs_are_logged_and_set_up_again() {
     let (mut server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
@@ -65,7 +66,7 @@ async fn tables_that_are_dropped_while_it_runs_are_told_of_and_set_up_anew() {
     assert_eq!((beat.status, beat.header("retry-after")), (503, "5"), "{beat}");
     server.wait_for(r#"relation "heartbeat.devices" does not exist (SQLSTATE 42P01)"#).await;
 
-    // It starts again from nothing, without devices.
+    // The new tables have no devices.
     assert_eq!(laptop.post("/api/beat", "").await.status, 401);
     assert_eq!(server.log().matches("set up the tables").count(), 2);
     server.device("Phone").await.beat().await;
@@ -73,9 +74,9 @@ async fn tables_that_are_dropped_while_it_runs_are_told_of_and_set_up_anew() {
 }
 
 #[tokio::test]
-async fn while_the_disk_is_full_beats_are_turned_away_and_none_is_lost() {
+async fn while_the_disk_is_full_beats_are_rejected_and_none_is_lost() {
     let Some(cluster) = Cluster::start_with_small_disk().await else {
-        // Mounting one is not allowed here.
+        // Mounting a small disk is not allowed here.
         return;
     };
     let database = cluster.database_on_small_disk().await;
@@ -84,17 +85,17 @@ async fn while_the_disk_is_full_beats_are_turned_away_and_none_is_lost() {
     laptop.beat().await;
     cluster.fill_disk().await;
     let mut beats = 1;
-    // What is left of the last page still takes some.
+    // The last page has room for a few more.
     while laptop.post("/api/beat", "").await.status == 200 {
         beats += 1;
     }
     let beat = laptop.post("/api/beat", "").await;
     assert_eq!((beat.status, beat.header("retry-after")), (503, "5"), "{beat}");
     server.wait_for("No space left on device (SQLSTATE 53100)").await;
-    // What is read is there as ever.
+    // Reads still work.
     assert_eq!(server.stranger().stats().await["total_beats"], beats);
 
-    cluster.make_room().await;
+    cluster.free_disk().await;
     laptop.beat().await;
     server.wait_for("the database answers again").await;
     assert_eq!(server.stranger().stats().await["total_beats"], beats + 1);

@@ -1,4 +1,4 @@
-//! A function that Lambda froze for longer than the database keeps an idle connection.
+//! Function frozen by Lambda for longer than the database keeps an idle connection.
 
 use heartbeat_tests::{CountingProxy, Function, Server, eventually};
 use reqwest::Method;
@@ -13,7 +13,7 @@ async fn a_function_thawed_after_the_database_ended_its_idle_connection_answers_
     let counting_proxy = CountingProxy::start().await;
     let connected = "SELECT count(*) FROM pg_stat_activity
                      WHERE datname = current_database() AND application_name = 'heartbeat'";
-    // Over its socket, and over TCP, where a process learns later that the other end has gone.
+    // Over a Unix socket, and over TCP, where a closed connection is noticed later.
     for url in [database.url(), counting_proxy.url(&database)] {
         for (name, method, path) in [
             ("beat", Method::POST, "/api/beat"),
@@ -22,8 +22,8 @@ async fn a_function_thawed_after_the_database_ended_its_idle_connection_answers_
         ] {
             let function = Function::start(name, &database, &[("HEARTBEAT_DATABASE_DSN", &url)]).await;
             for _ in 0..3 {
-                let answer = function.request(&method, path, Some(&token), b"").await;
-                assert_eq!(answer.status, 200, "{name}: {answer}");
+                let response = function.request(&method, path, Some(&token), b"").await;
+                assert_eq!(response.status, 200, "{name}: {response}");
                 function.freeze();
                 eventually("no connection", async || database.number(connected).await == 0).await;
                 function.thaw();

@@ -1,4 +1,4 @@
-//! What is particular to a function: the stage, the outage, the table of routes.
+//! Behavior particular to functions: stages, outages, frozen processes, round trips, programs.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -14,10 +14,10 @@ async fn the_name_of_the_stage_is_no_part_of_the_path() {
     let database = Database::create().await;
     for stage in ["$default", "prod", "api"] {
         let function = Function::start("stats", &database, &[]).await.behind_stage(stage);
-        let answer = function.request(&Method::GET, "/api/stats", None, b"").await;
-        assert_eq!(answer.status, 200, "{stage}: {answer}");
-        let answer = function.request(&Method::GET, "/elsewhere", None, b"").await;
-        assert_eq!(answer.status, 404, "{stage}: {answer}");
+        let response = function.request(&Method::GET, "/api/stats", None, b"").await;
+        assert_eq!(response.status, 200, "{stage}: {response}");
+        let response = function.request(&Method::GET, "/elsewhere", None, b"").await;
+        assert_eq!(response.status, 404, "{stage}: {response}");
     }
 }
 
@@ -26,8 +26,8 @@ async fn while_the_database_is_away_a_function_answers_503_and_then_recovers() {
     let database = Database::reserve();
     let function = Function::start("stats", &database, &[]).await;
     for _ in 0..2 {
-        let answer = function.request(&Method::GET, "/api/stats", None, b"").await;
-        assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
+        let response = function.request(&Method::GET, "/api/stats", None, b"").await;
+        assert_eq!((response.status, response.header("retry-after")), (503, "5"));
     }
     database.create_now().await;
     assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
@@ -37,28 +37,28 @@ async fn while_the_database_is_away_a_function_answers_503_and_then_recovers() {
 async fn log_lines_are_json_and_name_the_request() {
     let function = Function::start("stats", &Database::reserve(), &[]).await;
     assert_eq!(function.request(&Method::GET, "/api/stats", None, b"").await.status, 503);
-    eventually("a line about the request", async || function.log().contains("\"status\":503")).await;
-    let mut about_request = 0;
+    eventually("the log line of the request", async || function.log().contains("\"status\":503")).await;
+    let mut lines_of_request = 0;
     for line in function.log().lines() {
         let line: Value = serde_json::from_str(line).expect("JSON");
         if line["span"]["requestId"] == "8476a536-e9f4-11e8-9739-2dfe598c3fcd" {
-            about_request += 1;
+            lines_of_request += 1;
         }
     }
-    // What became of the request, and why.
-    assert!(about_request >= 2, "{}", function.log());
+    // One line with the status, one with the cause.
+    assert!(lines_of_request >= 2, "{}", function.log());
 }
 
 #[tokio::test]
 async fn a_warm_beat_is_one_round_trip_to_the_database() {
     let (database, proxy) = (Database::create().await, CountingProxy::start().await);
-    let token = registered(&database).await;
+    let token = register(&database).await;
     let function =
         Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))]).await;
     beat(&function, &token).await;
     let cold = proxy.round_trips();
     function.freeze();
-    // So long that a process that runs all the time would first ask whether the connection is well.
+    // Long enough that a server process would first ping the connection.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     function.thaw();
     beat(&function, &token).await;
@@ -67,9 +67,9 @@ async fn a_warm_beat_is_one_round_trip_to_the_database() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_database_has_ended_meanwhile_costs_no_beat() {
+async fn a_connection_that_the_database_closed_meanwhile_loses_no_beat() {
     let (database, proxy) = (Database::create().await, CountingProxy::start().await);
-    let token = registered(&database).await;
+    let token = register(&database).await;
     for url in [database.url(), proxy.url(&database)] {
         let function = Function::start("beat", &database, &[("HEARTBEAT_DATABASE_DSN", &url)]).await;
         beat(&function, &token).await;
@@ -82,17 +82,17 @@ async fn a_connection_that_the_database_has_ended_meanwhile_costs_no_beat() {
     assert_eq!(database.number("SELECT num_beats FROM heartbeat.devices").await, 4);
 }
 
-/// A device's token.
-async fn registered(database: &Database) -> String {
+/// Registers a device; returns its token.
+async fn register(database: &Database) -> String {
     let function = Function::start("devices", database, &[]).await;
     let body = br#"{"name": "Laptop"}"#;
-    let answer = function.request(&Method::POST, "/api/devices", Some(SECRET_KEY), body).await;
-    answer.json()["token"].as_str().expect("a token").to_owned()
+    let response = function.request(&Method::POST, "/api/devices", Some(SECRET_KEY), body).await;
+    response.json()["token"].as_str().expect("a token").to_owned()
 }
 
 async fn beat(function: &Function, token: &str) {
-    let answer = function.request(&Method::POST, "/api/beat", Some(token), b"").await;
-    assert_eq!(answer.status, 200, "{answer}");
+    let response = function.request(&Method::POST, "/api/beat", Some(token), b"").await;
+    assert_eq!(response.status, 200, "{response}");
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_visit_is_in_the_database_before_the_page_is_answered() {
     let function = Function::start("home", &database, &[]).await;
     for visits in 1..=3 {
         assert_eq!(function.request(&Method::GET, "/", None, b"").await.status, 200);
-        // Lambda may freeze the process now, for ever.
+        // Lambda may freeze the process from now on.
         assert_eq!(database.number("SELECT total_visits FROM heartbeat.stats").await, visits);
     }
 }
@@ -113,8 +113,8 @@ async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
         [("devices", "/api/devices"), ("devices_token_generate", "/api/devices/0/token/generate")]
     {
         let function = Function::start(name, &database, &[("HEARTBEAT_SECRET_KEY", "")]).await;
-        let answer = function.request(&Method::POST, path, Some("x"), b"{}").await;
-        assert_eq!((answer.status, answer.header("content-type")), (404, "application/problem+json"));
+        let response = function.request(&Method::POST, path, Some("x"), b"{}").await;
+        assert_eq!((response.status, response.header("content-type")), (404, "application/problem+json"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The routes as Lambda functions: real programs, fed with events of API Gateway.
+//! Lambda functions: real programs, fed with events of API Gateway.
 
 mod functions;
 mod parity;

@@ -1,12 +1,12 @@
-//! A client cannot tell the local server from the functions behind API Gateway.
+//! Parity: the local server and the functions behind API Gateway respond alike.
 
 use std::collections::BTreeMap;
 
 use heartbeat_functions::routes::{ROUTES, Route};
-use heartbeat_tests::{Answer, Database, Function, Server, ServerBuilder};
+use heartbeat_tests::{Database, Function, Response, Server, ServerBuilder};
 use reqwest::Method;
 
-/// The headers that mean something to a client.
+/// Headers that matter to a client.
 const HEADERS: [&str; 11] = [
     "content-type",
     "allow",
@@ -21,11 +21,11 @@ const HEADERS: [&str; 11] = [
     "x-frame-options",
 ];
 
-/// The members of JSON answers that differ from one database, and one second, to the next.
-const PASSING: [&str; 5] =
+/// Members of JSON responses that vary with the database and with time.
+const VARYING_MEMBERS: [&str; 5] =
     ["\"token\":\"", "\"last_seen\":", "\"last_seen_relative\":", "\"last_beat\":", "\"uptime\":"];
 
-/// Requests that reach every route and each of its errors. `TOKEN` stands for the first device's.
+/// Requests that reach every route and each of its errors. `TOKEN` stands for the token of the first device.
 fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
     use Method as M;
     const OWNER: Option<&str> = Some("the owner's key");
@@ -43,7 +43,7 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::POST, "/api/devices", OWNER, vec![b' '; 16 * 1024 + 1]),
         (M::POST, "/api/beat", DEVICE, Vec::new()),
         (M::POST, "/api/beat", None, Vec::new()),
-        (M::POST, "/api/beat", Some("Bearer nobody"), Vec::new()),
+        (M::POST, "/api/beat", Some("Bearer unknown"), Vec::new()),
         (M::POST, generate, None, Vec::new()),
         (M::POST, generate, OWNER, Vec::new()),
         (M::POST, "/api/beat", DEVICE, Vec::new()),
@@ -76,47 +76,49 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
     requests
 }
 
-/// The paths of a route, with something for what they leave open.
+/// Paths of a route, with values for their parameters.
 fn paths(route: &Route) -> impl Iterator<Item = &'static str> {
     let filled = |path: &str| path.replace("{id}", "0").replace("{file}", "heartbeat.css");
     route.paths.iter().map(move |path| &*filled(path).leak())
 }
 
-/// The function that API Gateway would choose for a path.
+/// Function to which API Gateway would route a path.
 fn function_for<'a>(functions: &'a BTreeMap<&str, Function>, path: &str) -> &'a Function {
     let path = path.split('?').next().unwrap_or_default();
     let matches = |pattern: &str| {
         let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
-        let alike = pattern
+        let equal_parts = pattern
             .by_ref()
             .zip(path.by_ref())
-            .all(|(wanted, part)| wanted.starts_with('{') || wanted == part);
-        alike && pattern.next().is_none() && path.next().is_none()
+            .all(|(expected, part)| expected.starts_with('{') || expected == part);
+        equal_parts && pattern.next().is_none() && path.next().is_none()
     };
     let route = ROUTES.iter().find(|route| route.paths.iter().any(|pattern| matches(pattern)));
     &functions[route.expect("a route").name]
 }
 
-/// What can be compared of an answer.
-fn essence(answer: &Answer) -> (u16, BTreeMap<&str, &str>, String) {
+/// Comparable parts of a response: status, headers, and the body without values that vary.
+fn comparable(response: &Response) -> (u16, BTreeMap<&str, &str>, String) {
     let headers =
-        HEADERS.iter().map(|name| (*name, answer.header(name))).filter(|(_, value)| !value.is_empty());
-    let body = match answer.header("content-type") {
-        "image/png" => "a picture".to_owned(),
-        kind if kind.starts_with("image/") || kind.starts_with("text/html") => without_ages(&answer.body),
-        _ if answer.body.parse::<i64>().is_ok() => "a Unix time".to_owned(),
-        _ => PASSING.iter().fold(without_ages(&answer.body), |body, member| without_value(&body, member)),
+        HEADERS.iter().map(|name| (*name, response.header(name))).filter(|(_, value)| !value.is_empty());
+    let body = match response.header("content-type") {
+        "image/png" => "an image".to_owned(),
+        kind if kind.starts_with("image/") || kind.starts_with("text/html") => without_ages(&response.body),
+        _ if response.body.parse::<i64>().is_ok() => "a Unix time".to_owned(),
+        _ => VARYING_MEMBERS
+            .iter()
+            .fold(without_ages(&response.body), |body, member| without_value(&body, member)),
     };
-    (answer.status, headers.collect(), body)
+    (response.status, headers.collect(), body)
 }
 
-/// `body` without anything that says how long ago something was.
+/// Returns `body` without digits and words for ages.
 fn without_ages(body: &str) -> String {
     let body = body.replace("second ago", "seconds ago").replace("just now", "0 seconds ago");
     body.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-/// `body` without the values that follow `member`.
+/// Returns `body` without the values that follow `member`.
 fn without_value(body: &str, member: &str) -> String {
     let is_value = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     let mut parts = body.split(member);
@@ -133,7 +135,7 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
         functions.insert(route.name, Function::start(route.name, &cloud, &[]).await);
     }
     let mut tokens = [String::new(), String::new()];
-    let mut seen = 0;
+    let mut requests_sent = 0;
     for (method, path, authorization, body) in requests() {
         let credentials = tokens.clone().map(|token| authorization.map(|it| it.replace("TOKEN", &token)));
         let mut client = server.stranger();
@@ -143,17 +145,18 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
         let local = client.send(method.clone(), path, body.clone()).await;
         let remote =
             function_for(&functions, path).request(&method, path, credentials[1].as_deref(), &body).await;
-        assert_eq!(essence(&local), essence(&remote), "{method} {path}");
+        assert_eq!(comparable(&local), comparable(&remote), "{method} {path}");
 
-        let registered =
-            local.status == 200 && path.contains("devices") && (path.ends_with("generate") || seen == 0);
+        let registered = local.status == 200
+            && path.contains("devices")
+            && (path.ends_with("generate") || requests_sent == 0);
         if registered {
-            tokens =
-                [&local, &remote].map(|answer| answer.json()["token"].as_str().expect("a token").to_owned());
+            tokens = [&local, &remote]
+                .map(|response| response.json()["token"].as_str().expect("a token").to_owned());
         }
-        seen += 1;
+        requests_sent += 1;
     }
-    assert!(seen > 90, "{seen}");
+    assert!(requests_sent > 90, "{requests_sent}");
 }
 
 #[tokio::test]
@@ -169,7 +172,7 @@ async fn without_a_database_they_fail_alike() {
             let remote = function.request(&method, path, Some("the owner's key"), body).await;
             let expected = if route.needs_database { (503, "5") } else { (200, "") };
             assert_eq!((local.status, local.header("retry-after")), expected, "{path}");
-            assert_eq!(essence(&local), essence(&remote), "{path}");
+            assert_eq!(comparable(&local), comparable(&remote), "{path}");
         }
     }
 }

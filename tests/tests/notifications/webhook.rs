@@ -1,5 +1,5 @@
-//! Channels in the database, by the example of webhooks: signed as Standard Webhooks says, beside the channel that
-//! the configuration owns.
+//! Channels in the database, with webhooks as the example: signed as Standard Webhooks specifies, beside the channel
+//! that the configuration owns.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,19 +27,19 @@ use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// When a message that should come is taken to be lost.
+/// Timeout of a request to the webhook.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-const WAITING: &str = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NULL";
+const PENDING: &str = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NULL";
 
-/// A request to the webhook.
+/// Request to the webhook.
 #[derive(Debug)]
 struct Request {
     headers: HeaderMap,
     body: Bytes,
 }
 
-/// A service that takes webhooks, and answers with a status that can be changed.
+/// HTTP server that receives webhooks, and responds with a status that can be changed.
 struct Service {
     url: String,
     requests: mpsc::UnboundedReceiver<Request>,
@@ -49,21 +49,21 @@ struct Service {
 impl Service {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("its number").port();
+        let port = listener.local_addr().expect("a local address").port();
         let status = Arc::new(Mutex::new(StatusCode::OK));
         let (sender, requests) = mpsc::unbounded_channel();
-        let answer = Arc::clone(&status);
-        let take = post(move |State(()): State<()>, headers: HeaderMap, body: Bytes| async move {
-            // The test may be over.
+        let current_status = Arc::clone(&status);
+        let receive = post(move |State(()): State<()>, headers: HeaderMap, body: Bytes| async move {
+            // The test may have ended.
             let _ = sender.send(Request { headers, body });
-            *answer.lock().expect("no test panics while it holds it")
+            *current_status.lock().expect("the mutex is not poisoned")
         });
-        tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", take)).await });
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", receive)).await });
         Self { url: format!("http://127.0.0.1:{port}/hook"), requests, status }
     }
 
-    fn answer(&self, status: StatusCode) {
-        *self.status.lock().expect("no test panics while it holds it") = status;
+    fn respond_with(&self, status: StatusCode) {
+        *self.status.lock().expect("the mutex is not poisoned") = status;
     }
 
     async fn next(&mut self) -> Request {
@@ -91,7 +91,7 @@ impl Request {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// Asserts that it is signed with the secret, as a receiver would.
+    /// Asserts that the signature is valid, as the service behind a webhook would.
     fn assert_signed(&self) {
         let secret = BASE64_STANDARD.decode(SECRET).expect("base64");
         let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("a key");
@@ -118,7 +118,7 @@ async fn a_webhook_gets_the_events_it_subscribed_to_signed_and_in_order() {
         kinds.push(request.json()["type"].as_str().expect("a kind").to_owned());
     }
     assert_eq!(kinds, ["device.added", "beat", "beat"]);
-    eventually("an empty outbox", async || database.number(WAITING).await == 0).await;
+    eventually("an empty outbox", async || database.number(PENDING).await == 0).await;
 }
 
 #[tokio::test]
@@ -126,10 +126,10 @@ async fn a_retry_has_the_same_id_and_what_is_gone_is_dead_lettered_and_kept() {
     let (mut server, database) = Server::fresh().await;
     let mut service = Service::start().await;
     service.subscribe(&database, "device.added").await;
-    service.answer(StatusCode::FOUND);
+    service.respond_with(StatusCode::FOUND);
     server.device("Laptop").await;
     let first = service.next().await;
-    service.answer(StatusCode::GONE);
+    service.respond_with(StatusCode::GONE);
     let second = service.next().await;
     assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
     assert_eq!(first.body, second.body);
@@ -151,15 +151,15 @@ async fn a_channel_that_is_down_holds_up_no_other() {
         .await;
     let mut service = Service::start().await;
     service.subscribe(&database, "device.added").await;
-    service.answer(StatusCode::SERVICE_UNAVAILABLE);
+    service.respond_with(StatusCode::SERVICE_UNAVAILABLE);
     for name in ["one", "two", "three"] {
         server.device(name).await;
         let (_, message) = discord.message().await;
         assert!(message.to_string().contains(name), "{message}");
     }
-    // The webhook still waits for its first.
+    // The webhook is still retrying its first event.
     let expected = service.next().await.json();
-    service.answer(StatusCode::OK);
+    service.respond_with(StatusCode::OK);
     for name in ["one", "two", "three"] {
         loop {
             let request = service.next().await.json();
@@ -205,15 +205,15 @@ async fn functions_that_record_events_need_no_secrets_of_channels() {
     let beat = Function::start("beat", &database, &[]).await;
     // Runs whether or not the configuration names a channel.
     let minutely = Function::start("minutely", &database, &[]).await;
-    let answer =
+    let response =
         devices.request(&Method::POST, "/api/devices", Some(SECRET_KEY), br#"{"name": "Laptop"}"#).await;
-    let token = answer.json()["token"].as_str().expect("a token").to_owned();
+    let token = response.json()["token"].as_str().expect("a token").to_owned();
     assert_eq!(beat.request(&Method::POST, "/api/beat", Some(&token), b"").await.status, 200);
-    assert_eq!(database.number(WAITING).await, 2);
+    assert_eq!(database.number(PENDING).await, 2);
     minutely.invoke(json!({})).await.expect("an end");
     assert_eq!(service.next().await.json()["type"], "device.added");
     assert_eq!(service.next().await.json()["type"], "beat");
-    assert_eq!(database.number(WAITING).await, 0);
+    assert_eq!(database.number(PENDING).await, 0);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Thousands of viewers on one thread, who count what they receive and look at nothing in it.
+//! Thousands of viewers on one thread, which count frames and do not parse them.
 
 use std::{
     cell::RefCell,
@@ -17,73 +17,72 @@ use tokio::{
     sync::oneshot,
 };
 
-/// Opcodes, and the bit that says that a length follows in eight bytes or in two (RFC 6455, section 5.2).
+/// Opcodes of frames (RFC 6455, section 5.2).
 const TEXT: u8 = 1;
 const PING: u8 = 9;
 
 /// An empty pong, masked with zeros.
 const PONG: [u8; 6] = [0x8A, 0x80, 0, 0, 0, 0];
 
-/// People who watch; they leave when this goes out of scope.
+/// Connected viewers, disconnected when dropped.
 #[derive(Debug)]
 pub(crate) struct Viewers {
-    seen: Arc<Seen>,
+    received: Arc<Received>,
     _stay: oneshot::Sender<()>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Received {
     frames: AtomicU64,
-    watching_gaps: AtomicBool,
-    worst_gap_off: AtomicU64,
+    recording_jitter: AtomicBool,
+    max_jitter: AtomicU64,
 }
 
 impl Viewers {
-    /// Connects so many, and returns when each has its first frame. Those who use no WebSockets take every
-    /// read for a frame.
-    pub(crate) async fn connect(port: u16, number: usize, websockets: bool) -> Self {
-        let seen = Arc::new(Seen::default());
+    /// Connects `count` viewers. Without WebSockets, every read counts as a frame.
+    pub(crate) async fn connect(port: u16, count: usize, websockets: bool) -> Self {
+        let received = Arc::new(Received::default());
         let (stay, leave) = oneshot::channel();
         let (connected, ready) = oneshot::channel();
-        let theirs = Arc::clone(&seen);
+        let counted = Arc::clone(&received);
         thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
-                for _ in 0..number {
+                for _ in 0..count {
                     let stream = connect(port, websockets).await;
-                    tokio::spawn(watch(stream, Arc::clone(&theirs), websockets));
+                    tokio::spawn(watch(stream, Arc::clone(&counted), websockets));
                 }
                 let _ = connected.send(());
                 let _ = leave.await;
             });
         });
         ready.await.expect("connections");
-        Self { seen, _stay: stay }
+        Self { received, _stay: stay }
     }
 
-    /// How many frames have come so far.
+    /// Number of frames received so far.
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     pub(crate) fn frames(&self) -> f64 {
-        self.seen.frames.load(Relaxed) as f64
+        self.received.frames.load(Relaxed) as f64
     }
 
-    /// From now on the times between frames count.
-    pub(crate) fn watch_gaps(&self) {
-        self.seen.watching_gaps.store(true, Relaxed);
+    /// Starts to record the jitter of frames.
+    pub(crate) fn start_recording_jitter(&self) {
+        self.received.recording_jitter.store(true, Relaxed);
     }
 
-    /// From now on they do not.
-    pub(crate) fn stop_watching_gaps(&self) {
-        self.seen.watching_gaps.store(false, Relaxed);
+    /// Stops to record it.
+    pub(crate) fn stop_recording_jitter(&self) {
+        self.received.recording_jitter.store(false, Relaxed);
     }
 
-    /// By how much the time between two frames was off a second where it was worst.
-    pub(crate) fn worst_gap_off(&self) -> Duration {
-        Duration::from_micros(self.seen.worst_gap_off.load(Relaxed))
+    /// Maximum difference between the interval of two frames and a second.
+    pub(crate) fn max_jitter(&self) -> Duration {
+        Duration::from_micros(self.received.max_jitter.load(Relaxed))
     }
 }
 
-/// How many bytes a server's frame has before its payload.
+/// Length of the header of a server's frame, in bytes.
 pub(crate) fn header_length(payload: usize) -> usize {
     match payload {
         0..126 => 2,
@@ -100,16 +99,16 @@ async fn connect(port: u16, websockets: bool) -> TcpStream {
         stream.write_all(upgrade.as_bytes()).await.expect("a connection");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.expect("an answer"));
+            head.push(stream.read_u8().await.expect("a response"));
         }
         assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
     }
     stream
 }
 
-async fn watch(mut stream: TcpStream, seen: Arc<Seen>, websockets: bool) {
+async fn watch(mut stream: TcpStream, received: Arc<Received>, websockets: bool) {
     thread_local!(static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]));
-    let (mut frames, mut last) = (Frames::default(), None);
+    let (mut frames, mut last) = (FrameParser::default(), None);
     loop {
         stream.ready(Interest::READABLE).await.expect("a connection");
         let read = BUFFER.with_borrow_mut(|buffer| match stream.try_read(buffer) {
@@ -124,38 +123,38 @@ async fn watch(mut stream: TcpStream, seen: Arc<Seen>, websockets: bool) {
         }
         if texts > 0 {
             let now = Instant::now();
-            seen.frames.fetch_add(texts, Relaxed);
+            received.frames.fetch_add(texts, Relaxed);
             if let Some(last) = last.replace(now)
-                && seen.watching_gaps.load(Relaxed)
+                && received.recording_jitter.load(Relaxed)
             {
-                let off = (now - last).abs_diff(Duration::from_secs(1));
-                seen.worst_gap_off.fetch_max(u64::try_from(off.as_micros()).unwrap_or(u64::MAX), Relaxed);
+                let jitter = (now - last).abs_diff(Duration::from_secs(1));
+                received.max_jitter.fetch_max(u64::try_from(jitter.as_micros()).unwrap_or(u64::MAX), Relaxed);
             }
         }
     }
 }
 
-/// Where a stream of frames is at.
+/// Parser state of a stream of frames.
 #[derive(Debug, Default)]
-struct Frames {
+struct FrameParser {
     header: Vec<u8>,
     payload_left: usize,
 }
 
-impl Frames {
-    /// Takes what has come; returns how many texts and how many pings ended in it.
-    fn read(&mut self, mut received: &[u8]) -> (u64, u64) {
+impl FrameParser {
+    /// Parses received bytes; returns the numbers of text frames and of pings that ended in them.
+    fn read(&mut self, mut bytes: &[u8]) -> (u64, u64) {
         let (mut texts, mut pings) = (0, 0);
-        while let Some((first, rest)) = received.split_first() {
+        while let Some((first, rest)) = bytes.split_first() {
             if self.payload_left == 0 {
                 self.header.push(*first);
-                received = rest;
+                bytes = rest;
                 let Some(length) = payload_length(&self.header) else { continue };
                 self.payload_left = length;
             } else {
-                let taken = self.payload_left.min(received.len());
+                let taken = self.payload_left.min(bytes.len());
                 self.payload_left -= taken;
-                received = &received[taken..];
+                bytes = &bytes[taken..];
             }
             if self.payload_left == 0 {
                 match self.header[0] & 0x0F {
@@ -170,7 +169,7 @@ impl Frames {
     }
 }
 
-/// The length of the payload, once the header is complete.
+/// Length of the payload, once the header is complete.
 fn payload_length(header: &[u8]) -> Option<usize> {
     let short = usize::from(header.get(1)? & 0x7F);
     let extended = match short {

@@ -4,7 +4,7 @@ use heartbeat_tests::Server;
 use insta::assert_snapshot;
 use time::OffsetDateTime;
 
-#[expect(clippy::disallowed_methods, reason = "compares the server's clock with ours")]
+#[expect(clippy::disallowed_methods, reason = "compares the clocks of server and test")]
 fn unix_time() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
 }
@@ -15,11 +15,11 @@ async fn a_beat_answers_the_time_at_which_it_was_recorded() {
     let laptop = server.device("Laptop").await;
 
     let before = unix_time();
-    let answer = laptop.post("/api/beat", "").await;
+    let response = laptop.post("/api/beat", "").await;
     let after = unix_time();
 
-    assert_eq!((answer.status, answer.header("content-type")), (200, "text/plain; charset=utf-8"));
-    let recorded: i64 = answer.body.parse().expect("digits only");
+    assert_eq!((response.status, response.header("content-type")), (200, "text/plain; charset=utf-8"));
+    let recorded: i64 = response.body.parse().expect("digits only");
     assert!((before..=after).contains(&recorded), "{before} {recorded} {after}");
     let kept =
         database.number("SELECT floor(extract(epoch FROM time_stamp))::bigint FROM heartbeat.beats").await;
@@ -49,8 +49,8 @@ async fn without_a_token_that_is_known_nothing_is_recorded() {
     "#);
     for wrong in ["", "Bearer", "Bearer ", "hbt_", "the owner's key", &token[1..], &format!("Basic {token}")]
     {
-        let answer = server.stranger().authorized(wrong).post("/api/beat", "").await;
-        assert_eq!(answer.status, 401, "{wrong}");
+        let response = server.stranger().authorized(wrong).post("/api/beat", "").await;
+        assert_eq!(response.status, 401, "{wrong}");
     }
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 0);
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.stats WHERE last_beat IS NULL").await, 1);
@@ -80,7 +80,7 @@ async fn every_acknowledged_beat_is_one_row_and_is_counted_once() {
 }
 
 #[tokio::test]
-async fn a_body_is_of_no_interest() {
+async fn a_body_is_ignored() {
     let (server, _database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     assert_eq!(laptop.post("/api/beat", "not read").await.status, 200);

@@ -8,10 +8,10 @@ use serde_json::json;
 #[tokio::test]
 async fn a_device_is_answered_with_its_id_its_name_and_its_token() {
     let (server, _database) = Server::fresh().await;
-    let answer = server.owner().post("/api/devices", r#"{"name": "Laptop"}"#).await;
+    let response = server.owner().post("/api/devices", r#"{"name": "Laptop"}"#).await;
 
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
-    let device = answer.json();
+    assert_eq!((response.status, response.header("content-type")), (200, "application/json"));
+    let device = response.json();
     let token = device["token"].as_str().expect("a token");
     assert_eq!(device, json!({ "id": 0, "name": "Laptop", "token": token }));
     // 43 characters of base64 hold 256 bits.
@@ -64,25 +64,25 @@ async fn only_the_owner_registers_devices() {
 }
 
 #[tokio::test]
-async fn who_sends_it_is_checked_before_the_body_is_looked_at() {
+async fn credentials_are_checked_before_the_body_is_read() {
     let (server, _database) = Server::fresh().await;
     assert_eq!(server.stranger().post("/api/devices", "{").await.status, 401);
-    // A body that never comes: the answer must not wait for it.
-    let answer = raw_request(
+    // A body that never arrives: the response must not wait for it.
+    let response = raw_request(
         server.port(),
         "POST /api/devices HTTP/1.1\r\nhost: h\r\ncontent-length: 20000000\r\nauthorization: no\r\n\r\n",
     );
-    assert!(answer.await.starts_with("HTTP/1.1 401 "));
+    assert!(response.await.starts_with("HTTP/1.1 401 "));
 }
 
-/// Sends bytes and returns the first that come back, leaving the request unfinished.
+/// Sends bytes; returns the first ones of the response, without waiting for its end.
 async fn raw_request(port: u16, request: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
     stream.write_all(request.as_bytes()).await.expect("a request");
-    let mut answer = vec![0; 1024];
-    let length = stream.read(&mut answer).await.expect("an answer");
-    String::from_utf8_lossy(&answer[..length]).into_owned()
+    let mut response = vec![0; 1024];
+    let length = stream.read(&mut response).await.expect("a response");
+    String::from_utf8_lossy(&response[..length]).into_owned()
 }
 
 #[tokio::test]
@@ -95,22 +95,22 @@ async fn names_in_any_script_are_kept_without_the_blanks_around_them() {
         ("<b>&\"'", "<b>&\"'"),
         (&longest, &longest),
     ] {
-        let answer = server.owner().post("/api/devices", json!({ "name": sent }).to_string()).await;
-        assert_eq!((answer.status, &answer.json()["name"]), (200, &json!(kept)));
+        let response = server.owner().post("/api/devices", json!({ "name": sent }).to_string()).await;
+        assert_eq!((response.status, &response.json()["name"]), (200, &json!(kept)));
     }
     let stats = server.stranger().stats().await;
     assert_eq!(stats["devices"][1]["name"], "Mañana 携帯 📱");
 }
 
 #[tokio::test]
-async fn the_content_type_does_not_matter_and_other_members_are_passed_over() {
+async fn the_content_type_does_not_matter_and_other_members_are_ignored() {
     let (server, _database) = Server::fresh().await;
-    let answer = server.owner().post("/api/devices", r#"{"kind": [1, {}], "name": "Laptop"}"#).await;
-    assert_eq!(answer.status, 200);
+    let response = server.owner().post("/api/devices", r#"{"kind": [1, {}], "name": "Laptop"}"#).await;
+    assert_eq!(response.status, 200);
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_an_object_with_a_fitting_name_are_refused() {
+async fn bodies_that_are_not_an_object_with_a_valid_name_are_rejected() {
     let (server, database) = Server::fresh().await;
     let too_long = json!({ "name": "a".repeat(101) }).to_string();
     let deep = "[".repeat(10_000);
@@ -136,10 +136,10 @@ async fn bodies_that_are_not_an_object_with_a_fitting_name_are_refused() {
         deep.as_bytes(),
     ];
     for body in bodies {
-        let answer = server.owner().post("/api/devices", body).await;
+        let response = server.owner().post("/api/devices", body).await;
         let shown = String::from_utf8_lossy(&body[..body.len().min(40)]);
         assert_eq!(
-            (answer.status, answer.header("content-type")),
+            (response.status, response.header("content-type")),
             (400, "application/problem+json"),
             "{shown}"
         );
@@ -148,7 +148,7 @@ async fn bodies_that_are_not_an_object_with_a_fitting_name_are_refused() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_is_wrong() {
+async fn an_error_says_what_is_wrong() {
     let (server, _database) = Server::fresh().await;
     assert_snapshot!(server.owner().post("/api/devices", "{}").await, @r#"
     400
@@ -156,8 +156,8 @@ async fn a_refusal_says_what_is_wrong() {
 
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"The member \"name\" is missing."}
     "#);
-    let answer = server.owner().post("/api/devices", json!({ "name": "a".repeat(101) }).to_string()).await;
-    assert_eq!(answer.json()["detail"], "The body is refused: the name is longer than 100 characters.");
+    let response = server.owner().post("/api/devices", json!({ "name": "a".repeat(101) }).to_string()).await;
+    assert_eq!(response.json()["detail"], "The body is refused: the name is longer than 100 characters.");
 }
 
 #[tokio::test]
@@ -182,14 +182,17 @@ async fn sixteen_kibibytes_are_read_and_not_one_byte_more() {
 }
 
 #[tokio::test]
-async fn without_a_secret_key_there_is_no_such_route_whatever_is_sent() {
+async fn without_a_secret_key_there_is_no_such_route_for_any_request() {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database).environment("HEARTBEAT_SECRET_KEY", "").start().await;
     for path in ["/api/devices", "/api/devices/0/token/generate"] {
         for method in [Method::POST, Method::GET, Method::DELETE] {
             for client in [server.stranger(), server.owner(), server.stranger().authorized("Bearer ")] {
-                let answer = client.send(method.clone(), path, r#"{"name": "Laptop"}"#.into()).await;
-                assert_eq!((answer.status, answer.header("content-type")), (404, "application/problem+json"));
+                let response = client.send(method.clone(), path, r#"{"name": "Laptop"}"#.into()).await;
+                assert_eq!(
+                    (response.status, response.header("content-type")),
+                    (404, "application/problem+json")
+                );
             }
         }
     }

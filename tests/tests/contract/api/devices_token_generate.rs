@@ -4,15 +4,15 @@ use heartbeat_tests::Server;
 use insta::assert_snapshot;
 
 #[tokio::test]
-async fn a_new_token_works_and_the_old_one_is_dead_at_once() {
+async fn a_new_token_works_and_the_old_one_is_revoked_at_once() {
     let (server, _database) = Server::fresh().await;
     let (id, old) = server.owner().register("Laptop").await;
     let old = server.stranger().authorized(&old);
     old.beat().await;
 
-    let answer = server.owner().post(&format!("/api/devices/{id}/token/generate"), "").await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
-    let device = answer.json();
+    let response = server.owner().post(&format!("/api/devices/{id}/token/generate"), "").await;
+    assert_eq!((response.status, response.header("content-type")), (200, "application/json"));
+    let device = response.json();
     assert_eq!((&device["id"], &device["name"]), (&id.into(), &"Laptop".into()));
 
     assert_eq!(old.post("/api/beat", "").await.status, 401);
@@ -21,7 +21,7 @@ async fn a_new_token_works_and_the_old_one_is_dead_at_once() {
 }
 
 #[tokio::test]
-async fn whatever_is_not_the_id_of_a_device_is_not_found() {
+async fn ids_of_no_device_are_not_found() {
     let (server, _database) = Server::fresh().await;
     server.owner().register("Laptop").await;
     let ids = [
@@ -42,8 +42,12 @@ async fn whatever_is_not_the_id_of_a_device_is_not_found() {
         "99999999999999999999999999",
     ];
     for id in ids {
-        let answer = server.owner().post(&format!("/api/devices/{id}/token/generate"), "").await;
-        assert_eq!((answer.status, answer.header("content-type")), (404, "application/problem+json"), "{id}");
+        let response = server.owner().post(&format!("/api/devices/{id}/token/generate"), "").await;
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (404, "application/problem+json"),
+            "{id}"
+        );
     }
     assert_snapshot!(server.owner().post("/api/devices/7/token/generate", "").await, @r#"
     404

@@ -1,11 +1,11 @@
-//! What all routes have in common: methods and addresses that do not exist.
+//! Errors common to all routes: unsupported methods and unknown paths.
 
 use heartbeat_tests::Server;
 use insta::assert_snapshot;
 use reqwest::Method;
 
 #[tokio::test]
-async fn a_method_that_is_not_supported_is_answered_with_those_that_are() {
+async fn an_unsupported_method_is_answered_with_the_allowed_ones() {
     let (server, _database) = Server::fresh().await;
     assert_snapshot!(server.stranger().get("/api/beat").await, @r#"
     405
@@ -25,30 +25,30 @@ async fn a_method_that_is_not_supported_is_answered_with_those_that_are() {
     for (path, allow) in supported {
         for method in ["PUT", "DELETE", "PATCH", "BREW"] {
             let method = Method::from_bytes(method.as_bytes()).expect("a method");
-            let answer = server.owner().send(method, path, Vec::new()).await;
-            assert_eq!((answer.status, answer.header("allow")), (405, allow), "{path}");
+            let response = server.owner().send(method, path, Vec::new()).await;
+            assert_eq!((response.status, response.header("allow")), (405, allow), "{path}");
         }
     }
 }
 
 #[tokio::test]
-async fn unknown_addresses_are_answered_in_json_under_api_and_with_a_page_elsewhere() {
+async fn unknown_paths_are_answered_in_json_under_api_and_with_a_page_elsewhere() {
     let (server, _database) = Server::fresh().await;
     for path in ["/api", "/api/", "/api/nothing", "/api/beat/", "/api/stats/x"] {
-        let answer = server.stranger().get(path).await;
+        let response = server.stranger().get(path).await;
         assert_eq!(
-            (answer.status, answer.header("content-type")),
+            (response.status, response.header("content-type")),
             (404, "application/problem+json"),
             "{path}"
         );
     }
     for path in ["/nothing", "/apiary", "/..%2f..%2fetc/passwd", "/%ff"] {
-        let answer = server.stranger().get(path).await;
+        let response = server.stranger().get(path).await;
         assert_eq!(
-            (answer.status, answer.header("content-type")),
+            (response.status, response.header("content-type")),
             (404, "text/html; charset=utf-8"),
             "{path}"
         );
-        assert!(answer.body.contains("<h1>Not Found</h1>"));
+        assert!(response.body.contains("<h1>Not Found</h1>"));
     }
 }

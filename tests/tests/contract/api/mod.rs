@@ -1,4 +1,4 @@
-//! Everything under `/api`.
+//! Routes under `/api`.
 
 mod beat;
 mod devices;

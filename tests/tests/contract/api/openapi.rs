@@ -6,23 +6,23 @@ use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::{Database, Server, ServerBuilder};
 use serde_json::{Value, json};
 
-/// The one address for programs that is no route of the functions: the local server's own.
+/// Path of the stream: only the local server has it, so it is not in `ROUTES`.
 const STREAM: &str = "/api/stats/ws";
 
 async fn document() -> Value {
     let (server, _database) = Server::fresh().await;
-    let answer = server.stranger().get("/api/openapi.json").await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
-    answer.json()
+    let response = server.stranger().get("/api/openapi.json").await;
+    assert_eq!((response.status, response.header("content-type")), (200, "application/json"));
+    response.json()
 }
 
-/// The paths that the document describes.
+/// Paths that the document describes.
 fn described(document: &Value) -> BTreeSet<&str> {
     document["paths"].as_object().expect("paths").keys().map(String::as_str).collect()
 }
 
 #[tokio::test]
-async fn every_address_for_programs_is_in_it_and_no_page() {
+async fn every_path_for_programs_is_in_it_and_no_page() {
     let for_programs =
         |path: &&str| ["/api/", "/badge/", "/.well-known/"].iter().any(|it| path.starts_with(it));
     let routes = ROUTES.iter().flat_map(|route| route.paths).copied().filter(for_programs);
@@ -35,21 +35,21 @@ async fn the_methods_in_it_are_those_that_the_server_allows() {
     let (server, _database) = Server::fresh().await;
     let document = document().await;
     for path in described(&document) {
-        let answer =
+        let response =
             server.owner().send(reqwest::Method::TRACE, &path.replace("{id}", "0"), Vec::new()).await;
         let allowed: BTreeSet<String> =
-            answer.header("allow").to_lowercase().split(',').map(str::to_owned).collect();
+            response.header("allow").to_lowercase().split(',').map(str::to_owned).collect();
         let mut methods: BTreeSet<String> =
             document["paths"][path].as_object().expect("operations").keys().cloned().collect();
         if methods.contains("get") {
             methods.insert("head".to_owned());
         }
-        assert_eq!((answer.status, &allowed), (405, &methods), "{path}");
+        assert_eq!((response.status, &allowed), (405, &methods), "{path}");
     }
 }
 
 #[tokio::test]
-async fn it_says_who_may_do_what() {
+async fn it_names_the_credentials_of_each_operation() {
     let document = document().await;
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().expect("paths");
@@ -78,7 +78,7 @@ async fn it_says_who_may_do_what() {
 }
 
 #[tokio::test]
-async fn the_headers_that_errors_carry_are_in_it() {
+async fn the_headers_of_errors_are_in_it() {
     let responses = document().await["components"]["responses"].clone();
     for (name, header) in [
         ("Unauthorized", "www-authenticate"),

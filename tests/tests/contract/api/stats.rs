@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test]
-async fn before_the_first_device_there_is_little_to_say() {
+async fn before_the_first_beat_times_are_null_and_counts_are_zero() {
     let (server, database) = Server::fresh().await;
     database.execute("UPDATE heartbeat.stats SET server_start_time = now() + interval '1 hour'").await;
     server.owner().register("Laptop").await;
@@ -21,7 +21,7 @@ async fn before_the_first_device_there_is_little_to_say() {
 }
 
 #[tokio::test]
-async fn a_beat_is_in_every_answer_after_its_own() {
+async fn a_beat_is_in_every_response_after_its_own() {
     let (server, _database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     for beats in 1..=50 {
@@ -36,7 +36,7 @@ async fn a_beat_is_in_every_answer_after_its_own() {
 }
 
 #[tokio::test]
-async fn a_new_device_is_in_the_next_answer() {
+async fn a_new_device_is_in_the_next_response() {
     let (server, _database) = Server::fresh().await;
     for number in 0..5 {
         assert_eq!(server.stranger().stats().await["devices"].as_array().map(Vec::len), Some(number));
@@ -45,20 +45,20 @@ async fn a_new_device_is_in_the_next_answer() {
 }
 
 #[tokio::test]
-async fn the_longest_absence_is_the_longest_gap_between_beats_of_any_two_devices() {
+async fn the_longest_absence_is_the_longest_time_between_beats_of_any_two_devices() {
     let (server, database) = Server::fresh().await;
     let ((_, laptop), (_, phone)) =
         (server.owner().register("Laptop").await, server.owner().register("Phone").await);
     server.stranger().authorized(&laptop).beat().await;
-    age(&database, 1000).await;
-    // To a server that runs, the past does not change: another one sees what is left of it.
+    backdate(&database, 1000).await;
+    // A running server caches the last beat; a new one reads it from the database.
     let server = ServerBuilder::on(&database).start().await;
     server.stranger().authorized(&phone).beat().await;
     let longest = server.stranger().stats().await["longest_absence"].as_i64().expect("a number");
     assert!((1000..1100).contains(&longest), "{longest}");
 
-    // A shorter one changes nothing, whichever device ends it.
-    age(&database, 500).await;
+    // A shorter absence changes nothing, by either device.
+    backdate(&database, 500).await;
     let server = ServerBuilder::on(&database).start().await;
     server.stranger().authorized(&laptop).beat().await;
     server.stranger().authorized(&phone).beat().await;
@@ -68,10 +68,10 @@ async fn the_longest_absence_is_the_longest_gap_between_beats_of_any_two_devices
 }
 
 #[tokio::test]
-async fn the_absence_that_goes_on_counts_as_soon_as_it_is_the_longest() {
+async fn the_ongoing_absence_counts_as_soon_as_it_is_the_longest() {
     let (server, database) = Server::fresh().await;
     server.device("Laptop").await.beat().await;
-    age(&database, 3000).await;
+    backdate(&database, 3000).await;
     let other = ServerBuilder::on(&database).start().await;
     let stats = other.stranger().stats().await;
     assert_eq!(stats["longest_absence"], stats["last_seen_relative"]);
@@ -79,7 +79,7 @@ async fn the_absence_that_goes_on_counts_as_soon_as_it_is_the_longest() {
 }
 
 #[tokio::test]
-async fn figures_survive_a_restart() {
+async fn stats_survive_a_restart() {
     let (mut server, database) = Server::fresh().await;
     server.device("Laptop").await.beat().await;
     database
@@ -94,7 +94,7 @@ async fn figures_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_device_of_the_earlier_heartbeat_may_have_no_name() {
+async fn a_device_of_the_legacy_schema_may_have_no_name() {
     let (_server, database) = Server::fresh().await;
     database.execute("INSERT INTO heartbeat.devices (id, token_hash) VALUES (40, sha256('old'))").await;
     let server = ServerBuilder::on(&database).start().await;
@@ -106,15 +106,15 @@ async fn a_device_of_the_earlier_heartbeat_may_have_no_name() {
 #[tokio::test]
 async fn head_is_answered_like_get_without_the_body() {
     let (server, _database) = Server::fresh().await;
-    let answer = server.stranger().send(Method::HEAD, "/api/stats", Vec::new()).await;
+    let response = server.stranger().send(Method::HEAD, "/api/stats", Vec::new()).await;
     assert_eq!(
-        (answer.status, answer.header("content-type"), answer.body.as_str()),
+        (response.status, response.header("content-type"), response.body.as_str()),
         (200, "application/json", "")
     );
 }
 
-/// Makes everything that has happened so far older by some seconds.
-async fn age(database: &Database, seconds: u32) {
+/// Moves all recorded times into the past by some seconds.
+async fn backdate(database: &Database, seconds: u32) {
     let past = format!("- interval '{seconds} seconds'");
     database
         .execute(&format!(

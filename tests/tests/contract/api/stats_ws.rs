@@ -27,7 +27,7 @@ async fn a_frame_comes_at_once_and_then_one_a_second_with_what_stats_answers() {
         );
         members = stats.as_object().expect("an object").keys().cloned().collect();
     }
-    // The machine may be slow to run us, but not by this much.
+    // The machine may delay the test, but not by this much.
     let span = started.elapsed();
     assert!(span > Duration::from_millis(1500) && span < Duration::from_millis(4500), "{span:?}");
     let answered = server.stranger().stats().await;
@@ -35,11 +35,11 @@ async fn a_frame_comes_at_once_and_then_one_a_second_with_what_stats_answers() {
 }
 
 #[tokio::test]
-async fn without_an_upgrade_it_says_what_it_is_for() {
+async fn without_an_upgrade_it_answers_426() {
     let (server, _database) = Server::fresh().await;
-    let answer = server.stranger().get("/api/stats/ws").await;
-    assert_eq!(answer.header("upgrade"), "websocket");
-    assert_snapshot!(answer, @r#"
+    let response = server.stranger().get("/api/stats/ws").await;
+    assert_eq!(response.header("upgrade"), "websocket");
+    assert_snapshot!(response, @r#"
     426
     content-type: application/problem+json
 
@@ -48,39 +48,39 @@ async fn without_an_upgrade_it_says_what_it_is_for() {
     assert_eq!(server.stranger().post("/api/stats/ws", "").await.status, 405);
 }
 
-/// Opens a WebSocket by hand, as far as the first bytes of the answer.
-async fn open_by_hand(server: &Server) -> (TcpStream, String) {
+/// Sends an upgrade request over plain TCP; returns the connection and the first bytes of the response.
+async fn send_upgrade(server: &Server) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.expect("a connection");
     let request = "GET /api/stats/ws HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("a request");
-    let mut answer = vec![0; 64];
-    let length = stream.read(&mut answer).await.expect("an answer");
-    (stream, String::from_utf8_lossy(&answer[..length]).into_owned())
+    let mut response = vec![0; 64];
+    let length = stream.read(&mut response).await.expect("a response");
+    (stream, String::from_utf8_lossy(&response[..length]).into_owned())
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_nobody_is_let_in() {
+async fn while_the_database_is_away_upgrades_are_answered_with_503() {
     let server = ServerBuilder::on(&Database::reserve()).start_listening().await;
-    let (_, answer) = open_by_hand(&server).await;
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let (_, response) = send_upgrade(&server).await;
+    assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
 }
 
 #[tokio::test]
-async fn viewers_that_give_no_sign_of_life_are_gone_within_thirty_seconds() {
+async fn viewers_that_answer_no_ping_are_dropped_within_thirty_seconds() {
     let (server, _database) = Server::fresh().await;
-    let (mut mute, answer) = open_by_hand(&server).await;
-    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-    // It takes what it gets, but never answers a ping.
+    let (mut stream, response) = send_upgrade(&server).await;
+    assert!(response.starts_with("HTTP/1.1 101 "), "{response}");
+    // Reads all frames, but never answers a ping.
     let mut frames = Vec::new();
-    let closed = timeout(Duration::from_secs(30), mute.read_to_end(&mut frames)).await;
+    let closed = timeout(Duration::from_secs(30), stream.read_to_end(&mut frames)).await;
     assert!(closed.is_ok(), "still open after {} bytes", frames.len());
-    // Others are none the worse for it.
+    // Other viewers are not affected.
     server.viewer().await.stats().await;
 }
 
 #[tokio::test]
-async fn viewers_are_told_when_the_server_stops() {
+async fn viewers_get_a_close_frame_when_the_server_stops() {
     let (mut server, _database) = Server::fresh().await;
     let mut viewers = [server.viewer().await, server.viewer().await];
     for viewer in &mut viewers {
@@ -94,7 +94,7 @@ async fn viewers_are_told_when_the_server_stops() {
 }
 
 #[tokio::test]
-async fn a_viewer_that_goes_leaves_nothing_behind() {
+async fn a_viewer_that_leaves_frees_its_connection() {
     let (server, _database) = Server::fresh().await;
     let open = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("its files").count();
     let before = open();
@@ -104,15 +104,15 @@ async fn a_viewer_that_goes_leaves_nothing_behind() {
     }
     for viewer in &mut viewers {
         viewer.stats().await;
-        viewer.say("hello").await;
+        viewer.send("hello").await;
     }
     assert!(open() >= before + 50);
     drop(viewers);
     eventually("closed sockets", async || open() <= before).await;
 }
 
-/// A server whose WebSockets others post to.
-async fn managed() -> (Server, Client, Database) {
+/// Starts a server with management calls; returns a client for those as well.
+async fn with_management() -> (Server, Client, Database) {
     let database = Database::create().await;
     let builder = ServerBuilder::on(&database);
     let socket = builder.home().join("management.sock");
@@ -124,7 +124,7 @@ async fn managed() -> (Server, Client, Database) {
 
 #[tokio::test]
 async fn the_management_calls_post_to_one_viewer_describe_it_and_close_it() {
-    let (server, manager, _database) = managed().await;
+    let (server, manager, _database) = with_management().await;
     let mut viewers = [server.viewer().await, server.viewer().await];
     for viewer in &viewers {
         let path = format!("/@connections/{}", viewer.id);
@@ -144,7 +144,7 @@ async fn the_management_calls_post_to_one_viewer_describe_it_and_close_it() {
 
 #[tokio::test]
 async fn the_management_calls_take_128_kb_and_nothing_but_text() {
-    let (server, manager, _database) = managed().await;
+    let (server, manager, _database) = with_management().await;
     let mut viewer: Viewer = server.viewer().await;
     let path = format!("/@connections/{}", viewer.id);
     let largest = "a".repeat(128 * 1024);
