@@ -16,6 +16,9 @@ const TOKEN_BYTES: usize = 32;
 /// Number of random bytes in a secret key: 48 bytes are exactly 64 characters of base64.
 const SECRET_KEY_BYTES: usize = 48;
 
+/// Length from which on a secret key is not warned about: shorter ones can be guessed, since people make them up.
+pub const SECRET_KEY_SAFE_BYTES: usize = 16;
+
 /// Maximum length of a secret key.
 const SECRET_KEY_MAX_BYTES: usize = 256;
 
@@ -82,6 +85,12 @@ impl SecretKey {
         let legal = key.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
         let trimmed = key.trim_matches([' ', '\t']).len() == key.len();
         (fits && legal && trimmed).then(|| Self(Secret::new(key.to_owned())))
+    }
+
+    /// Whether it may be guessed: a key of fewer than [`SECRET_KEY_SAFE_BYTES`] was made up by a person.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.expose().len() < SECRET_KEY_SAFE_BYTES
     }
 
     /// Whether `presented` is this key. Compares in constant time, through hashes of equal length.

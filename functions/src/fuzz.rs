@@ -40,6 +40,6 @@ pub fn forwarded(value: &[u8]) {
     let trusted = ["127.0.0.0/8".parse().expect("a network")];
     for name in ["forwarded", "x-forwarded-for"] {
         let headers = HeaderMap::from_iter([(name.parse().expect("a name"), value.clone())]);
-        client_ip::client_ip(peer, &headers, &trusted);
+        client_ip::client_ip(peer, &headers, &trusted, &name.parse().expect("a name"));
     }
 }

@@ -98,7 +98,7 @@ fn command() -> Command {
             Command::new("health")
                 .about("Check the health of the running server: exit code 0 if it is healthy"),
         )
-        .subcommand(Command::new("gen-key").about("Print a fresh secret key"));
+        .subcommand(Command::new("gen-key").about("Print a fresh secret key. A key of your own should have at least 16 characters, chosen at random"));
     #[cfg(feature = "migrate")]
     let command = command
         .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"))

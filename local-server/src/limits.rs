@@ -5,6 +5,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Maximum number of connections that do not watch the stream. Strangers open them, and each takes memory.
 const MAX_CONNECTIONS: usize = 16 * 1024;
 
+/// A client IP may have one in this many of all connections and of all viewers, so that it takes many hosts to
+/// take all. Many people may share an IP address.
+const SHARES: usize = 16;
+
+/// Connections and viewers that a client IP may have at least, if there are as many.
+const SHARE_MIN: usize = 32;
+
 /// File descriptors kept for everything but connections: the database, the listeners, the runtime.
 const RESERVED_DESCRIPTORS: usize = 64;
 
@@ -13,8 +20,12 @@ const RESERVED_DESCRIPTORS: usize = 64;
 pub(crate) struct ConnectionLimits {
     /// Viewers of the stream.
     pub(crate) max_viewers: usize,
+    /// Viewers from one client IP.
+    pub(crate) max_viewers_per_client: usize,
     /// All other connections.
     pub(crate) max_connections: usize,
+    /// Other connections from one client IP.
+    pub(crate) max_connections_per_client: usize,
 }
 
 impl ConnectionLimits {
@@ -32,7 +43,18 @@ impl ConnectionLimits {
     fn within(descriptors: usize, max_viewers: usize) -> Self {
         let max_viewers = max_viewers.min(descriptors / 2);
         let rest = descriptors.saturating_sub(max_viewers).saturating_sub(RESERVED_DESCRIPTORS);
-        Self { max_viewers, max_connections: rest.clamp(1, MAX_CONNECTIONS) }
+        Self::of(rest.clamp(1, MAX_CONNECTIONS), max_viewers)
+    }
+
+    /// Returns limits in all, and the shares that follow from them.
+    pub(crate) fn of(max_connections: usize, max_viewers: usize) -> Self {
+        let share = |max: usize| (max / SHARES).max(SHARE_MIN).min(max);
+        Self {
+            max_viewers,
+            max_viewers_per_client: share(max_viewers),
+            max_connections,
+            max_connections_per_client: share(max_connections),
+        }
     }
 }
 
@@ -51,9 +73,17 @@ mod tests {
         ] {
             assert_eq!(
                 ConnectionLimits::within(descriptors, allowed),
-                ConnectionLimits { max_viewers, max_connections },
+                ConnectionLimits::of(max_connections, max_viewers),
                 "{descriptors}"
             );
+        }
+    }
+
+    #[test]
+    fn a_client_has_a_share_that_suffices_for_a_household() {
+        for (max, share) in [(16_384, 1_024), (448, 32), (16, 16), (0, 0)] {
+            let limits = ConnectionLimits::of(max, max);
+            assert_eq!((limits.max_connections_per_client, limits.max_viewers_per_client), (share, share));
         }
     }
 }

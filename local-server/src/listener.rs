@@ -8,6 +8,7 @@ use std::{
 };
 
 use heartbeat_core::config::Bind;
+use heartbeat_functions::http::client_ip::Peer;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// An error that keeps the server from listening.
@@ -37,6 +38,16 @@ pub(crate) enum Listener {
 pub(crate) enum Socket {
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
+}
+
+impl Socket {
+    /// Returns the other end.
+    pub(crate) fn peer(&self) -> Peer {
+        match self {
+            Self::Tcp(_, address) => Peer::Ip(address.ip()),
+            Self::Unix(_) => Peer::Local,
+        }
+    }
 }
 
 impl Listener {

@@ -12,6 +12,7 @@
 //! - `progress`: the progress display of those commands (feature `migrate`).
 //! - [`health`]: the health check of a running server.
 
+mod admission;
 mod cli;
 mod embedded;
 mod health;

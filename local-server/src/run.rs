@@ -6,7 +6,7 @@ use std::{io, sync::Arc, time::Duration};
 use heartbeat_core::database::dump::DumpError;
 use heartbeat_core::{
     Config, Error, Heartbeat, config::Database, database::error::DatabaseError, error::SchemaProblem,
-    runtime::Runtime,
+    runtime::Runtime, token::SECRET_KEY_SAFE_BYTES,
 };
 use heartbeat_functions::{
     App,
@@ -47,8 +47,13 @@ const TASKS_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout of closing the connections of viewers when the server stops.
 const VIEWERS_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Maximum number of simultaneous connections to the management calls.
-const MANAGEMENT_MAX_CONNECTIONS: usize = 128;
+/// Limits of connections to the management calls, which come from this machine alone.
+const MANAGEMENT_LIMITS: ConnectionLimits = ConnectionLimits {
+    max_viewers: 0,
+    max_viewers_per_client: 0,
+    max_connections: 128,
+    max_connections_per_client: 128,
+};
 
 /// An error that ended the program.
 #[derive(Debug, thiserror::Error)]
@@ -102,11 +107,11 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
-    log_missing_settings(&config);
+    log_doubtful_settings(&config);
     let background = Background::new(&config, options.clone(), Runtime::Server);
     let configured = background::subscriptions(&config, Runtime::Server);
     let app = App::start(&options, config, Runtime::Server, configured);
-    let stream = LocalStream::new(app.clone(), management.is_none(), limits.max_viewers);
+    let stream = LocalStream::new(app.clone(), management.is_none(), limits);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
     tracing::info!(version = env!("VERSION_AND_COMMIT"), "Heartbeat");
     listener.log_endpoint("listening");
@@ -126,7 +131,7 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
             tracing::warn!("some viewers did not close their connections in time, and were cut off");
         }
     };
-    server::serve(listener, router, limits.max_connections, stop).await;
+    server::serve(listener, router, limits, &app.config.trusted_proxies, stop).await;
     stop_all(tasks, &app.heartbeat, embedded, deadline).await;
     result
 }
@@ -145,8 +150,8 @@ fn start_tasks(
     if let Some(listener) = management {
         listener.log_endpoint("management calls");
         let calls = management::router(Arc::clone(stream));
-        tasks.start("management calls", |stop| {
-            server::serve(listener, calls, MANAGEMENT_MAX_CONNECTIONS, stop.received())
+        tasks.start("management calls", |stop| async move {
+            server::serve(listener, calls, MANAGEMENT_LIMITS, &[], stop.received()).await;
         });
     }
     tasks
@@ -169,10 +174,18 @@ async fn stop_all(tasks: Tasks, heartbeat: &Heartbeat, embedded: Option<Embedded
     }
 }
 
-/// Logs settings that are missing, and those of features that this program was built without.
-fn log_missing_settings(config: &Config) {
-    if config.secret_key.is_none() {
-        tracing::info!("no secret_key is set, so no device can be registered; heartbeat gen-key prints one");
+/// Logs settings that are missing or weak, and those of features that this program was built without.
+fn log_doubtful_settings(config: &Config) {
+    match &config.secret_key {
+        None => {
+            tracing::info!(
+                "no secret_key is set, so no device can be registered; heartbeat gen-key prints one"
+            );
+        }
+        Some(key) if key.is_short() => tracing::warn!(
+            "secret_key has fewer than {SECRET_KEY_SAFE_BYTES} characters and may be guessed; heartbeat gen-key prints a better one"
+        ),
+        Some(_) => {}
     }
     if config.webhook_url.is_some() && !cfg!(feature = "webhook") {
         tracing::warn!("webhook.url is set, but this program was built without the feature webhook");

@@ -1,18 +1,12 @@
-//! HTTP connections: accept, HTTP/1.1 or cleartext HTTP/2 on each, and graceful shutdown.
+//! HTTP connections: accept, HTTP/1.1 on each, and graceful shutdown.
+//!
+//! There is no cleartext HTTP/2: browsers and proxies do not use it, and each of its streams would need limits of
+//! its own.
 
-use std::{
-    future::Future,
-    io,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, io, pin::pin, time::Duration};
 
 use axum::Router;
-use heartbeat_functions::http::client_ip::Peer;
+use heartbeat_functions::http::client_ip::{self, Peer};
 use hyper::{
     Request,
     body::Incoming,
@@ -23,14 +17,18 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
 
-use crate::listener::{Listener, Socket};
+use crate::{
+    admission::{Admission, Place},
+    limits::ConnectionLimits,
+    listener::{Listener, Socket},
+};
 
 /// Timeout of the head of a request, including the first one of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,37 +44,38 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// Timeout of a write that is blocked because the client does not read its response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum size of the head of a request over HTTP/1.1.
-const HTTP1_HEAD_MAX_BYTES: usize = 64 * 1024;
+/// Timeout from one request of a connection to the next, whatever the client does meanwhile: our largest response
+/// is read within it at 8 kB a second. A client that reads a byte now and then would hold its response for ever.
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Maximum size of the head of a request over HTTP/2.
-const HTTP2_HEAD_MAX_BYTES: u32 = 16 * 1024;
+/// Maximum size of the head of a request.
+const HEAD_MAX_BYTES: usize = 64 * 1024;
 
-/// Interval of keep-alive pings over HTTP/2, and the timeout of their acknowledgment.
-const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Interval of log lines about refused connections.
+const REFUSED_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Serves `router` on `listener` until `stop` is ready, then finishes the requests in flight. With
-/// `max_connections` open, others wait in the system's backlog until one has ended.
+/// Response to a connection above the share of its client.
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 10\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Serves `router` on `listener` until `stop` is ready, then finishes the requests in flight. Connections of
+/// `trusted_proxies` carry requests of many clients, and have no share.
 pub(crate) async fn serve(
     listener: Listener,
     router: Router,
-    max_connections: usize,
+    limits: ConnectionLimits,
+    trusted_proxies: &[IpNet],
     stop: impl Future<Output = ()>,
 ) {
     let mut stop = pin!(stop);
     let server = HttpServer::new(router);
-    let permits = Arc::new(Semaphore::new(max_connections));
-    let next = async || {
-        let permit = Arc::clone(&permits).acquire_owned().await.expect("a semaphore that is never closed");
-        listener.accept().await.map(|socket| (socket, permit))
-    };
+    let admission = Admission::new(limits.max_connections, limits.max_connections_per_client);
+    let mut refusals = Refusals::default();
     loop {
         tokio::select! {
-            accepted = next() => match accepted {
-                Ok((Socket::Tcp(stream, address), permit)) => {
-                    server.serve(stream, Peer::Ip(address.ip()), permit);
-                }
-                Ok((Socket::Unix(stream), permit)) => server.serve(stream, Peer::Local, permit),
+            accepted = accept(&listener, &admission, trusted_proxies) => match accepted {
+                Ok((socket, Some(place))) => server.serve_socket(socket, place),
+                Ok((socket, None)) => refusals.refuse(&socket),
                 Err(error) => recover(&error).await,
             },
             () = &mut stop => break,
@@ -89,6 +88,39 @@ pub(crate) async fn serve(
     }
 }
 
+/// Accepts the next connection, and waits for its place; `None` if it gets none.
+async fn accept(
+    listener: &Listener,
+    admission: &Admission,
+    trusted_proxies: &[IpNet],
+) -> io::Result<(Socket, Option<Place>)> {
+    let socket = listener.accept().await?;
+    let client = socket.peer().untrusted_ip(trusted_proxies).map(client_ip::share_key);
+    let place = admission.admit(client).await;
+    Ok((socket, place))
+}
+
+/// Connections above the share of their client.
+#[derive(Debug, Default)]
+struct Refusals {
+    logged_at: Option<Instant>,
+}
+
+impl Refusals {
+    fn refuse(&mut self, socket: &Socket) {
+        // Best effort: the client may not read it.
+        if let Socket::Tcp(stream, _) = socket {
+            let _ = stream.try_write(REFUSAL);
+        }
+        if self.logged_at.is_none_or(|logged_at| logged_at.elapsed() > REFUSED_LOG_INTERVAL) {
+            self.logged_at = Some(Instant::now());
+            tracing::warn!(
+                "one client IP wants more connections than its share; if that is a proxy, set trusted_proxies"
+            );
+        }
+    }
+}
+
 /// HTTP on each connection.
 struct HttpServer {
     router: Router,
@@ -98,28 +130,26 @@ struct HttpServer {
 
 impl HttpServer {
     fn new(router: Router) -> Self {
-        let mut http = auto::Builder::new(TokioExecutor::new());
-        let mut http1 = http.http1();
-        http1.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HTTP1_HEAD_MAX_BYTES);
-        let mut http2 = http.http2();
-        http2.timer(TokioTimer::new()).max_header_list_size(HTTP2_HEAD_MAX_BYTES);
-        http2.keep_alive_interval(HTTP2_PING_INTERVAL).keep_alive_timeout(HTTP2_PING_INTERVAL);
+        let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_MAX_BYTES);
         Self { router, http, graceful: GracefulShutdown::new() }
     }
 
-    fn serve(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        peer: Peer,
-        permit: OwnedSemaphorePermit,
-    ) {
-        let got_request = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&got_request);
+    fn serve_socket(&self, socket: Socket, place: Place) {
+        let peer = socket.peer();
+        match socket {
+            Socket::Tcp(stream, _) => self.serve(stream, peer, place),
+            Socket::Unix(stream) => self.serve(stream, peer, place),
+        }
+    }
+
+    fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static, peer: Peer, place: Place) {
         let router = TowerToHyperService::new(self.router.clone());
+        let requests = place.requests();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            flag.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
-            router.call(request)
+            let (requests, response) = (requests.clone(), router.call(request));
+            async move { requests.handle(response).await }
         });
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
@@ -127,13 +157,13 @@ impl HttpServer {
         let connection = self.http.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
-            // Released at the upgrade of a viewer, since viewers have a limit of their own.
-            let _permit = permit;
-            let mut connection = pin!(connection);
-            // hyper-util has no timeout until it knows the version of HTTP.
-            if timeout(HEAD_TIMEOUT, &mut connection).await.is_err() && got_request.load(Ordering::Relaxed) {
+            // The place is free again at the upgrade of a viewer, since viewers have limits of their own.
+            tokio::select! {
+                // First, so that a response that is complete is written before the connection is closed.
+                biased;
                 // An error means that the client broke the connection.
-                let _ = connection.await;
+                _ = connection => {}
+                () = place.lost(HEAD_TIMEOUT, RESPONSE_TIMEOUT) => {}
             }
         });
     }

@@ -11,7 +11,7 @@ use super::{
     error::ConfigError,
     key::{Key, Kind},
     sources::Sources,
-    values::{self, Bind, Database, WebhookLevel, optional},
+    values::{self, Bind, Database, HeaderName, WebhookLevel, optional},
 };
 use crate::{secret::Secret, token::SecretKey};
 
@@ -147,8 +147,15 @@ keys! {
     trusted_proxies: Vec<IpNet> = "trusted_proxies" {
         kind: Text,
         default: "",
-        help: "IP addresses and networks, separated by commas, of the proxies before this server, whose Forwarded or X-Forwarded-For tells the client's IP address",
+        help: "IP addresses and networks, separated by commas, of the proxies before this server, which tell the client's IP address in client_ip_header",
         parse: values::networks,
+    }
+    /// Header in which those proxies tell the client IP.
+    client_ip_header: HeaderName = "client_ip_header" {
+        kind: Text,
+        default: "x-forwarded-for",
+        help: "Header that all trusted proxies write: x-forwarded-for, forwarded, or another that holds the client's IP address",
+        parse: values::header_name,
     }
     /// Viewers of the local server's stream at the same time.
     max_viewers: usize = "max_viewers" {

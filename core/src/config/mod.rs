@@ -16,7 +16,7 @@ pub use error::ConfigError;
 pub use key::{Key, Kind};
 pub use keys::{Config, KEYS};
 pub use sources::{Environment, Flags, Profile};
-pub use values::{Bind, Database, WebhookLevel};
+pub use values::{Bind, Database, HeaderName, WebhookLevel};
 
 use sources::Sources;
 

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, str::FromStr};
 
+pub use http::HeaderName;
 use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
@@ -151,6 +152,11 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, &'static str> {
     text.split(',')
         .map(|part| network(part.trim()).map_err(|_| "addresses or networks such as 127.0.0.1, 10.0.0.0/8"))
         .collect()
+}
+
+/// Parses the name of a header (RFC 9110, section 5.1), in any case.
+pub(super) fn header_name(text: &str) -> Result<HeaderName, &'static str> {
+    text.parse().map_err(|_| "the name of a header such as x-forwarded-for")
 }
 
 /// Parses a `ws` or `wss` URL.

@@ -6,7 +6,7 @@ use axum::{
 };
 use heartbeat_core::token::TokenHash;
 
-use super::problem::Problem;
+use super::{client_ip::ClientIp, problem::Problem};
 use crate::App;
 
 /// Proof that the request carries the owner's secret key.
@@ -20,6 +20,11 @@ impl FromRequestParts<App> for Owner {
         // Without a secret key, the routes that require it do not exist.
         let key = app.config.secret_key.as_ref().ok_or(Problem::NotFound)?;
         let presented = authorization(parts).ok_or(Problem::Unauthorized)?;
+        // Before the comparison: a right guess of a client that guessed too often must not be told from a wrong one.
+        let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));
+        if let Some(delay) = app.rate_limiter.retry_after(client, (app.clock)()) {
+            return Err(Problem::too_many_requests(delay));
+        }
         // A secret key may itself begin with the word Bearer.
         let matches = key.matches(credentials(presented)) | key.matches(presented);
         matches.then_some(Self).ok_or(Problem::Unauthorized)

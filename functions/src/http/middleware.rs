@@ -11,23 +11,23 @@ use axum::{
 };
 
 use super::{
-    client_ip::{Peer, client_ip},
+    client_ip::{ClientIp, Peer},
     problem::Problem,
 };
 use crate::App;
 
 /// Runs a request through its route, then applies the rate limit, the CORS header and the log line.
-pub(crate) async fn every_response(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn every_response(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let peer = request.extensions().get::<Peer>();
-    let client = peer.and_then(|peer| client_ip(*peer, request.headers(), &app.config.trusted_proxies));
+    let client = peer.map_or(ClientIp(None), |peer| ClientIp::of(*peer, request.headers(), &app.config));
+    request.extensions_mut().insert(client);
     let started = Instant::now();
     let mut response = next.run(request).await;
     if response.status() == StatusCode::UNAUTHORIZED {
-        let retry_after = client.and_then(|client| app.rate_limiter.record_failure(client, (app.clock)()));
-        response = retry_after
-            .map_or(response, |delay| Problem::TooManyRequests(delay.whole_seconds().max(1)).into_response());
+        let retry_after = app.rate_limiter.record_failure(client, (app.clock)());
+        response = retry_after.map_or(response, |delay| Problem::too_many_requests(delay).into_response());
     }
     // What can be read without a secret may be read by scripts of other sites, too.
     if path.is_some() && method.is_safe() && response.status() != StatusCode::METHOD_NOT_ALLOWED {

@@ -67,6 +67,12 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Rate limit of failed authentication, for `delay` longer.
+    pub(crate) fn too_many_requests(delay: time::Duration) -> Self {
+        // Rounded up: a moment earlier it would be refused again.
+        Self::TooManyRequests(delay.whole_seconds() + i64::from(delay.subsec_nanoseconds() > 0))
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

@@ -1,14 +1,17 @@
 //! Rate limiter of failed authentication, per client IP: a token bucket of [`BURST`] tokens, of which a failure takes
-//! one and each [`REFILL_INTERVAL`] adds one. Requests with valid credentials are never limited, not even
-//! where other clients behind the same IP address are.
+//! one and each [`REFILL_INTERVAL`] adds one. Beats with a valid token are never limited, not even where other clients
+//! behind the same IP address are: nobody guesses 256 random bits. The owner's key may be one that people made up, so
+//! it is not even compared while the bucket is empty.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use time::{Duration, OffsetDateTime};
+
+use super::client_ip::{ClientIp, share_key};
 
 /// Capacity of a bucket: failures in a row until the rate limit applies.
 const BURST: i32 = 20;
@@ -20,17 +23,23 @@ const REFILL_INTERVAL: Duration = Duration::seconds(5);
 /// Number of client IPs with a bucket, which bounds the memory.
 const MAX_CLIENTS: usize = 10_000;
 
-/// Prefix length by which IPv6 clients are limited: a subscriber usually has a whole /64.
-const IPV6_PREFIX_BITS: u32 = 64;
-
-/// Rate limiter. It holds, for each client, the time at which its bucket is full again.
+/// Rate limiter. It holds, for each client, the time at which its bucket is full again. Clients whose IP address is
+/// unknown share a bucket.
 #[derive(Debug, Default)]
-pub(crate) struct RateLimiter(Mutex<HashMap<IpAddr, OffsetDateTime>>);
+pub(crate) struct RateLimiter(Mutex<Buckets>);
+
+type Buckets = HashMap<Option<IpAddr>, OffsetDateTime>;
 
 impl RateLimiter {
+    /// Returns the time until the next token if the bucket is empty at `now`.
+    pub(crate) fn retry_after(&self, client: ClientIp, now: OffsetDateTime) -> Option<Duration> {
+        let full_at = self.buckets().get(&bucket_key(client)).copied();
+        until_token(until_full(full_at?, now))
+    }
+
     /// Records a failure at `now`. Returns the time until the next token if the bucket is empty.
-    pub(crate) fn record_failure(&self, client: IpAddr, now: OffsetDateTime) -> Option<Duration> {
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn record_failure(&self, client: ClientIp, now: OffsetDateTime) -> Option<Duration> {
+        let mut buckets = self.buckets();
         if buckets.len() >= MAX_CLIENTS {
             buckets.retain(|_, full_at| *full_at > now);
             // Attackers with that many IP addresses cannot be slowed down by counting them.
@@ -39,26 +48,32 @@ impl RateLimiter {
             }
         }
         let full_at = buckets.entry(bucket_key(client)).or_insert(now);
-        // After the clock was set back, no client may wait for longer than a whole bucket takes.
-        let until_full = (*full_at - now).clamp(Duration::ZERO, REFILL_INTERVAL * BURST);
-        let retry_after = until_full + REFILL_INTERVAL - REFILL_INTERVAL * BURST;
-        if retry_after.is_positive() {
-            return Some(retry_after);
+        let until_full = until_full(*full_at, now);
+        let retry_after = until_token(until_full);
+        if retry_after.is_none() {
+            *full_at = now + until_full + REFILL_INTERVAL;
         }
-        *full_at = now + until_full + REFILL_INTERVAL;
-        None
+        retry_after
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns the IP address whose bucket a client uses: its own, or the first one of its IPv6 prefix.
-fn bucket_key(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(ip) => {
-            let prefix = u128::MAX << (Ipv6Addr::BITS - IPV6_PREFIX_BITS);
-            Ipv6Addr::from_bits(ip.to_bits() & prefix).into()
-        }
-    }
+fn bucket_key(client: ClientIp) -> Option<IpAddr> {
+    client.0.map(share_key)
+}
+
+/// Returns how long a bucket takes to be full again. After the clock was set back, no client may wait for longer than a
+/// whole bucket takes.
+fn until_full(full_at: OffsetDateTime, now: OffsetDateTime) -> Duration {
+    (full_at - now).clamp(Duration::ZERO, REFILL_INTERVAL * BURST)
+}
+
+/// Returns how long a bucket takes to have a token; `None` if it has one.
+fn until_token(until_full: Duration) -> Option<Duration> {
+    Some(until_full + REFILL_INTERVAL - REFILL_INTERVAL * BURST).filter(|delay| delay.is_positive())
 }
 
 #[cfg(test)]
@@ -69,8 +84,8 @@ mod tests {
         OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds)
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an IP address")
+    fn ip(text: &str) -> ClientIp {
+        ClientIp(Some(text.parse().expect("an IP address")))
     }
 
     #[test]
@@ -80,7 +95,9 @@ mod tests {
             assert_eq!(rate_limiter.record_failure(client, at(0)), None);
         }
         assert_eq!(rate_limiter.record_failure(client, at(0)), Some(REFILL_INTERVAL));
+        assert_eq!(rate_limiter.retry_after(client, at(3)), Some(Duration::seconds(2)));
         assert_eq!(rate_limiter.record_failure(client, at(3)), Some(Duration::seconds(2)));
+        assert_eq!(rate_limiter.retry_after(client, at(5)), None);
         assert_eq!(rate_limiter.record_failure(client, at(5)), None);
         assert_eq!(rate_limiter.record_failure(client, at(5)), Some(REFILL_INTERVAL));
         assert_eq!(rate_limiter.record_failure(ip("192.0.2.2"), at(5)), None);
@@ -111,7 +128,7 @@ mod tests {
     fn memory_is_bounded() {
         let rate_limiter = RateLimiter::default();
         for number in 0..3 * u32::try_from(MAX_CLIENTS).expect("small") {
-            rate_limiter.record_failure(IpAddr::V4(number.into()), at(0));
+            rate_limiter.record_failure(ClientIp(Some(IpAddr::V4(number.into()))), at(0));
         }
         assert!(rate_limiter.0.lock().expect("nothing panics").len() <= MAX_CLIENTS);
     }

@@ -16,16 +16,23 @@ use std::{
 use axum::{
     Router,
     extract::{
-        State,
+        Extension, State,
         ws::{Utf8Bytes, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderName, HeaderValue},
     response::{IntoResponse, Response},
     routing::get,
 };
-use heartbeat_functions::{App, http::problem::Problem};
+use heartbeat_functions::{
+    App,
+    http::{
+        client_ip::{self, ClientIp},
+        problem::Problem,
+    },
+};
 use tokio::time::Instant;
 
+use crate::limits::ConnectionLimits;
 use registry::ViewerRegistry;
 
 const PATH: &str = "/api/stats/ws";
@@ -60,9 +67,9 @@ pub(crate) struct LocalStream {
 }
 
 impl LocalStream {
-    /// Creates the stream for at most `max_viewers`.
-    pub(crate) fn new(app: App, pushes: bool, max_viewers: usize) -> Arc<Self> {
-        let viewers = ViewerRegistry::new(max_viewers);
+    /// Creates the stream within `limits`.
+    pub(crate) fn new(app: App, pushes: bool, limits: ConnectionLimits) -> Arc<Self> {
+        let viewers = ViewerRegistry::new(limits.max_viewers, limits.max_viewers_per_client);
         Arc::new(Self { app, viewers, pushes, started: Instant::now(), shared_frame: Mutex::default() })
     }
 
@@ -104,12 +111,14 @@ impl LocalStream {
 
 async fn upgrade(
     State(stream): State<Arc<LocalStream>>,
+    Extension(client): Extension<ClientIp>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
     // Checked before the upgrade, while the response can still carry the status of an error.
     stream.app.heartbeat.check().await?;
-    let connection = stream.viewers.register().ok_or(Problem::TooManyViewers)?;
+    let connection =
+        stream.viewers.register(client.0.map(client_ip::share_key)).ok_or(Problem::TooManyViewers)?;
     let id = HeaderValue::from_str(connection.id()).ok();
     let viewer_stream = Arc::clone(&stream);
     let mut response = upgrade

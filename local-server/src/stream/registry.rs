@@ -1,7 +1,8 @@
 //! The registry of viewers, which delivers commands to their connections: the counterpart of API Gateway on AWS.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +20,8 @@ pub(super) struct ViewerRegistry(Arc<Shared>);
 struct Shared {
     /// Maximum number of simultaneous viewers.
     max_viewers: usize,
+    /// Maximum number of those from one client IP.
+    max_per_client: usize,
     connections: Mutex<Connections>,
     /// Number of viewers.
     count: watch::Sender<usize>,
@@ -28,11 +31,23 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Connections {
     inboxes: HashMap<String, Inbox>,
+    /// Number of viewers from each client IP.
+    clients: HashMap<IpAddr, usize>,
     /// Whether the server stops. Connections that register afterwards are closed as well.
     closing: bool,
 }
 
 impl Connections {
+    fn remove(&mut self, id: &str, client: Option<IpAddr>) {
+        self.inboxes.remove(id);
+        let Some(client) = client else { return };
+        let Entry::Occupied(mut viewers) = self.clients.entry(client) else { return };
+        *viewers.get_mut() -= 1;
+        if *viewers.get() == 0 {
+            viewers.remove();
+        }
+    }
+
     fn close_all(&mut self) {
         self.closing = true;
         for inbox in self.inboxes.values() {
@@ -62,19 +77,20 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct RegisteredViewer {
     id: String,
+    client: Option<IpAddr>,
     /// The last command to this connection.
     pub(super) command: watch::Receiver<Command>,
     shared: Arc<Shared>,
 }
 
 impl ViewerRegistry {
-    /// Creates an empty registry for at most `max_viewers`.
-    pub(super) fn new(max_viewers: usize) -> Self {
-        Self(Arc::new(Shared { max_viewers, ..Shared::default() }))
+    /// Creates an empty registry for at most `max_viewers`, and `max_per_client` from one client IP.
+    pub(super) fn new(max_viewers: usize, max_per_client: usize) -> Self {
+        Self(Arc::new(Shared { max_viewers, max_per_client, ..Shared::default() }))
     }
 
-    /// Registers a new connection. `None` if the maximum is reached.
-    pub(super) fn register(&self) -> Option<RegisteredViewer> {
+    /// Registers a new connection of `client`, if that is known. `None` if a maximum is reached.
+    pub(super) fn register(&self, client: Option<IpAddr>) -> Option<RegisteredViewer> {
         let shared = Arc::clone(&self.0);
         let id = shared.next.fetch_add(1, Ordering::Relaxed).to_string();
         let (inbox, command) = watch::channel(Command::Idle);
@@ -82,13 +98,20 @@ impl ViewerRegistry {
         if connections.inboxes.len() >= shared.max_viewers {
             return None;
         }
+        if let Some(client) = client {
+            let viewers = connections.clients.entry(client).or_default();
+            if *viewers >= shared.max_per_client {
+                return None;
+            }
+            *viewers += 1;
+        }
         if connections.closing {
             inbox.send_replace(Command::GoAway);
         }
         connections.inboxes.insert(id.clone(), inbox);
         drop(connections);
         shared.count.send_modify(|count| *count += 1);
-        Some(RegisteredViewer { id, command, shared })
+        Some(RegisteredViewer { id, client, command, shared })
     }
 
     /// Whether a connection has this id.
@@ -140,7 +163,7 @@ impl RegisteredViewer {
 
 impl Drop for RegisteredViewer {
     fn drop(&mut self) {
-        self.shared.connections().inboxes.remove(&self.id);
+        self.shared.connections().remove(&self.id, self.client);
         self.shared.count.send_modify(|count| *count -= 1);
     }
 }

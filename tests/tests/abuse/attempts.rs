@@ -18,16 +18,30 @@ async fn fail(client: &Client, path: &str, times: usize) -> BTreeMap<u16, usize>
 }
 
 #[tokio::test]
-async fn failed_attempts_are_rate_limited_and_valid_requests_never_are() {
+async fn guesses_at_the_key_are_refused_even_when_they_are_right_until_the_rate_limit_allows_one() {
+    let (server, _database) = Server::fresh().await;
+    let guesses = fail(&server.stranger(), "/api/devices", 25).await;
+    assert!(guesses[&401] >= 20 && guesses.contains_key(&429), "{guesses:?}");
+    // The same client: a wrong guess and the right one get the same answer, and no device is made.
+    let right = server.owner().post("/api/devices", r#"{"name": "Laptop"}"#).await;
+    assert_eq!(right.status, 429, "{right}");
+    let seconds = right.header("retry-after").parse().expect("seconds");
+    assert!((1..=5).contains(&seconds), "{right}");
+    assert_eq!(server.stranger().stats().await["devices"], serde_json::json!([]));
+    // The header tells the truth: as long as that later one attempt is allowed.
+    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    assert_eq!(server.owner().post("/api/devices", r#"{"name": "Laptop"}"#).await.status, 200);
+}
+
+#[tokio::test]
+async fn failed_attempts_are_rate_limited_and_beats_never_are() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     let stranger = server.stranger();
     let responses = fail(&stranger, "/api/beat", 40).await;
     assert!(responses[&401] >= 20 && responses[&429] >= 10, "{responses:?}");
-    // All come from one client IP, and yet the secret key and the device's token still work.
-    assert!(fail(&stranger, "/api/devices", 5).await.contains_key(&429));
+    // All come from one client IP, and yet the device's token still works.
     laptop.beat().await;
-    server.owner().register("Phone").await;
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 1);
     assert_eq!(stranger.get("/api/stats").await.status, 200);
     insta::assert_snapshot!(
@@ -73,10 +87,31 @@ async fn behind_a_trusted_proxy_each_client_ip_has_a_rate_limit_of_its_own() {
         ServerBuilder::on(&database).environment("HEARTBEAT_TRUSTED_PROXIES", "127.0.0.1").start().await;
     let attacker = with_header(&server, "x-forwarded-for", "203.0.113.7, 192.0.2.1");
     assert!(fail(&attacker, "/api/beat", 30).await.contains_key(&429));
-    // IP addresses before the last one may be forged.
-    let forger = with_header(&server, "forwarded", "for=198.51.100.1, for=\"192.0.2.1:4711\"");
-    assert!(fail(&forger, "/api/beat", 5).await.contains_key(&429));
+    // IP addresses before the last one may be forged, and so may other headers.
+    for header in [("x-forwarded-for", "198.51.100.1, 192.0.2.1"), ("forwarded", "for=198.51.100.1")] {
+        let named = [("x-forwarded-for", "192.0.2.1"), header];
+        let named = named
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a header")));
+        let base = format!("http://127.0.0.1:{}", server.port());
+        let forger = Client::with(&base, http().default_headers(HeaderMap::from_iter(named)));
+        assert!(fail(&forger, "/api/beat", 5).await.contains_key(&429), "{header:?}");
+    }
     let other = with_header(&server, "x-forwarded-for", "192.0.2.2");
+    assert_eq!(fail(&other, "/api/beat", 5).await, BTreeMap::from([(401, 5)]));
+}
+
+#[tokio::test]
+async fn the_configuration_says_which_header_the_proxy_writes() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_TRUSTED_PROXIES", "127.0.0.1")
+        .environment("HEARTBEAT_CLIENT_IP_HEADER", "Forwarded")
+        .start()
+        .await;
+    let attacker = with_header(&server, "forwarded", "for=203.0.113.7, for=\"192.0.2.1:4711\"");
+    assert!(fail(&attacker, "/api/beat", 30).await.contains_key(&429));
+    let other = with_header(&server, "forwarded", "for=192.0.2.2");
     assert_eq!(fail(&other, "/api/beat", 5).await, BTreeMap::from([(401, 5)]));
 }
 
@@ -89,12 +124,13 @@ async fn connections_through_the_unix_socket_are_trusted_as_a_proxy() {
     let _server = builder.environment("HEARTBEAT_BIND", &bind).start().await;
     assert!(UnixStream::connect(&path).is_ok());
     let stranger = Client::with("http://socket", http().unix_socket(path.as_path()));
-    // No header names the client IP of these attempts.
-    assert_eq!(fail(&stranger, "/api/beat", 30).await, BTreeMap::from([(401, 30)]));
+    // No header names the client IP of these attempts, so all such clients share one bucket.
+    assert!(fail(&stranger, "/api/beat", 30).await.contains_key(&429));
     let headers = HeaderMap::from_iter([(
         HeaderName::from_static("x-forwarded-for"),
         "192.0.2.1".parse().expect("a header"),
     )]);
     let named = Client::with("http://socket", http().unix_socket(path.as_path()).default_headers(headers));
+    assert_eq!(fail(&named, "/api/beat", 5).await, BTreeMap::from([(401, 5)]));
     assert!(fail(&named, "/api/beat", 30).await.contains_key(&429));
 }

@@ -1,13 +1,16 @@
 //! Connections misused: slow or idle clients, unread responses, dead viewers, exhausted file descriptors.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use heartbeat_tests::{Database, Server, ServerBuilder, eventually};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     task::JoinSet,
     time::timeout,
 };
@@ -35,6 +38,92 @@ async fn connect(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).await.expect("a connection")
 }
 
+/// Connects from an IP address of its own for each `host`, all of them of this machine.
+async fn connect_from(host: u8, port: u16) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 1, host], 0))).expect("a loopback address");
+    socket.connect(SocketAddr::from(([127, 0, 0, 1], port))).await.expect("a connection")
+}
+
+/// Sends a request for the stats; returns the status, or nothing if the server closed the connection.
+async fn status_of_stats(stream: &mut TcpStream) -> Option<u16> {
+    const REQUEST: &[u8] = b"GET /api/stats HTTP/1.1\r\nhost: h\r\n\r\n";
+    stream.write_all(REQUEST).await.ok()?;
+    let mut received = Vec::new();
+    // The body is one line of JSON, whose last member is this one.
+    while !String::from_utf8_lossy(&received).contains("\"uptime\"") {
+        if stream.read_buf(&mut received).await.ok()? == 0 {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&received).split(' ').nth(1)?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_every_place_taken_a_beat_finds_one_at_once() {
+    const HOSTS: u8 = 20;
+    const CONNECTIONS_PER_HOST: usize = 32;
+    let database = Database::create().await;
+    // 448 places besides those of viewers.
+    let server = ServerBuilder::on(&database).max_file_descriptors(1_024).start().await;
+    let laptop = server.device("Laptop").await;
+    let mut strangers = Vec::new();
+    for host in 1..=HOSTS {
+        for _ in 0..CONNECTIONS_PER_HOST {
+            let mut stream = connect_from(host, server.port()).await;
+            // Half of them have had a response, and could go on like that for ever.
+            if strangers.len() % 2 == 0 {
+                status_of_stats(&mut stream).await.expect("a response");
+            }
+            strangers.push(stream);
+        }
+        // Without a place it would wait for an idle timeout of ten seconds.
+        timeout(IDLE_CONNECTION_TIMEOUT / 5, laptop.beat()).await.expect("a place");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_ip_has_a_share_of_the_places_and_takes_none_from_others() {
+    const SHARE: usize = 32;
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).max_file_descriptors(1_024).start().await;
+    let mut bystander = connect_from(2, server.port()).await;
+    assert_eq!(status_of_stats(&mut bystander).await, Some(200));
+    let mut greedy = Vec::new();
+    for _ in 0..10 * SHARE {
+        let mut stream = connect_from(1, server.port()).await;
+        assert_eq!(status_of_stats(&mut stream).await, Some(200));
+        greedy.push(stream);
+    }
+    // Each new connection of the greedy host took the place of one of its own.
+    let mut open = 0;
+    for stream in &mut greedy {
+        open += usize::from(status_of_stats(stream).await == Some(200));
+    }
+    assert!((1..=SHARE).contains(&open), "{open} connections of one client IP");
+    assert_eq!(status_of_stats(&mut bystander).await, Some(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_ip_has_a_share_of_the_viewers() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).config_file("max_viewers = 100").start().await;
+    let mut viewers = Vec::new();
+    let mut upgrade = async |host| {
+        let mut stream = connect_from(host, server.port()).await;
+        stream.write_all(UPGRADE_REQUEST).await.expect("a request");
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.expect("a response");
+        viewers.push(stream);
+        String::from_utf8_lossy(&status[9..]).into_owned()
+    };
+    for _ in 0..32 {
+        assert_eq!(upgrade(1).await, "101");
+    }
+    assert_eq!(upgrade(1).await, "503");
+    assert_eq!(upgrade(2).await, "101");
+}
+
 /// Raises the limit of open files to the maximum that the system allows.
 fn allow_many_connections() {
     let limit = getrlimit(Resource::Nofile);
@@ -51,6 +140,7 @@ async fn is_dropped(mut stream: TcpStream, start: &'static [u8]) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_slow_clients_are_dropped_and_delay_no_beat() {
     const CLIENTS: usize = 5_000;
+    const HOSTS: usize = 100;
     const STARTS: [&[u8]; 3] = [
         b"GET / HTTP/1.1\r\nhost: ",
         b"POST /api/devices HTTP/1.1\r\nhost: h\r\nauthorization: the owner's key\r\ncontent-length: 100\r\n\r\n{",
@@ -62,7 +152,8 @@ async fn five_thousand_slow_clients_are_dropped_and_delay_no_beat() {
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         // One after the other: connections beyond the backlog would be retried only seconds later.
-        let stream = connect(server.port()).await;
+        let host = u8::try_from(number % HOSTS).expect("few");
+        let stream = connect_from(host, server.port()).await;
         clients.spawn(is_dropped(stream, STARTS[number % STARTS.len()]));
     }
     let mut times = Vec::new();
@@ -121,8 +212,9 @@ async fn a_thousand_viewers_that_answer_no_ping_are_dropped() {
     allow_many_connections();
     let (server, _database) = Server::fresh().await;
     let mut viewers = Vec::new();
-    for _ in 0..VIEWERS {
-        let mut stream = connect(server.port()).await;
+    for number in 0..VIEWERS {
+        let host = u8::try_from(number % 10).expect("few");
+        let mut stream = connect_from(host, server.port()).await;
         stream.write_all(UPGRADE_REQUEST).await.expect("a request");
         // Reads no frame and answers no ping.
         viewers.push(stream);

@@ -1,6 +1,6 @@
 //! Logs: no secrets, valid filters, bounded volume.
 
-use heartbeat_tests::{Database, ServerBuilder, client::http};
+use heartbeat_tests::{Database, ServerBuilder};
 
 #[tokio::test]
 async fn no_log_line_contains_a_token_a_key_or_an_ip_address() {
@@ -17,9 +17,6 @@ async fn no_log_line_contains_a_token_a_key_or_an_ip_address() {
     server.stranger().authorized("hbt_wrong").post("/api/beat", "").await;
     server.owner().post("/api/devices/0/token/generate", "").await;
     server.stranger().get("/elsewhere?token=hbt_inquery").await;
-    let two = http().http2_prior_knowledge().build().expect("a client");
-    let base = format!("http://127.0.0.1:{}/api/beat", server.port());
-    two.post(base).header("authorization", "hbt_overhttp2").send().await.expect("a response");
     assert!(server.stop().await.success());
 
     let log = server.log();
