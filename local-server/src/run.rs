@@ -103,7 +103,7 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
         Some(bind) => Some(Listener::bind(bind).await?),
         None => None,
     };
-    let (options, embedded) = tokio::select! {
+    let (options, mut embedded) = tokio::select! {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
@@ -124,6 +124,8 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
             () = signals.next() => Ok(()),
             problem = watch_schema(&app.heartbeat) => Err(problem.into()),
             name = tasks.ended() => Err(RunError::TaskEnded(name)),
+            () = app.heartbeat.ended() => Err(RunError::TaskEnded("the worker that records beats")),
+            () = supervisor_ended(embedded.as_mut()) => Err(RunError::TaskEnded("the supervisor of PostgreSQL")),
         };
         tracing::info!("stopping");
         deadline = Instant::now() + SHUTDOWN_TIMEOUT;
@@ -134,6 +136,14 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     server::serve(listener, router, limits, &app.config.trusted_proxies, stop).await;
     stop_all(tasks, &app.heartbeat, embedded, deadline).await;
     result
+}
+
+/// Waits until the supervisor of an embedded database has ended, without which nothing restarts the database.
+async fn supervisor_ended(embedded: Option<&mut Embedded>) {
+    match embedded {
+        Some(embedded) => embedded.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Starts what runs beside the requests.

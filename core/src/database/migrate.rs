@@ -13,13 +13,15 @@ use crate::error::SchemaProblem;
 #[cfg(feature = "migrate")]
 use crate::progress::Observer;
 
+/// Whether this program can work on the tables as they are.
+pub(super) async fn is_usable(connection: &mut PgConnection) -> Result<bool, DatabaseError> {
+    Ok(state(connection).await? == State::Usable)
+}
+
 /// Makes sure that this program can work on the tables: sets up a database that has none, applies expanding
 /// migrations, and fails on tables that need more than that. Safe to call from many processes at once: one
 /// works, the others wait.
 pub(super) async fn ensure(connection: &mut PgConnection) -> Result<(), DatabaseError> {
-    if state(connection).await? == State::Usable {
-        return Ok(());
-    }
     with_migration_lock(connection, async |connection| match state(connection).await? {
         State::Usable => Ok(()),
         State::Unusable(problem) => Err(problem.into()),

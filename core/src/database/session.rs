@@ -28,18 +28,34 @@ const LAMBDA_PING_AFTER_IDLE: time::Duration = time::Duration::minutes(5);
 /// Timeout of that round trip; the rest of the time is for a new connection.
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Timeout of opening a connection, setting up the tables included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of opening a connection to tables that are up to date.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Settings of our sessions. The database's own statement timeout is shorter than ours, so that no statement
-/// is carried out after its caller gave up. JIT compilation is off: on tables that PostgreSQL has not analyzed
+/// Timeout of setting the tables up, or of expanding them: longer than any migration takes, so that none is rolled
+/// back again and again.
+const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Settings of our sessions. JIT compilation is off: on tables that PostgreSQL has not analyzed
 /// yet it takes our small statements for large ones, and spends 23 ms on compiling what runs in one. Each
 /// statement is planned once: ours have one good plan, and planning took more than half of a beat's time.
 const SESSION_SETTINGS: &str =
-    "SET statement_timeout = '1500ms'; SET jit = off; SET plan_cache_mode = force_generic_plan";
+    "SET statement_timeout = 1500; SET jit = off; SET plan_cache_mode = force_generic_plan";
 
-/// A statement is not begun with less time than this until its deadline.
-const STATEMENT_MIN_TIMEOUT: Duration = Duration::from_millis(250);
+/// The database's own timeout of statements in [`SESSION_SETTINGS`], where their callers have that much time.
+const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// The database's own timeout is set in such steps, so that it need not be set again for each statement. With less than
+/// one step left, a statement is not begun.
+const STATEMENT_TIMEOUT_STEP: Duration = Duration::from_millis(250);
+
+/// Time between the database's timeout and ours, for the error to arrive, besides [`ROUND_TRIPS`].
+const STATEMENT_TIMEOUT_MARGIN: Duration = Duration::from_millis(250);
+
+/// Round trips of a statement at most: setting the timeout, preparing, and running it.
+const ROUND_TRIPS: u32 = 3;
+
+/// Round trips that are longer than this are an exception, such as the one in which a database wakes.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(200);
 
 /// Interval of log lines about an ongoing outage.
 const OUTAGE_LOG_INTERVAL: Duration = Duration::from_mins(1);
@@ -48,10 +64,11 @@ const OUTAGE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Session {
     options: Secret<PgConnectOptions>,
-    connection: Option<PgConnection>,
+    connection: Option<Open>,
     /// The connection that is being opened.
-    opening: Option<JoinHandle<Result<PgConnection, error::DatabaseError>>>,
+    opening: Option<JoinHandle<Result<Open, error::DatabaseError>>>,
     clock: Clock,
+    runtime: Runtime,
     last_used: OffsetDateTime,
     ping_after_idle: time::Duration,
     /// When the ongoing outage was last logged. An outage is logged when it begins, at intervals, and when it
@@ -68,6 +85,7 @@ impl Session {
             connection: None,
             opening: None,
             clock,
+            runtime,
             last_used: clock(),
             ping_after_idle: match runtime {
                 Runtime::Server => PING_AFTER_IDLE,
@@ -86,12 +104,8 @@ impl Session {
         deadline: Instant,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
-        let result = if Instant::now() + STATEMENT_MIN_TIMEOUT > deadline {
-            Err(error::DatabaseError::TimedOut)
-        } else {
-            timeout_at(deadline, self.attempt(work)).await.unwrap_or(Err(error::DatabaseError::TimedOut))
-        };
-        match result {
+        let attempt = timeout_at(deadline, self.attempt(deadline, work)).await;
+        match attempt.unwrap_or(Err(error::DatabaseError::TimedOut)) {
             Ok(value) => {
                 if self.outage_logged_at.take().is_some() {
                     tracing::info!("the database answers again");
@@ -118,75 +132,140 @@ impl Session {
 
     async fn attempt<T>(
         &mut self,
+        deadline: Instant,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, error::DatabaseError> {
-        if let Some(connection) = self.reusable().await {
-            let result = self.work_on(connection, work.clone()).await;
+        if let Some(open) = self.reusable().await {
+            let result = self.work_on(open, deadline, work.clone()).await;
             if !result.as_ref().is_err_and(had_ended_before) {
-                return Ok(result?);
+                return result;
             }
         }
-        let connection = self.connect().await?;
-        Ok(self.work_on(connection, work).await?)
+        let open = self.connect().await?;
+        self.work_on(open, deadline, work).await
     }
 
     /// Runs `work` on a connection that was taken out, and puts it back only when it is known to be healthy: a
     /// future that is dropped half way takes the connection with it.
     async fn work_on<T>(
         &mut self,
-        mut connection: PgConnection,
+        mut open: Open,
+        deadline: Instant,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, sqlx::Error> {
-        let result = work(&mut connection).await;
+    ) -> Result<T, error::DatabaseError> {
+        let Some(timeout) = open.statement_timeout_before(deadline) else {
+            self.connection = Some(open);
+            return Err(error::DatabaseError::TimedOut);
+        };
+        open.set_statement_timeout(timeout).await?;
+        let result = work(&mut open.connection).await;
         if result.as_ref().map_or_else(leaves_connection_healthy, |_| true) {
-            self.connection = Some(connection);
+            self.connection = Some(open);
             self.last_used = (self.clock)();
         }
-        result
+        Ok(result?)
     }
 
-    async fn reusable(&mut self) -> Option<PgConnection> {
-        let mut connection = self.connection.take()?;
+    async fn reusable(&mut self) -> Option<Open> {
+        let open = self.connection.take()?;
         let idle = (self.clock)() - self.last_used;
         // A clock that was set back says nothing about idle time.
-        if !(time::Duration::ZERO..self.ping_after_idle).contains(&idle) {
-            timeout(PING_TIMEOUT, connection.ping()).await.ok()?.ok()?;
+        if (time::Duration::ZERO..self.ping_after_idle).contains(&idle) {
+            Some(open)
+        } else {
+            open.checked().await
         }
-        Some(connection)
     }
 
-    /// Opens a connection, or waits on for one that an earlier caller had no time left for: setting up the
-    /// tables of a database that is far away takes longer than a request may wait.
-    async fn connect(&mut self) -> Result<PgConnection, error::DatabaseError> {
-        if let Some(connection) = self.opened_meanwhile().await {
-            return Ok(connection);
+    /// Opens a connection. A server goes on with it when the caller's time is up, and the next caller takes it over:
+    /// setting up the tables of a database that is far away takes longer than a request may wait. Lambda freezes what
+    /// goes on after a response.
+    async fn connect(&mut self) -> Result<Open, error::DatabaseError> {
+        if self.runtime == Runtime::Lambda {
+            return open(self.options.expose().clone()).await;
         }
-        let options = &self.options;
-        let opening = self.opening.get_or_insert_with(|| {
-            let open = open(options.expose().clone());
-            tokio::spawn(async { timeout(CONNECT_TIMEOUT, open).await? }.in_current_span())
-        });
+        if let Some(opening) = &self.opening {
+            let idled = opening.is_finished();
+            match self.opened().await {
+                Ok(open) if idled => {
+                    if let Some(open) = open.checked().await {
+                        return Ok(open);
+                    }
+                }
+                Ok(open) => return Ok(open),
+                // It began before this caller came, and perhaps before an outage ended.
+                Err(error) => self.log(&error),
+            }
+        }
+        self.opened().await
+    }
+
+    /// The connection that is being opened, or a new one.
+    async fn opened(&mut self) -> Result<Open, error::DatabaseError> {
+        let opening = self
+            .opening
+            .get_or_insert_with(|| tokio::spawn(open(self.options.expose().clone()).in_current_span()));
         let opened = opening.await;
         self.opening = None;
         // An error says that the task was dropped with its tokio runtime.
         opened.unwrap_or(Err(error::DatabaseError::TimedOut))
     }
+}
 
-    /// The connection that was opened after the last caller had given up, if there is one and it is alive.
-    async fn opened_meanwhile(&mut self) -> Option<PgConnection> {
-        let opened = self.opening.take_if(|opening| opening.is_finished())?;
-        let mut connection = opened.await.ok()?.ok()?;
-        timeout(PING_TIMEOUT, connection.ping()).await.ok()?.ok()?;
-        Some(connection)
+/// An open connection.
+#[derive(Debug)]
+struct Open {
+    connection: PgConnection,
+    /// The database's own timeout of its statements.
+    statement_timeout: Duration,
+    /// Time that the database takes to answer when it has nothing to do.
+    round_trip: Duration,
+}
+
+impl Open {
+    /// The connection, unless the database has closed it.
+    async fn checked(mut self) -> Option<Self> {
+        timeout(PING_TIMEOUT, self.connection.ping()).await.ok()?.ok()?;
+        Some(self)
+    }
+
+    /// Returns the longest timeout of a statement that ends before the caller gives up at `deadline`, so that no
+    /// statement is carried out after that. `None` if there is no time for one.
+    fn statement_timeout_before(&self, deadline: Instant) -> Option<Duration> {
+        let margin = STATEMENT_TIMEOUT_MARGIN + ROUND_TRIPS * self.round_trip;
+        let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(margin);
+        let steps = left.min(STATEMENT_TIMEOUT).as_millis() / STATEMENT_TIMEOUT_STEP.as_millis();
+        let timeout = STATEMENT_TIMEOUT_STEP * u32::try_from(steps).unwrap_or(u32::MAX);
+        (!timeout.is_zero()).then_some(timeout)
+    }
+
+    /// Makes the database's own timeout at most `timeout`. A shorter one stays until there is time for the longest.
+    async fn set_statement_timeout(&mut self, timeout: Duration) -> Result<(), sqlx::Error> {
+        let is_too_long = self.statement_timeout > timeout;
+        if is_too_long || timeout == STATEMENT_TIMEOUT && self.statement_timeout < timeout {
+            let setting = format!("SET statement_timeout = {}", timeout.as_millis());
+            self.connection.execute(sqlx::AssertSqlSafe(setting)).await?;
+            self.statement_timeout = timeout;
+        }
+        Ok(())
     }
 }
 
 /// Opens a connection to tables that this program can work on.
-async fn open(options: PgConnectOptions) -> Result<PgConnection, error::DatabaseError> {
-    let mut connection = options.connect().await?;
-    migrate::ensure(&mut connection).await?;
-    connection.execute(SESSION_SETTINGS).await?;
-    Ok(connection)
+async fn open(options: PgConnectOptions) -> Result<Open, error::DatabaseError> {
+    let connect = async {
+        let mut connection = options.connect().await?;
+        let is_usable = migrate::is_usable(&mut connection).await?;
+        Ok::<_, error::DatabaseError>((connection, is_usable))
+    };
+    let (mut connection, is_usable) = timeout(CONNECT_TIMEOUT, connect).await??;
+    if !is_usable {
+        timeout(MIGRATION_TIMEOUT, migrate::ensure(&mut connection)).await??;
+    }
+    let asked_at = Instant::now();
+    timeout(CONNECT_TIMEOUT, connection.execute(SESSION_SETTINGS)).await??;
+    let round_trip = asked_at.elapsed().min(ROUND_TRIP_MAX);
+    Ok(Open { connection, statement_timeout: STATEMENT_TIMEOUT, round_trip })
 }
 
 /// A session that several tasks take turns with.
@@ -216,7 +295,8 @@ impl SharedSession {
 /// Whether this error says that the database had ended the connection before it read what was sent: it
 /// was shut down or an idle timeout fired (57P01 and 57P05 of SQLSTATE; PostgreSQL answers what it commits
 /// before it shuts down), or the socket was closed.
-fn had_ended_before(error: &sqlx::Error) -> bool {
+fn had_ended_before(error: &error::DatabaseError) -> bool {
+    let error::DatabaseError::Sqlx(error) = error else { return false };
     match error {
         sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P01" | "57P05")),
         sqlx::Error::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,

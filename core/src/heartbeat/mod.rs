@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::{
     Clock, Error,
@@ -42,6 +42,23 @@ pub struct Heartbeat {
     clock: Clock,
     runtime: Runtime,
     queued_events: Arc<Notify>,
+    worker: Arc<watch::Sender<WorkerState>>,
+}
+
+/// Whether the worker still takes commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WorkerState {
+    Running,
+    Ended,
+}
+
+/// Tells that the worker has ended, even if it panicked: when it is dropped.
+struct EndedOnDrop(Arc<watch::Sender<WorkerState>>);
+
+impl Drop for EndedOnDrop {
+    fn drop(&mut self) {
+        self.0.send_replace(WorkerState::Ended);
+    }
 }
 
 /// A device as it is shown to the owner who registered it.
@@ -75,9 +92,14 @@ impl Heartbeat {
         let queued_events = Arc::new(Notify::new());
         let worker =
             Worker::new(writes, clock, Arc::clone(&cache), queue, configured, Arc::clone(&queued_events));
-        tokio::spawn(worker.run());
+        let state = Arc::new(watch::Sender::new(WorkerState::Running));
+        let ended = EndedOnDrop(Arc::clone(&state));
+        tokio::spawn(async move {
+            let _ended = ended;
+            worker.run().await;
+        });
         let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
-        Self { cache, commands, refresher, reads, clock, runtime, queued_events }
+        Self { cache, commands, refresher, reads, clock, runtime, queued_events, worker: state }
     }
 
     /// Records a beat that arrived at `now`; when this returns, it is committed.
@@ -145,6 +167,13 @@ impl Heartbeat {
         self.queued_events.notified().await;
     }
 
+    /// Waits until the worker has ended. Unless [`stop`](Self::stop) was called it panicked, and the process must end as
+    /// well: nothing can be recorded any more.
+    pub async fn ended(&self) {
+        // An error says that the sender is gone, which `self` holds.
+        let _ = self.worker.subscribe().wait_for(|state| *state == WorkerState::Ended).await;
+    }
+
     /// Writes visits that only memory holds, and ends the worker. Everything asked for later fails
     /// with [`Error::Unavailable`].
     pub async fn stop(&self) {
@@ -162,5 +191,35 @@ impl Heartbeat {
         let (reply, answer) = oneshot::channel();
         self.commands.try_send(QueuedCommand::new(command(reply))).map_err(|_| Error::Unavailable)?;
         answer.await.unwrap_or(Err(Error::Unavailable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
+
+    use rand::{rand_core::UnwrapErr, rngs::SysRng};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_is_noticed() {
+        static BROKEN: AtomicBool = AtomicBool::new(false);
+        let clock = || {
+            assert!(!BROKEN.load(Ordering::Relaxed), "as this test wants");
+            OffsetDateTime::UNIX_EPOCH
+        };
+        let nowhere = PgConnectOptions::new_without_pgpass().socket("/nonexistent");
+        let heartbeat = Heartbeat::start(&nowhere, clock, Runtime::Server, Subscriptions::default());
+        assert!(timeout(Duration::from_millis(50), heartbeat.ended()).await.is_err());
+        BROKEN.store(true, Ordering::Relaxed);
+        let name = DeviceName::parse("Laptop").expect("a name");
+        let token = Token::generate(&mut UnwrapErr(SysRng));
+        assert_eq!(heartbeat.register(name, &token).await.err(), Some(Error::Unavailable));
+        timeout(Duration::from_mins(1), heartbeat.ended()).await.expect("the end of the worker");
     }
 }

@@ -51,8 +51,13 @@ use crate::{
 /// contacted by the first request; while it is unavailable, requests answer 503.
 pub async fn serve(route: Route) -> Result<(), Error> {
     start_logging()?;
-    let router = routes::router(&[route], Router::new(), app()?);
-    lambda_http::run(router.map_request(|request| without_stage(with_peer(request)))).await
+    let app = app()?;
+    let router = routes::router(&[route], Router::new(), app.clone());
+    tokio::select! {
+        result = lambda_http::run(router.map_request(|request| without_stage(with_peer(request)))) => result,
+        // Lambda starts the function anew.
+        () = app.heartbeat.ended() => Err("the worker ended unexpectedly; the log says why".into()),
+    }
 }
 
 /// Serves events other than HTTP requests with `handle` until Lambda ends the process.

@@ -109,11 +109,19 @@ impl Embedded {
         &self.options
     }
 
+    /// Waits until the supervisor has ended, as it does only if it panics.
+    pub(crate) async fn ended(&mut self) {
+        // The error tells of the panic, which was logged.
+        let _ = (&mut self.supervisor).await;
+    }
+
     /// Shuts the database down and waits until it has ended. After `deadline` the shutdown is forced.
     pub(crate) async fn stop(self, deadline: Instant) {
         // An error means that the supervisor has ended, and the database with it.
         let _ = self.stop.send(deadline);
-        let _ = self.supervisor.await;
+        if !self.supervisor.is_finished() {
+            let _ = self.supervisor.await;
+        }
     }
 }
 

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use heartbeat_tests::{Database, Server, ServerBuilder, eventually};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, eventually};
 use insta::assert_snapshot;
-use tokio::time::timeout;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, UnixStream},
+    sync::watch,
+    time::timeout,
+};
 
 #[tokio::test]
 async fn without_a_database_at_the_start_the_server_waits_for_it_and_recovers_by_itself() {
@@ -89,6 +94,80 @@ async fn beats_that_timed_out_are_not_recorded_later() {
     .await;
     assert_eq!(database.number(visits).await, 3);
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_refused_because_time_ran_out_is_not_done_when_the_database_goes_on() {
+    let (server, database) = Server::fresh().await;
+    let (id, token) = server.owner().register("Laptop").await;
+    let (laptop, phone) = (server.stranger().authorized(&token), server.device("Phone").await);
+    let mut holder = database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM heartbeat.stats FOR UPDATE; SELECT FROM heartbeat.devices FOR UPDATE")
+        .execute(&mut holder)
+        .await
+        .expect("locks");
+    let beat = |client: &Client| {
+        let client = client.clone();
+        tokio::spawn(async move { client.post("/api/beat", "").await.status })
+    };
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let first = beat(&laptop);
+    eventually("a beat that waits for the locks", async || database.number(waiting).await > 0).await;
+    // These share the next batch. Beats that are a second apart need two statements, and little time is left for the
+    // second one and for the new token.
+    let second = beat(&phone);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let third = beat(&phone);
+    let new_token = server.owner().post(&format!("/api/devices/{id}/token/generate"), "").await;
+    for refused in [first.await, second.await, third.await, Ok(new_token.status)] {
+        assert_eq!(refused.expect("a response"), 503);
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.expect("released locks");
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND state = 'active' AND pid <> pg_backend_pid()";
+    eventually("an idle database", async || database.number(busy).await == 0).await;
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 0);
+    laptop.beat().await;
+}
+
+/// Proxy to the database that answers nothing at first. Returns its port, and what makes it close the connections that
+/// it holds and forward new ones.
+async fn start_silent_proxy() -> (u16, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("a local address").port();
+    let (forward, forwards) = watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut forwards = forwards.clone();
+            tokio::spawn(async move {
+                if !*forwards.borrow_and_update() {
+                    let _ = forwards.changed().await;
+                    return;
+                }
+                let mut server = UnixStream::connect(Database::socket()).await.expect("PostgreSQL");
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (port, forward)
+}
+
+#[tokio::test]
+async fn a_connection_attempt_from_before_an_outage_ended_fails_no_request_after_it() {
+    let database = Database::create().await;
+    let (port, forward) = start_silent_proxy().await;
+    let url = format!("postgresql://heartbeat@127.0.0.1:{port}/{}", database.name());
+    let server =
+        ServerBuilder::on(&database).environment("HEARTBEAT_DATABASE_DSN", &url).start_listening().await;
+    let stranger = server.stranger().authorized("hbt_any");
+    // Its time is up, and the attempt goes on.
+    assert_eq!(stranger.post("/api/beat", "").await.status, 503);
+    let waiting = tokio::spawn(async move { stranger.post("/api/beat", "").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    forward.send_replace(true);
+    // The database looked the token up.
+    assert_eq!(waiting.await.expect("a response").status, 401);
 }
 
 #[tokio::test]
