@@ -2,8 +2,13 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    Layer, Registry,
+    filter::{FilterExt, Targets, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 /// Filter without `RUST_LOG`. It leaves out PostgreSQL's notices of skipped statements, which are part of every
@@ -14,17 +19,21 @@ const DEFAULT_FILTER: &str = if cfg!(debug_assertions) {
     "info,sqlx::postgres::notice=warn"
 };
 
-/// Filter of libraries whose details hold IP addresses, and perhaps more. No `RUST_LOG` overrides it.
-const PRIVATE_TARGETS: &str = "hyper=warn,hyper_util=warn,reqwest=warn";
+/// Prefix of our own targets. No line of ours holds a secret at any level.
+const OUR_TARGETS: &str = "heartbeat";
+
+/// Most detailed level of libraries, whatever `RUST_LOG` says. Below it they log what they handle: requests and events
+/// with their tokens and IP addresses, statements with their values.
+const LIBRARIES_MAX_LEVEL: Level = Level::INFO;
 
 /// Starts logging to standard error, filtered by `RUST_LOG`: as JSON on Lambda, where CloudWatch indexes the fields,
 /// and as text elsewhere. Returns a message for the user if the filter is invalid.
 pub fn start() -> Result<(), String> {
     let filter = env_var("RUST_LOG");
-    let filter = format!("{},{PRIVATE_TARGETS}", filter.as_deref().unwrap_or(DEFAULT_FILTER));
-    let filter: Targets = filter.parse().map_err(|error| {
+    let filter: Targets = filter.as_deref().unwrap_or(DEFAULT_FILTER).parse().map_err(|error| {
         format!("RUST_LOG (environment variable): expected a filter such as info: {error}")
     })?;
+    let filter = filter.and(filter_fn(may_be_logged));
     let layer = fmt::layer().with_writer(io::stderr);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if env_var("AWS_LAMBDA_FUNCTION_NAME").is_some() {
         // The span of an invocation holds its request id; CloudWatch adds the time.
@@ -34,6 +43,10 @@ pub fn start() -> Result<(), String> {
     };
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     Ok(())
+}
+
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with(OUR_TARGETS) || *metadata.level() <= LIBRARIES_MAX_LEVEL
 }
 
 /// Returns an environment variable. An empty one counts as unset.

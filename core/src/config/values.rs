@@ -1,10 +1,10 @@
 //! Parsers of values. Each answers an invalid value with what it expected instead.
 
-use std::{net::IpAddr, path::PathBuf, str::FromStr};
+use std::{net::IpAddr, path::PathBuf};
 
 pub use http::HeaderName;
 use ipnet::IpNet;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use url::Url;
 
 use crate::{secret::Secret, token::SecretKey};
@@ -48,10 +48,46 @@ impl Database {
         if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(EXPECTED);
         }
-        PgConnectOptions::from_str(text)
+        let url = Url::parse(text).map(without_unknown_parameters).map_err(|_| EXPECTED)?;
+        PgConnectOptions::from_url(&url)
             .map(|options| Self::Server(Box::new(Secret::new(options))))
             .map_err(|_| EXPECTED)
     }
+}
+
+/// Parameters of the URL that the driver knows.
+const DSN_PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// Removes parameters that the driver does not know, such as `channel_binding`. It would log them with their values;
+/// we log not even their names, since a password with a question mark looks like one.
+fn without_unknown_parameters(mut url: Url) -> Url {
+    let is_known = |name: &str| DSN_PARAMETERS.contains(&name) || name.starts_with("options[");
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        url.query_pairs().into_owned().partition(|(name, _)| is_known(name));
+    if !unknown.is_empty() {
+        tracing::warn!("database.dsn has a parameter that is not known, and ignored");
+        url.query_pairs_mut().clear().extend_pairs(known);
+    }
+    url
 }
 
 /// `webhook.level`: events that are notified; each level includes those below it.

@@ -1,15 +1,17 @@
 //! Logs: no secrets, valid filters, bounded volume.
 
-use heartbeat_tests::{Database, ServerBuilder};
+use heartbeat_tests::{Database, Function, ServerBuilder};
+use reqwest::Method;
 
 #[tokio::test]
 async fn no_log_line_contains_a_token_a_key_or_an_ip_address() {
     let database = Database::create().await;
     let password = "pass4database";
     let url = database.url().replace("heartbeat@", &format!("heartbeat:{password}@"));
+    let url = format!("{url}{}unknown=v4lue", if url.contains('?') { '&' } else { '?' });
     let mut server = ServerBuilder::on(&database)
         .environment("HEARTBEAT_DATABASE_DSN", &url)
-        .environment("RUST_LOG", "trace")
+        .environment("RUST_LOG", "trace,hyper::proto=trace,sqlx::query=trace")
         .start()
         .await;
     let (_, token) = server.owner().register("Laptop").await;
@@ -21,8 +23,32 @@ async fn no_log_line_contains_a_token_a_key_or_an_ip_address() {
 
     let log = server.log();
     assert!(log.contains("route=\"/api/beat\" status=401"), "{log}");
-    for secret in [&token, "the owner's key", password, "hbt_", "127.0.0.1", "[::1]"] {
+    for secret in [&token, "the owner's key", password, "v4lue", "hbt_", "127.0.0.1", "[::1]"] {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn no_log_line_of_a_function_contains_a_token_a_key_or_an_ip_address() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).start().await;
+    let (_, token) = server.owner().register("Laptop").await;
+    let environment = [("RUST_LOG", "trace,lambda_runtime=trace,lambda_http=trace")];
+    let beat = Function::start("beat", &database, &environment).await;
+    assert_eq!(beat.request(&Method::POST, "/api/beat", Some(&token), b"").await.status, 200);
+    assert_eq!(beat.request(&Method::POST, "/api/beat", Some("hbt_wrong"), b"").await.status, 401);
+    let devices = Function::start("devices", &database, &environment).await;
+    let body = br#"{"name": "Phone"}"#;
+    assert_eq!(
+        devices.request(&Method::POST, "/api/devices", Some("the owner's key"), body).await.status,
+        200
+    );
+    for log in [beat.log(), devices.log()] {
+        // The line of the request itself is there.
+        assert!(log.contains("microseconds"), "{log}");
+        for secret in [&token, "the owner's key", "hbt_", "203.0.113.7"] {
+            assert!(!log.contains(secret), "{secret} is in\n{log}");
+        }
     }
 }
 
