@@ -3,7 +3,7 @@
 use utoipa::ToSchema;
 
 /// Maximum length of a device's name, in characters (Unicode scalar values).
-const NAME_MAX_CHARS: usize = 100;
+pub(crate) const NAME_MAX_CHARS: u8 = 100;
 
 /// Name shown for a device that has none, as the legacy import may bring.
 pub const UNNAMED: &str = "A device without a name";
@@ -45,8 +45,8 @@ impl DeviceName {
         let name = name.trim();
         match name.chars().count() {
             0 => Err(InvalidName::Empty),
-            1..=NAME_MAX_CHARS => Ok(Self(name.to_owned())),
-            _ => Err(InvalidName::TooLong),
+            length if length > NAME_MAX_CHARS.into() => Err(InvalidName::TooLong),
+            _ => Ok(Self(name.to_owned())),
         }
     }
 

@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 /// Stats as the database has them, independent of the present time.
 #[derive(Debug, Clone)]
 pub struct StoredStats {
+    /// When they were read, by the database's clock.
+    pub as_of: OffsetDateTime,
     /// Time of the first setup of the server.
     pub started_at: OffsetDateTime,
     /// Number of visits: views of HTML pages.
@@ -59,28 +61,31 @@ impl StoredStats {
         self.devices.iter().filter_map(|device| device.last_beat).max()
     }
 
-    /// Returns the stats at the time `now`.
+    /// Returns the stats at the time `now`, by the database's clock. Times after it are not shown, nor counts below 0.
     #[must_use]
     pub fn at(&self, now: OffsetDateTime) -> Stats {
         // The difference is rounded down to seconds, not the two times: the database does the same, so an absence
         // never looks shorter once it has ended.
         let since = |then: OffsetDateTime| (now - then).whole_seconds().max(0);
+        let unix_time = |then: OffsetDateTime| then.min(now).unix_timestamp();
         let last_seen = self.last_beat();
         let last_seen_relative = last_seen.map(since);
+        let counts = self.devices.iter().map(|device| device.num_beats.max(0));
         Stats {
-            last_seen: last_seen.map(OffsetDateTime::unix_timestamp),
+            as_of: now.unix_timestamp(),
+            last_seen: last_seen.map(unix_time),
             last_seen_relative,
             longest_absence: self.longest_absence.max(last_seen_relative.unwrap_or(0)),
-            num_visits: self.visits,
-            total_beats: self.devices.iter().map(|device| device.num_beats).sum(),
+            num_visits: self.visits.max(0),
+            total_beats: counts.fold(0, i64::saturating_add),
             devices: self
                 .devices
                 .iter()
                 .map(|device| DeviceStats {
                     id: device.id,
                     name: device.name.clone(),
-                    last_beat: device.last_beat.map(OffsetDateTime::unix_timestamp),
-                    num_beats: device.num_beats,
+                    last_beat: device.last_beat.map(unix_time),
+                    num_beats: device.num_beats.max(0),
                 })
                 .collect(),
             uptime: since(self.started_at),
@@ -91,6 +96,9 @@ impl StoredStats {
 /// Stats at a point in time. Times are Unix times, durations are whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Stats {
+    /// Time of these stats, by the database's clock.
+    #[serde(skip)]
+    pub as_of: i64,
     /// Time of the last beat of any device; `null` before the first.
     #[schema(required, example = 1_698_915_320)]
     pub last_seen: Option<i64>,
@@ -111,6 +119,14 @@ pub struct Stats {
     /// Seconds since the first setup of the server.
     #[schema(minimum = 0, example = 8_082_297)]
     pub uptime: i64,
+}
+
+impl Stats {
+    /// Returns the seconds since the last beat of `device`, if there is one.
+    #[must_use]
+    pub fn age(&self, device: &DeviceStats) -> Option<i64> {
+        device.last_beat.map(|then| self.as_of.saturating_sub(then).max(0))
+    }
 }
 
 /// One device in the stats.
@@ -161,7 +177,7 @@ mod tests {
     }
 
     fn stored_stats(devices: Vec<StoredDevice>) -> StoredStats {
-        StoredStats { started_at: at(1_000), visits: 7, longest_absence: 50, devices }
+        StoredStats { as_of: at(1_090), started_at: at(1_000), visits: 7, longest_absence: 50, devices }
     }
 
     #[test]
@@ -198,8 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_shows_no_negative_times() {
+    fn no_time_in_the_future_is_shown_and_no_age_is_negative() {
         let stats = stored_stats(vec![device(0, Some(2_000), 1)]).at(at(900));
-        assert_eq!((stats.last_seen_relative, stats.uptime), (Some(0), 0));
+        assert_eq!((stats.last_seen, stats.last_seen_relative, stats.uptime), (Some(900), Some(0), 0));
+        assert_eq!((stats.devices[0].last_beat, stats.age(&stats.devices[0])), (Some(900), Some(0)));
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_shown_as_the_nearest_that_can() {
+        let mut stored_stats = stored_stats(vec![device(0, None, -5), device(1, None, 7)]);
+        stored_stats.visits = -1;
+        let stats = stored_stats.at(at(1_090));
+        assert_eq!((stats.num_visits, stats.devices[0].num_beats, stats.total_beats), (0, 0, 7));
+        stored_stats.devices = vec![device(0, None, i64::MAX), device(1, None, i64::MAX)];
+        assert_eq!(stored_stats.at(at(1_090)).total_beats, i64::MAX);
     }
 }

@@ -1,12 +1,18 @@
-//! Recording beats.
+//! Recording beats. Their time is that of the database's clock: any number of processes share it, and a device's
+//! history does not jump with the clock of the process that it happens to reach.
+
+use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::{
     notify::{event::LONG_ABSENCE, subscriptions::Subscriptions},
     token::TokenHash,
 };
+
+/// Time after the last beat that `stats` knows of within which no absence can have ended: absences are whole seconds.
+const ABSENCE_MIN: Duration = Duration::from_secs(1);
 
 /// A device that beat, as the database has it right after.
 #[derive(Debug)]
@@ -19,101 +25,108 @@ pub struct CountedDevice {
     pub num_beats: i64,
     /// Time of its last beat.
     pub last_beat: OffsetDateTime,
+    /// Time at which its new beats were recorded: the same, unless another process recorded a later one.
+    pub recorded_at: OffsetDateTime,
     /// The longest absence in seconds, if these beats came a second or more after the one before.
     pub longest_absence: Option<i64>,
-    /// Last beat of any device that `stats` knows of, if these beats moved it.
-    pub stats_last_beat: Option<OffsetDateTime>,
+    /// Whether these beats are the last ones that `stats` knows of.
+    pub moved_stats: bool,
     /// Whether events were put into the outbox.
     pub queued_events: bool,
     /// Whether a channel subscribes to every beat; `None` if that was not looked up.
     pub beats_wanted: Option<bool>,
 }
 
-/// Beats to record with one statement: those of `tokens[n]` at `times[n]`.
-#[derive(Debug, Default)]
-pub struct NewBeats {
-    /// Hashes of the tokens presented.
-    pub tokens: Vec<TokenHash>,
-    /// Times of the beats, all within less than a second, so that no absence that counts can lie between them.
-    pub times: Vec<OffsetDateTime>,
-}
-
-impl NewBeats {
-    /// The token of all beats, if it is the same.
-    fn only_token(&self) -> Option<&TokenHash> {
-        let (first, rest) = self.tokens.split_first()?;
-        rest.iter().all(|token| token == first).then_some(first)
-    }
-
-    /// Whether no absence can have ended with these beats, given a beat at `last`.
-    fn are_soon_after(&self, last: OffsetDateTime) -> bool {
-        self.times.iter().all(|time| *time < last + Duration::SECOND)
-    }
-}
-
 /// Results of an earlier [`record`], which may allow the shorter statement.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known {
-    /// The latest [`CountedDevice::stats_last_beat`].
-    pub stats_last_beat: Option<OffsetDateTime>,
+    /// Time of the latest beats that moved `stats`, by the database's clock, and when this process learned of it.
+    pub stats_moved: Option<(OffsetDateTime, Instant)>,
     /// The latest [`CountedDevice::beats_wanted`].
     pub beats_wanted: bool,
 }
 
-/// Records beats in one statement and one commit. Returns the devices that were recognized; beats with any
-/// other token leave no trace. Events that the `configured` channels or those in the database subscribe to are
-/// put into the outbox.
-pub async fn record(
-    connection: &mut PgConnection,
-    beats: &NewBeats,
-    configured: &Subscriptions,
-    known: Known,
-) -> Result<Vec<CountedDevice>, sqlx::Error> {
-    // `stats.last_beat` only ever moves forward, so within a second of it no absence can have ended. The same
-    // second bounds how long a new subscription to beats goes unnoticed.
-    let soon_after = known.stats_last_beat.is_some_and(|last| beats.are_soon_after(last));
-    match beats.only_token() {
-        Some(token) if soon_after && !known.beats_wanted => {
-            count(connection, token, &beats.times).await.map(Vec::from_iter)
-        }
-        _ => count_and_update_stats(connection, beats, configured).await,
+impl Known {
+    /// Time of the last beat in `stats`, if an absence has hardly ended since.
+    fn recent_beat(self) -> Option<OffsetDateTime> {
+        let (last_beat, learned_at) = self.stats_moved?;
+        (learned_at.elapsed() < ABSENCE_MIN && !self.beats_wanted).then_some(last_beat)
     }
 }
 
-/// Records beats of one device, and nothing else: less than half of the work of [`count_and_update_stats`].
+/// Records one beat for each of `tokens`, in the order of their arrival, in one statement and one commit. Returns the
+/// devices that were recognized; beats with any other token leave no trace. Events that the `configured` channels or
+/// those in the database subscribe to are put into the outbox.
+pub async fn record(
+    connection: &mut PgConnection,
+    tokens: &[TokenHash],
+    configured: &Subscriptions,
+    known: Known,
+) -> Result<Vec<CountedDevice>, sqlx::Error> {
+    // The same second bounds how long a new subscription to beats goes unnoticed.
+    if let (Some(token), Some(last_beat)) = (only(tokens), known.recent_beat())
+        && let Some(counted) = count(connection, token, tokens.len(), last_beat).await?
+    {
+        return Ok(counted);
+    }
+    count_and_update_stats(connection, tokens, configured).await
+}
+
+/// The token of all beats, if it is the same.
+fn only(tokens: &[TokenHash]) -> Option<&TokenHash> {
+    let (first, rest) = tokens.split_first()?;
+    rest.iter().all(|token| token == first).then_some(first)
+}
+
+/// Records beats of one device, and nothing else: less than half of the work of [`count_and_update_stats`]. Returns
+/// `None`, having done nothing, if that is not enough: by the database's clock it is not the second that began at
+/// `last_beat`.
 async fn count(
     connection: &mut PgConnection,
     token: &TokenHash,
-    times: &[OffsetDateTime],
-) -> Result<Option<CountedDevice>, sqlx::Error> {
-    sqlx::query_as!(
-        CountedDevice,
+    beats: usize,
+    last_beat: OffsetDateTime,
+) -> Result<Option<Vec<CountedDevice>>, sqlx::Error> {
+    let row = sqlx::query!(
         r#"
         WITH counted AS (
             UPDATE heartbeat.devices
-            SET num_beats = num_beats + cardinality($2::timestamptz[]), last_beat = GREATEST(last_beat, $3)
-            WHERE token_hash = $1
+            SET num_beats = LEAST(num_beats, 9007199254740991 - $2) + $2,
+                last_beat = GREATEST(now(), CASE WHEN last_beat <= clock_timestamp() THEN last_beat END)
+            WHERE token_hash = $1 AND now() >= $3 AND now() < $3 + interval '1 second'
             RETURNING id, token_hash, num_beats, last_beat
         ), inserted AS (
-            INSERT INTO heartbeat.beats (device, time_stamp) SELECT id, unnest($2) FROM counted
+            INSERT INTO heartbeat.beats (device, time_stamp) SELECT id, now() FROM counted, generate_series(1, $2)
         )
         SELECT
-            id,
-            token_hash,
-            num_beats,
-            last_beat AS "last_beat!",
-            NULL::bigint AS longest_absence,
-            NULL::timestamptz AS stats_last_beat,
-            false AS "queued_events!",
-            NULL::boolean AS beats_wanted
-        FROM counted
+            now() >= $3 AND now() < $3 + interval '1 second' AS "soon_after!",
+            now() AS "recorded_at!",
+            id AS "id?",
+            token_hash AS "token_hash?",
+            num_beats AS "num_beats?",
+            last_beat AS "last_beat?"
+        FROM (VALUES (0)) AS always LEFT JOIN counted ON true
         "#,
         token.as_bytes(),
-        times,
-        times.iter().max(),
+        i64::try_from(beats).unwrap_or(i64::MAX),
+        last_beat,
     )
-    .fetch_optional(connection)
-    .await
+    .fetch_one(connection)
+    .await?;
+    let counted = || {
+        Some(CountedDevice {
+            id: row.id?,
+            token_hash: row.token_hash?,
+            num_beats: row.num_beats?,
+            last_beat: row.last_beat?,
+            recorded_at: row.recorded_at,
+            longest_absence: None,
+            moved_stats: false,
+            queued_events: false,
+            beats_wanted: None,
+        })
+    };
+    Ok(row.soon_after.then(|| Vec::from_iter(counted())))
 }
 
 /// Records beats: finds the devices by their tokens, adds a row for each beat, counts it, keeps the longest
@@ -124,12 +137,15 @@ async fn count(
 /// and the beats of many processes need not queue for one row. The process that does write it is, by that, the
 /// one that ended the absence: another that waited for the row finds the condition gone. So an absence of more
 /// than an hour is recorded, and notified, once, however many processes record beats at the same time.
+///
+/// Stored times that lie in the future are overruled. If the last beat that `stats` knows of is one of them, nobody
+/// knows when it was, so no absence has ended. Counts stop at the largest number that is exact in JavaScript.
 async fn count_and_update_stats(
     connection: &mut PgConnection,
-    beats: &NewBeats,
+    tokens: &[TokenHash],
     configured: &Subscriptions,
 ) -> Result<Vec<CountedDevice>, sqlx::Error> {
-    let tokens: Vec<&[u8]> = beats.tokens.iter().map(|token| &token.as_bytes()[..]).collect();
+    let tokens: Vec<&[u8]> = tokens.iter().map(|token| &token.as_bytes()[..]).collect();
     sqlx::query_as!(
         CountedDevice,
         r#"
@@ -140,68 +156,86 @@ async fn count_and_update_stats(
             ORDER BY id
             FOR NO KEY UPDATE
         ), accepted AS (
-            SELECT recognized.id, beat.time_stamp
-            FROM unnest($1::bytea[], $2::timestamptz[]) AS beat (token_hash, time_stamp)
+            SELECT recognized.id, beat.number
+            FROM unnest($1::bytea[]) WITH ORDINALITY AS beat (token_hash, number)
             JOIN recognized USING (token_hash)
         ), inserted AS (
             INSERT INTO heartbeat.beats (device, time_stamp)
-            SELECT id, time_stamp FROM accepted
+            SELECT id, now() FROM accepted
         ), counted AS (
             UPDATE heartbeat.devices AS device
-            SET num_beats = device.num_beats + new.beats,
-                last_beat = GREATEST(device.last_beat, new.latest)
-            FROM (
-                SELECT id, count(*) AS beats, max(time_stamp) AS latest FROM accepted GROUP BY id
-            ) AS new
+            SET num_beats = LEAST(device.num_beats, 9007199254740991 - new.beats) + new.beats,
+                last_beat = GREATEST(
+                    now(),
+                    CASE WHEN device.last_beat <= clock_timestamp() THEN device.last_beat END
+                )
+            FROM (SELECT id, count(*) AS beats FROM accepted GROUP BY id) AS new
             WHERE device.id = new.id
             RETURNING device.id, device.token_hash, device.num_beats, device.last_beat
         ), batch AS (
-            SELECT
-                min(time_stamp) AS earliest,
-                max(time_stamp) AS latest,
-                (array_agg(id ORDER BY time_stamp))[1] AS first_device
-            FROM accepted
+            SELECT (array_agg(id ORDER BY number))[1] AS first_device FROM accepted
         ), updated_stats AS (
             UPDATE heartbeat.stats
             -- All devices are looked at only here, at most once a second, and as of before this statement.
-            SET last_beat = batch.latest,
-                silent_since = GREATEST(stats.last_beat, (SELECT max(last_beat) FROM heartbeat.devices)),
+            SET last_beat = now(),
+                silent_since = CASE
+                    WHEN stats.last_beat IS NULL OR stats.last_beat BETWEEN 'epoch' AND clock_timestamp()
+                    THEN GREATEST(
+                        stats.last_beat,
+                        (
+                            SELECT max(last_beat) FROM heartbeat.devices
+                            WHERE last_beat BETWEEN 'epoch' AND clock_timestamp()
+                        )
+                    )
+                END,
                 longest_absence = GREATEST(
                     stats.longest_absence,
-                    batch.earliest
-                        - GREATEST(stats.last_beat, (SELECT max(last_beat) FROM heartbeat.devices))
+                    CASE
+                        WHEN stats.last_beat IS NULL OR stats.last_beat BETWEEN 'epoch' AND clock_timestamp()
+                        THEN now() - GREATEST(
+                            stats.last_beat,
+                            (
+                                SELECT max(last_beat) FROM heartbeat.devices
+                                WHERE last_beat BETWEEN 'epoch' AND clock_timestamp()
+                            )
+                        )
+                    END
                 )
             FROM batch
-            WHERE batch.latest >= stats.last_beat + interval '1 second'
-               OR batch.latest IS NOT NULL AND stats.last_beat IS NULL
+            WHERE batch.first_device IS NOT NULL
+              AND (
+                  stats.last_beat IS NULL
+                  OR now() >= stats.last_beat + interval '1 second'
+                  OR stats.last_beat > clock_timestamp()
+              )
             RETURNING
-                floor(extract(epoch FROM stats.longest_absence))::bigint AS longest_absence,
-                stats.last_beat,
+                floor(extract(epoch FROM
+                    GREATEST(LEAST(stats.longest_absence, interval '9999 years'), interval '0')
+                ))::bigint AS longest_absence,
                 stats.silent_since,
-                batch.earliest,
                 batch.first_device
         ), ended AS (
             INSERT INTO heartbeat.absences (ended_by, started_at, ended_at)
-            SELECT first_device, silent_since, earliest
+            SELECT first_device, silent_since, now()
             FROM updated_stats
-            WHERE earliest - silent_since > make_interval(secs => $3)
+            WHERE now() - silent_since > make_interval(secs => $2)
             RETURNING ended_by, started_at, ended_at
         ), subscription AS MATERIALIZED (
-            SELECT channel, kind FROM unnest($4::text[], $5::text[]) AS configured (channel, kind)
+            SELECT channel, kind FROM unnest($3::text[], $4::text[]) AS configured (channel, kind)
             UNION ALL
             SELECT channel, kind FROM heartbeat.subscriptions
         ), queued AS (
             INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-            SELECT channel, kind, happened_at, payload
+            SELECT channel, kind, now(), payload
             FROM (
-                SELECT channel, kind, ended_at AS happened_at,
+                SELECT 0 AS number, channel, kind,
                     jsonb_build_object('device', ended_by, 'started_at', started_at) AS payload
                 FROM ended JOIN subscription ON kind = 'absence.ended'
                 UNION ALL
-                SELECT channel, kind, time_stamp, jsonb_build_object('device', id)
+                SELECT number, channel, kind, jsonb_build_object('device', id)
                 FROM accepted JOIN subscription ON kind = 'beat'
             ) AS event
-            ORDER BY happened_at, kind
+            ORDER BY number
             RETURNING id
         )
         SELECT
@@ -209,14 +243,14 @@ async fn count_and_update_stats(
             counted.token_hash AS "token_hash!",
             counted.num_beats AS "num_beats!",
             counted.last_beat AS "last_beat!",
+            now() AS "recorded_at!",
             updated_stats.longest_absence,
-            updated_stats.last_beat AS stats_last_beat,
+            updated_stats.first_device IS NOT NULL AS "moved_stats!",
             EXISTS (SELECT FROM queued) AS "queued_events!",
             EXISTS (SELECT FROM subscription WHERE kind = 'beat') AS beats_wanted
         FROM counted LEFT JOIN updated_stats ON true
         "#,
         &tokens as _,
-        &beats.times,
         LONG_ABSENCE.as_seconds_f64(),
         configured.channels(),
         configured.kinds(),

@@ -1,7 +1,6 @@
 //! Registering devices.
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 
 use crate::{device::DeviceName, token::TokenHash};
 
@@ -20,7 +19,6 @@ pub async fn add(
     connection: &mut PgConnection,
     name: &DeviceName,
     token: TokenHash,
-    now: OffsetDateTime,
     configured: &[String],
 ) -> Result<Added, sqlx::Error> {
     sqlx::query_as!(
@@ -30,9 +28,9 @@ pub async fn add(
             INSERT INTO heartbeat.devices (name, token_hash) VALUES ($1, $2) RETURNING id
         ), queued AS (
             INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-            SELECT channel, 'device.added', $3, jsonb_build_object('device', added.id)
+            SELECT channel, 'device.added', now(), jsonb_build_object('device', added.id)
             FROM added, (
-                SELECT unnest($4::text[]) AS channel
+                SELECT unnest($3::text[]) AS channel
                 UNION ALL
                 SELECT channel FROM heartbeat.subscriptions WHERE kind = 'device.added'
             ) AS subscription
@@ -42,7 +40,6 @@ pub async fn add(
         "#,
         name.as_str(),
         token.as_bytes(),
-        now,
         configured,
     )
     .fetch_one(connection)

@@ -2,28 +2,37 @@
 
 use sqlx::PgConnection;
 
-use crate::stats::{StoredDevice, StoredStats};
+use crate::{
+    device::NAME_MAX_CHARS,
+    stats::{StoredDevice, StoredStats},
+};
 
-/// Reads the stored stats as of one moment.
+/// Reads the stored stats as of one moment. Times that lie in the future, or before there were Unix times, are not
+/// believed: a beat at such a time has no time. So every value that is stored can be read.
 pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         SELECT
+            clock_timestamp() AS "as_of!",
             stats.total_visits,
-            stats.server_start_time,
-            floor(extract(epoch FROM stats.longest_absence))::bigint AS "longest_absence!",
+            GREATEST(LEAST(stats.server_start_time, clock_timestamp()), 'epoch') AS "server_start_time!",
+            floor(extract(epoch FROM
+                GREATEST(LEAST(stats.longest_absence, interval '9999 years'), interval '0')
+            ))::bigint AS "longest_absence!",
             device.id AS "id?",
-            device.name AS "name?",
+            left(device.name, $1) AS name,
             device.num_beats AS "num_beats?",
-            device.last_beat AS "last_beat?"
+            CASE WHEN device.last_beat BETWEEN 'epoch' AND clock_timestamp() THEN device.last_beat END AS last_beat
         FROM heartbeat.stats LEFT JOIN heartbeat.devices AS device ON true
         ORDER BY device.id
-        "#
+        "#,
+        i32::from(NAME_MAX_CHARS),
     )
     .fetch_all(connection)
     .await?;
     let totals = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     Ok(StoredStats {
+        as_of: totals.as_of,
         started_at: totals.server_start_time,
         visits: totals.total_visits,
         longest_absence: totals.longest_absence,
@@ -41,10 +50,15 @@ pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Er
     })
 }
 
-/// Adds `visits` to the number of page views, and returns the new total.
+/// Adds `visits` to the number of page views, and returns the new total, at most the largest number that is exact in
+/// JavaScript.
 pub async fn add_visits(connection: &mut PgConnection, visits: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        "UPDATE heartbeat.stats SET total_visits = total_visits + $1 RETURNING total_visits",
+        "
+        UPDATE heartbeat.stats
+        SET total_visits = LEAST(total_visits, 9007199254740991 - $1) + $1
+        RETURNING total_visits
+        ",
         visits
     )
     .fetch_one(connection)

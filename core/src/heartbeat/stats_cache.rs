@@ -4,6 +4,9 @@
 //! Reads and commits run at the same time, so a read may return what was there before a commit that has been
 //! acknowledged meanwhile. Changes are therefore noted while a read is under way, and made again on its result.
 //! The values they set only ever grow, so a change that the read had seen already is harmless.
+//!
+//! All times in the stats are the database's. Callers pass those of this process's clock, which is held against the
+//! database's with each read; after it was set, whichever way, the stats are read again before they are shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +28,8 @@ struct State {
     stored: Option<StoredStats>,
     /// When the stats were last read. `None`: read them again before they are shown.
     read_at: Option<OffsetDateTime>,
+    /// How far the database's clock is ahead of this process's; negative if it is behind.
+    clock_offset: Duration,
     /// Changes since the read under way began.
     changes_since_read: Vec<Change>,
     reading: bool,
@@ -39,9 +44,19 @@ struct State {
 /// A change that a commit of this process made.
 #[derive(Debug, Clone)]
 enum Change {
-    Counted { id: i64, num_beats: i64, last_beat: OffsetDateTime, longest_absence: Option<i64> },
-    Added { id: i64, name: Arc<str> },
+    Counted {
+        id: i64,
+        num_beats: i64,
+        last_beat: OffsetDateTime,
+        longest_absence: Option<i64>,
+    },
+    Added {
+        id: i64,
+        name: Arc<str>,
+    },
     TotalVisits(i64),
+    /// Another process changed what this one does not know.
+    Outdated,
 }
 
 /// Version of the stats, visits left out: equal revisions mean equal stats.
@@ -65,7 +80,8 @@ impl StatsCache {
 
     /// The revision of the stats at `now`.
     pub(super) fn revision(&self, now: OffsetDateTime) -> Revision {
-        Revision { second: now.unix_timestamp(), changes: self.state().changes }
+        let state = self.state();
+        Revision { second: state.database_time(now).unix_timestamp(), changes: state.changes }
     }
 
     /// The stats at `now`, however old they are.
@@ -87,11 +103,12 @@ impl StatsCache {
         state.reading = false;
     }
 
-    /// Takes the result of a read that began at `read_at`.
-    pub(super) fn replace(&self, stored: StoredStats, read_at: OffsetDateTime) {
+    /// Takes the result of a read that began at `read_at` and ended at `now`.
+    pub(super) fn replace(&self, stored: StoredStats, read_at: OffsetDateTime, now: OffsetDateTime) {
         let mut state = self.state();
         state.reading = false;
         state.read_at = Some(read_at);
+        state.clock_offset = clock_offset(stored.as_of, read_at, now);
         state.stored = Some(stored);
         for change in std::mem::take(&mut state.changes_since_read) {
             state.apply(change);
@@ -108,7 +125,7 @@ impl StatsCache {
         let before = state.stored.as_ref().and_then(StoredStats::last_beat);
         let absent = latest.zip(before).is_some_and(|(now, before)| now - before >= Duration::SECOND);
         if absent && devices.iter().all(|counted| counted.longest_absence.is_none()) {
-            state.read_at = None;
+            state.change(Change::Outdated);
         }
         for counted in devices {
             state.change(Change::Counted {
@@ -157,6 +174,11 @@ impl State {
         self.read_at.is_some_and(|read_at| (Duration::ZERO..MAX_AGE).contains(&(now - read_at)))
     }
 
+    /// What the database's clock shows when this process's shows `now`.
+    fn database_time(&self, now: OffsetDateTime) -> OffsetDateTime {
+        now.saturating_add(self.clock_offset)
+    }
+
     /// Makes a change, and notes it for the read under way.
     fn change(&mut self, change: Change) {
         if self.reading {
@@ -185,6 +207,7 @@ impl State {
                 stored.add_device(StoredDevice::new(id, name));
             }
             Change::TotalVisits(total) => stored.visits = stored.visits.max(total),
+            Change::Outdated => self.read_at = None,
         }
     }
 
@@ -194,6 +217,7 @@ impl State {
     }
 
     fn snapshot(&mut self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
+        let now = self.database_time(now);
         let second = now.unix_timestamp();
         if let Some((shown, snapshot)) = &self.snapshot
             && *shown == second
@@ -201,11 +225,17 @@ impl State {
             return Some(Arc::clone(snapshot));
         }
         let mut stats = self.stored.as_ref()?.at(now);
-        stats.num_visits += self.unwritten_visits;
+        stats.num_visits = stats.num_visits.saturating_add(self.unwritten_visits);
         let snapshot = Arc::new(Snapshot::new(stats));
         self.snapshot = Some((second, Arc::clone(&snapshot)));
         Some(snapshot)
     }
+}
+
+/// How far a clock that showed `as_of` is certainly ahead of this process's, which showed `before` earlier and `after`
+/// later; negative if it is behind. Zero if the two may well agree: how long each way took is not known.
+fn clock_offset(as_of: OffsetDateTime, before: OffsetDateTime, after: OffsetDateTime) -> Duration {
+    (as_of - after).max(Duration::ZERO) + (as_of - before).min(Duration::ZERO)
 }
 
 #[cfg(test)]
@@ -219,7 +249,7 @@ mod tests {
     /// Stats of one device, as a read returns them.
     fn stored(num_beats: i64, visits: i64) -> StoredStats {
         let device = StoredDevice { id: 0, name: Some("Laptop".into()), last_beat: Some(at(100)), num_beats };
-        StoredStats { started_at: at(0), visits, longest_absence: 0, devices: vec![device] }
+        StoredStats { as_of: at(100), started_at: at(0), visits, longest_absence: 0, devices: vec![device] }
     }
 
     fn counted(num_beats: i64) -> CountedDevice {
@@ -228,8 +258,9 @@ mod tests {
             token_hash: Vec::new(),
             num_beats,
             last_beat: at(100),
+            recorded_at: at(100),
             longest_absence: None,
-            stats_last_beat: None,
+            moved_stats: false,
             queued_events: false,
             beats_wanted: None,
         }
@@ -244,11 +275,11 @@ mod tests {
         let cache = StatsCache::default();
         cache.begin_read();
         cache.count(&[counted(5)]);
-        cache.replace(stored(4, 0), at(100));
+        cache.replace(stored(4, 0), at(100), at(100));
         assert_eq!(total_beats(&cache), 5);
         // The next read, which begins after it, has the last word.
         cache.begin_read();
-        cache.replace(stored(3, 0), at(100));
+        cache.replace(stored(3, 0), at(100), at(100));
         assert_eq!(total_beats(&cache), 3);
     }
 
@@ -257,7 +288,7 @@ mod tests {
         let cache = StatsCache::default();
         cache.begin_read();
         cache.count(&[counted(5)]);
-        cache.replace(stored(9, 0), at(100));
+        cache.replace(stored(9, 0), at(100), at(100));
         assert_eq!(total_beats(&cache), 9);
     }
 
@@ -266,7 +297,7 @@ mod tests {
         let cache = StatsCache::default();
         cache.begin_read();
         cache.add_device(1, "Phone");
-        cache.replace(stored(4, 0), at(100));
+        cache.replace(stored(4, 0), at(100), at(100));
         assert_eq!(cache.snapshot(at(100)).expect("stats").stats.devices.len(), 2);
     }
 
@@ -277,7 +308,7 @@ mod tests {
             cache.count_visit();
             cache.begin_read();
             cache.visits_written(1, 11);
-            cache.replace(stored(4, seen), at(100));
+            cache.replace(stored(4, seen), at(100), at(100));
             assert_eq!(cache.snapshot(at(100)).expect("stats").stats.num_visits, 11, "{seen}");
         }
     }
@@ -286,9 +317,49 @@ mod tests {
     fn a_device_of_another_process_makes_the_stats_stale() {
         let cache = StatsCache::default();
         cache.begin_read();
-        cache.replace(stored(4, 0), at(100));
+        cache.replace(stored(4, 0), at(100), at(100));
         assert!(cache.is_fresh(at(100)));
         cache.count(&[CountedDevice { id: 7, ..counted(1) }]);
         assert!(!cache.is_fresh(at(100)));
+    }
+
+    #[test]
+    fn an_absence_that_another_process_ended_makes_a_read_under_way_stale() {
+        let cache = StatsCache::default();
+        cache.begin_read();
+        cache.replace(stored(4, 0), at(100), at(100));
+        cache.begin_read();
+        cache.count(&[CountedDevice { last_beat: at(200), ..counted(5) }]);
+        assert!(!cache.is_fresh(at(100)));
+        // It may have read what was there before that absence had ended.
+        cache.replace(stored(4, 0), at(100), at(100));
+        assert!(!cache.is_fresh(at(100)));
+        cache.begin_read();
+        cache.replace(stored(5, 0), at(100), at(100));
+        assert!(cache.is_fresh(at(100)));
+    }
+
+    #[test]
+    fn a_clock_that_differs_from_the_databases_is_corrected() {
+        for wrong in [-7_200, -1, 0, 1, 7_200] {
+            let cache = StatsCache::default();
+            cache.begin_read();
+            // The read took two seconds of this process's clock; the database's showed 110 in their midst.
+            let stored = StoredStats { as_of: at(110), ..stored(4, 0) };
+            cache.replace(stored, at(109 + wrong), at(111 + wrong));
+            let stats = cache.snapshot(at(111 + wrong)).expect("stats").stats.clone();
+            let age = stats.last_seen_relative.expect("a last beat");
+            assert!((10..=11).contains(&age), "{wrong}: {age}");
+            assert_eq!((stats.as_of, stats.last_seen), (100 + age, Some(100)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_may_agree_are_not_corrected() {
+        for as_of in [100, 105, 110] {
+            assert_eq!(clock_offset(at(as_of), at(100), at(110)), Duration::ZERO, "{as_of}");
+        }
+        assert_eq!(clock_offset(at(117), at(100), at(110)), Duration::seconds(7));
+        assert_eq!(clock_offset(at(93), at(100), at(110)), Duration::seconds(-7));
     }
 }

@@ -3,7 +3,7 @@
 //! While a commit is under way, commands wait in the queue; the next batch takes all of them. So the busier it
 //! is, the more beats share a commit, and a lone beat waits for nothing.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 use tokio::{
@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 
 use super::{QUEUE_CAPACITY, Registered, stats_cache::StatsCache};
 use crate::{
-    Clock, Error,
+    Error,
     database::{SharedSession, beats, devices, stats},
     device::DeviceName,
     notify::{event::EventKind, subscriptions::Subscriptions},
@@ -28,9 +28,6 @@ const BATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Delay after which visits in memory are written to the database.
 const VISITS_FLUSH_DELAY: Duration = Duration::from_secs(1);
-
-/// The times of the beats in one statement span less than this; see [`beats::NewBeats`].
-const STATEMENT_MAX_SPAN: time::Duration = time::Duration::SECOND;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -64,8 +61,8 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct Beat {
     pub(super) token: TokenHash,
-    pub(super) time: OffsetDateTime,
-    pub(super) reply: Reply<()>,
+    /// Answered with the time at which it was recorded.
+    pub(super) reply: Reply<OffsetDateTime>,
 }
 
 /// A change to the devices.
@@ -96,7 +93,6 @@ pub(super) struct Worker {
     session: SharedSession,
     cache: Arc<StatsCache>,
     queue: mpsc::Receiver<QueuedCommand>,
-    clock: Clock,
     /// Subscriptions of the configured channels.
     configured: Subscriptions,
     /// Results of earlier beats.
@@ -110,14 +106,13 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         session: SharedSession,
-        clock: Clock,
         cache: Arc<StatsCache>,
         queue: mpsc::Receiver<QueuedCommand>,
         configured: Subscriptions,
         queued_events: Arc<Notify>,
     ) -> Self {
         let known = beats::Known::default();
-        Self { session, cache, queue, clock, configured, known, queued_events, write_visits_at: None }
+        Self { session, cache, queue, configured, known, queued_events, write_visits_at: None }
     }
 
     /// Works until it is told to stop, or until no handle is left.
@@ -155,34 +150,26 @@ impl Worker {
         }
     }
 
-    async fn record(&mut self, mut beats: Vec<Beat>, deadline: Instant) {
-        while let Some(first) = beats.first() {
-            let end = first.time + STATEMENT_MAX_SPAN;
-            let later = beats.iter().position(|beat| beat.time >= end).unwrap_or(beats.len());
-            let rest = beats.split_off(later);
-            self.record_together(beats, deadline).await;
-            beats = rest;
+    async fn record(&mut self, beats: Vec<Beat>, deadline: Instant) {
+        if beats.is_empty() {
+            return;
         }
-    }
-
-    async fn record_together(&mut self, beats: Vec<Beat>, deadline: Instant) {
-        let (tokens, times) = beats.iter().map(|beat| (beat.token, beat.time)).unzip();
-        let new = beats::NewBeats { tokens, times };
+        let tokens: Vec<TokenHash> = beats.iter().map(|beat| beat.token).collect();
         let (configured, known) = (&self.configured, self.known);
         let result = self
             .session
-            .run(deadline, async |connection| beats::record(connection, &new, configured, known).await)
+            .run(deadline, async |connection| beats::record(connection, &tokens, configured, known).await)
             .await;
         if let Ok(counted) = &result {
             self.learn(counted);
         }
-        let recognized = result
-            .as_ref()
-            .map(|counted| counted.iter().map(|device| device.token_hash.as_slice()).collect::<HashSet<_>>());
+        let recorded = result.as_ref().map(|counted| {
+            let times = counted.iter().map(|device| (device.token_hash.as_slice(), device.recorded_at));
+            times.collect::<HashMap<_, _>>()
+        });
         for beat in beats {
-            let answer = match &recognized {
-                Ok(tokens) if tokens.contains(&beat.token.as_bytes()[..]) => Ok(()),
-                Ok(_) => Err(Error::UnknownToken),
+            let answer = match &recorded {
+                Ok(times) => times.get(&beat.token.as_bytes()[..]).copied().ok_or(Error::UnknownToken),
                 Err(error) => Err(**error),
             };
             // The client may have gone; its beat counts all the same.
@@ -193,8 +180,9 @@ impl Worker {
     /// Takes note of what a commit changed.
     fn learn(&mut self, counted: &[beats::CountedDevice]) {
         self.cache.count(counted);
-        let stats_last_beat = counted.iter().find_map(|device| device.stats_last_beat);
-        self.known.stats_last_beat = self.known.stats_last_beat.max(stats_last_beat);
+        if let Some(moved) = counted.iter().find(|device| device.moved_stats) {
+            self.known.stats_moved = Some((moved.recorded_at, std::time::Instant::now()));
+        }
         if let Some(wanted) = counted.iter().find_map(|device| device.beats_wanted) {
             self.known.beats_wanted = wanted;
         }
@@ -206,11 +194,11 @@ impl Worker {
     async fn change(&mut self, change: Change, deadline: Instant) {
         match change {
             Change::Register { name, token, reply } => {
-                let (now, configured) = ((self.clock)(), self.configured.to(EventKind::DeviceAdded.name()));
+                let configured = self.configured.to(EventKind::DeviceAdded.name());
                 let added = self
                     .session
                     .run(deadline, async |connection| {
-                        devices::add(connection, &name, token, now, &configured).await
+                        devices::add(connection, &name, token, &configured).await
                     })
                     .await;
                 if let Ok(device) = &added {

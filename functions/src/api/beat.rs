@@ -4,7 +4,6 @@ use axum::{Router, extract::State, http::Method, routing::post};
 
 use crate::{
     App,
-    app::Now,
     http::{auth::DeviceToken, error_responses::ErrorResponse, problem::Problem, route::Route},
 };
 
@@ -36,11 +35,7 @@ fn router(_: &App) -> Router<App> {
         ErrorResponse<503>,
     ),
 )]
-async fn beat(
-    State(app): State<App>,
-    DeviceToken(token): DeviceToken,
-    Now(now): Now,
-) -> Result<String, Problem> {
-    app.heartbeat.beat(token, now).await?;
-    Ok(now.unix_timestamp().to_string())
+async fn beat(State(app): State<App>, DeviceToken(token): DeviceToken) -> Result<String, Problem> {
+    let recorded_at = app.heartbeat.beat(token).await?;
+    Ok(recorded_at.unix_timestamp().to_string())
 }

@@ -15,10 +15,10 @@ pub const ROUTE: Route =
 
 const LAST_SEEN: BadgeKind = BadgeKind {
     label: "last online",
-    create: |label, stats, device, now| {
+    create: |label, stats, device| {
         let seconds = match device {
             None => stats.last_seen_relative,
-            Some(index) => stats.devices[index].last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
+            Some(index) => stats.age(&stats.devices[index]),
         };
         Badge::last_seen(label, seconds)
     },

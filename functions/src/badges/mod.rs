@@ -55,7 +55,7 @@ pub(crate) struct BadgeKind {
     /// Default label.
     pub(crate) label: &'static str,
     /// Creates the badge with this label, for all devices or for the one at this index of the stats.
-    pub(crate) create: fn(label: &str, stats: &Stats, device: Option<usize>, now: OffsetDateTime) -> Badge,
+    pub(crate) create: fn(label: &str, stats: &Stats, device: Option<usize>) -> Badge,
 }
 
 /// Returns the router of a kind of badge, with one path for each format.
@@ -165,7 +165,7 @@ async fn create_badge(
             (Some(index), label)
         }
     };
-    let badge = (kind.create)(parameters.label.as_deref().unwrap_or(&label), stats, device, now);
+    let badge = (kind.create)(parameters.label.as_deref().unwrap_or(&label), stats, device);
     Ok(Badge {
         style: parameters.style,
         color: parameters.color.clone().unwrap_or(badge.color),

@@ -15,7 +15,7 @@ pub const ROUTE: Route =
 
 const TOTAL_BEATS: BadgeKind = BadgeKind {
     label: "total beats",
-    create: |label, stats, device, _| {
+    create: |label, stats, device| {
         Badge::total_beats(label, device.map_or(stats.total_beats, |index| stats.devices[index].num_beats))
     },
 };

@@ -55,14 +55,14 @@ struct DeviceRow<'a> {
 }
 
 impl<'a> DeviceRow<'a> {
-    fn new(device: &'a DeviceStats, stats: &Stats, now: OffsetDateTime) -> Self {
+    fn new(device: &'a DeviceStats, stats: &Stats) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "shares are shown with one decimal")]
         let share = device.num_beats as f64 * 100.0 / stats.total_beats.max(1) as f64;
         Self {
             id: device.id,
             name: device.name.as_deref().unwrap_or(UNNAMED),
             beats: device.num_beats,
-            age: device.last_beat.map(|then| (now.unix_timestamp() - then).max(0)),
+            age: stats.age(device),
             last_beat: device.last_beat.and_then(Moment::at),
             is_last: device.last_beat.is_some() && device.last_beat == stats.last_seen,
             share: format!("{share:.1}"),
@@ -89,7 +89,7 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Bytes, Problem> {
         stats,
         last_beat: stats.last_seen.and_then(Moment::at),
         recency: super::recency(stats.last_seen_relative),
-        devices: stats.devices.iter().map(|device| DeviceRow::new(device, stats, now)).collect(),
+        devices: stats.devices.iter().map(|device| DeviceRow::new(device, stats)).collect(),
     };
     let html = html::render(&page)?;
     app.home_cache.insert(PATH, revision, html.clone());
