@@ -2,6 +2,9 @@
 
 use utoipa::ToSchema;
 
+/// Largest device id: the largest whole number that is exact in JavaScript, as are all below it.
+pub const ID_MAX: i64 = (1 << 53) - 1;
+
 /// Maximum length of a device's name, in characters (Unicode scalar values).
 pub(crate) const NAME_MAX_CHARS: u8 = 100;
 
@@ -50,6 +53,15 @@ impl DeviceName {
         }
     }
 
+    /// Returns the nearest name to one that was stored before there were rules: without control characters, and cut to
+    /// the maximum length. `None` if nothing is left.
+    #[cfg(feature = "migrate")]
+    pub(crate) fn nearest_to(name: &str) -> Option<Self> {
+        let printable: String = name.chars().filter(|char| !char.is_control()).collect();
+        let cut: String = printable.trim().chars().take(NAME_MAX_CHARS.into()).collect();
+        Self::parse(&cut).ok()
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -72,6 +84,21 @@ mod tests {
     fn a_hundred_characters_are_allowed_however_many_bytes_they_take() {
         assert!(DeviceName::parse(&"📱".repeat(100)).is_ok());
         assert_eq!(DeviceName::parse(&"a".repeat(101)), Err(InvalidName::TooLong));
+    }
+
+    #[test]
+    #[cfg(feature = "migrate")]
+    fn stored_names_that_break_the_rules_have_a_nearest_one() {
+        let long = format!("{} tail", "a".repeat(99));
+        for (stored, nearest) in [
+            (" Laptop\n", Some("Laptop")),
+            ("\u{1b}[31mred", Some("[31mred")),
+            (&long, Some(&long[..99])),
+            ("\t", None),
+        ] {
+            let name = DeviceName::nearest_to(stored);
+            assert_eq!(name.as_ref().map(DeviceName::as_str), nearest, "{stored:?}");
+        }
     }
 
     #[test]

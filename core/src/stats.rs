@@ -27,6 +27,8 @@ pub struct StoredStats {
 pub struct StoredDevice {
     /// Device id.
     pub id: i64,
+    /// Id that it had before it was moved in, if it has another one now.
+    pub former_id: Option<i64>,
     /// Device name; `None` for some devices from a legacy import.
     pub name: Option<Arc<str>>,
     /// Time of its last beat, if there is one.
@@ -38,7 +40,7 @@ pub struct StoredDevice {
 impl StoredDevice {
     /// A device that was just registered.
     pub(crate) fn new(id: i64, name: Arc<str>) -> Self {
-        Self { id, name: Some(name), last_beat: None, num_beats: 0 }
+        Self { id, former_id: None, name: Some(name), last_beat: None, num_beats: 0 }
     }
 }
 
@@ -83,6 +85,7 @@ impl StoredStats {
                 .iter()
                 .map(|device| DeviceStats {
                     id: device.id,
+                    former_id: device.former_id,
                     name: device.name.clone(),
                     last_beat: device.last_beat.map(unix_time),
                     num_beats: device.num_beats.max(0),
@@ -122,6 +125,13 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Returns the index of the device that has this id, or had it formerly.
+    #[must_use]
+    pub fn device_index(&self, id: i64) -> Option<usize> {
+        let by_id = self.devices.binary_search_by_key(&id, |device| device.id).ok();
+        by_id.or_else(|| self.devices.iter().position(|device| device.former_id == Some(id)))
+    }
+
     /// Returns the seconds since the last beat of `device`, if there is one.
     #[must_use]
     pub fn age(&self, device: &DeviceStats) -> Option<i64> {
@@ -133,8 +143,11 @@ impl Stats {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeviceStats {
     /// Device id.
-    #[schema(minimum = 0, example = 0)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 0)]
     pub id: i64,
+    /// Id that it had before it was moved in, if it has another one now.
+    #[serde(skip)]
+    pub former_id: Option<i64>,
     /// Device name; `null` for some devices from a legacy import.
     #[schema(value_type = Option<String>, required, example = "Laptop")]
     pub name: Option<Arc<str>>,
@@ -173,7 +186,13 @@ mod tests {
     }
 
     fn device(id: i64, last_beat: Option<i64>, num_beats: i64) -> StoredDevice {
-        StoredDevice { id, name: Some("Laptop".into()), last_beat: last_beat.map(at), num_beats }
+        StoredDevice {
+            id,
+            former_id: None,
+            name: Some("Laptop".into()),
+            last_beat: last_beat.map(at),
+            num_beats,
+        }
     }
 
     fn stored_stats(devices: Vec<StoredDevice>) -> StoredStats {
@@ -218,6 +237,15 @@ mod tests {
         let stats = stored_stats(vec![device(0, Some(2_000), 1)]).at(at(900));
         assert_eq!((stats.last_seen, stats.last_seen_relative, stats.uptime), (Some(900), Some(0), 0));
         assert_eq!((stats.devices[0].last_beat, stats.age(&stats.devices[0])), (Some(900), Some(0)));
+    }
+
+    #[test]
+    fn a_device_is_found_by_its_id_and_by_its_former_one() {
+        let former = StoredDevice { former_id: Some(912_840_992_904_712_192), ..device(4, None, 0) };
+        let stats = stored_stats(vec![device(1, None, 0), former]).at(at(1_090));
+        for (id, index) in [(1, Some(0)), (4, Some(1)), (912_840_992_904_712_192, Some(1)), (2, None)] {
+            assert_eq!(stats.device_index(id), index, "{id}");
+        }
     }
 
     #[test]

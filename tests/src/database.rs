@@ -99,6 +99,12 @@ impl Database {
     }
 }
 
+/// Number of migrations of this release.
+pub fn migrations() -> usize {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+    std::fs::read_dir(folder).expect("migrations").count()
+}
+
 /// URL of the databases on the server that tests share, with `%s` for the name.
 fn shared_server() -> String {
     std::env::var("TEST_POSTGRES").expect("run the tests with `make test`, which starts PostgreSQL")

@@ -2,7 +2,11 @@
 
 use sqlx::PgConnection;
 
-use crate::{device::DeviceName, token::TokenHash};
+use crate::{
+    device::{DeviceName, NAME_MAX_CHARS},
+    heartbeat::Registered,
+    token::TokenHash,
+};
 
 /// A device that was just added.
 #[derive(Debug)]
@@ -46,17 +50,23 @@ pub async fn add(
     .await
 }
 
-/// Replaces the token of device `id` and returns the device's name (which may be missing), or
-/// `None` if there is no such device.
+/// Replaces the token of the device that has this id, or had it formerly, and returns the device, or `None` if there
+/// is none.
 pub async fn replace_token(
     connection: &mut PgConnection,
     id: i64,
     token: TokenHash,
-) -> Result<Option<Option<String>>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING name",
+) -> Result<Option<Registered>, sqlx::Error> {
+    sqlx::query_as!(
+        Registered,
+        "
+        UPDATE heartbeat.devices SET token_hash = $2
+        WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
+        RETURNING id, left(name, $3) AS name
+        ",
         id,
         token.as_bytes(),
+        i32::from(NAME_MAX_CHARS),
     )
     .fetch_optional(connection)
     .await

@@ -6,8 +6,13 @@
 
 use sqlx::{Acquire, PgConnection};
 
-use super::{error::DatabaseError, migrations, rebuild_counters::rebuild_counters};
+use super::{
+    error::DatabaseError,
+    migrations,
+    rebuild_counters::{NEXT_ID_MAX, rebuild_counters},
+};
 use crate::{
+    device::ID_MAX,
     error::SchemaProblem,
     progress::{Observer, Progress},
 };
@@ -25,8 +30,8 @@ pub struct LegacyImport {
     pub beats: i64,
 }
 
-/// Imports the legacy schema. Ids, names, beats, visits, the start time and the longest absence stay as they are; of
-/// the tokens only the hashes are kept. Fails, having changed nothing, if the tables are in use or two devices share
+/// Imports the legacy schema. Names, beats, visits, the start time and the longest absence stay as they are, and so do
+/// ids that are exact in JavaScript; of the tokens only the hashes are kept. Fails, having changed nothing, if the tables are in use or two devices share
 /// a token.
 pub(super) async fn import_legacy(
     connection: &mut PgConnection,
@@ -35,6 +40,7 @@ pub(super) async fn import_legacy(
     let mut transaction = connection.begin().await?;
     move_legacy_tables(&mut transaction).await?;
     migrations::apply_missing(&mut transaction).await?;
+    give_small_ids(&mut transaction).await?;
     copy_devices(&mut transaction).await?;
     let beats = copy_beats(&mut transaction, observer).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
@@ -65,6 +71,29 @@ async fn move_legacy_tables(connection: &mut PgConnection) -> Result<(), sqlx::E
     .map(drop)
 }
 
+/// Gives devices whose ids are not exact in JavaScript small ones, and keeps the former ones. The devices of beats count
+/// that have no row of their own.
+async fn give_small_ids(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        WITH known AS MATERIALIZED (
+            SELECT id FROM heartbeat_legacy.devices UNION SELECT device FROM heartbeat_legacy.beats
+        )
+        INSERT INTO heartbeat.former_ids (former_id, device)
+        SELECT
+            id,
+            (SELECT COALESCE(max(id), -1) FROM known WHERE id BETWEEN 0 AND $2) + row_number() OVER (ORDER BY id)
+        FROM known
+        WHERE id NOT BETWEEN 0 AND $1
+        ",
+        ID_MAX,
+        NEXT_ID_MAX,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
 /// Copies the devices, with the hashes of their tokens.
 async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     let shared = sqlx::query!(
@@ -85,7 +114,9 @@ async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError
     sqlx::query!(
         "
         INSERT INTO heartbeat.devices (id, name, token_hash)
-        SELECT id, name, sha256(convert_to(token, 'UTF8')) FROM heartbeat_legacy.devices
+        SELECT COALESCE(former.device, legacy.id), legacy.name, sha256(convert_to(legacy.token, 'UTF8'))
+        FROM heartbeat_legacy.devices AS legacy
+        LEFT JOIN heartbeat.former_ids AS former ON former.former_id = legacy.id
         "
     )
     .execute(connection)
@@ -110,9 +141,11 @@ async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer)
         copied += sqlx::query!(
             "
             INSERT INTO heartbeat.beats (device, time_stamp)
-            SELECT device, time_stamp
-            FROM heartbeat_legacy.beats
-            WHERE ctid >= ('(' || $1::bigint || ',0)')::tid AND ctid < ('(' || $2::bigint || ',0)')::tid
+            SELECT COALESCE(former.device, legacy.device), legacy.time_stamp
+            FROM heartbeat_legacy.beats AS legacy
+            LEFT JOIN heartbeat.former_ids AS former ON former.former_id = legacy.device
+            WHERE legacy.ctid >= ('(' || $1::bigint || ',0)')::tid
+              AND legacy.ctid < ('(' || $2::bigint || ',0)')::tid
             ",
             first,
             first + BATCH_BLOCKS,
@@ -127,16 +160,19 @@ async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer)
     Ok(size.rows)
 }
 
-/// Copies the stats. Missing values are computed from the beats: the legacy service writes all of them at its first
-/// beat.
+/// Copies the stats. Missing values are computed from the beats, but for those whose time cannot be: the legacy service
+/// writes all of them at its first beat.
 async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
+        WITH believed AS MATERIALIZED (
+            SELECT time_stamp FROM heartbeat.beats WHERE time_stamp BETWEEN 'epoch' AND clock_timestamp()
+        )
         UPDATE heartbeat.stats
         SET total_visits = COALESCE(legacy.total_visits, 0),
             server_start_time = COALESCE(
                 legacy.server_start_time,
-                (SELECT min(time_stamp) FROM heartbeat.beats),
+                (SELECT min(time_stamp) FROM believed),
                 stats.server_start_time
             ),
             longest_absence = COALESCE(
@@ -145,7 +181,7 @@ async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
                     SELECT max(gap)
                     FROM (
                         SELECT time_stamp - lag(time_stamp) OVER (ORDER BY time_stamp) AS gap
-                        FROM heartbeat.beats
+                        FROM believed
                     ) AS gaps
                 ),
                 stats.longest_absence

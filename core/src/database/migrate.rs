@@ -2,12 +2,15 @@
 
 use sqlx::{Connection, PgConnection, migrate::Migrate};
 
-#[cfg(feature = "migrate")]
-use super::legacy_import::{self, LegacyImport};
 use super::{
     error::DatabaseError,
     migrations,
     schema::{State, state},
+};
+#[cfg(feature = "migrate")]
+use super::{
+    former_ids,
+    legacy_import::{self, LegacyImport},
 };
 use crate::error::SchemaProblem;
 #[cfg(feature = "migrate")]
@@ -59,7 +62,7 @@ pub async fn migrate(
     use sqlx::ConnectOptions;
 
     let mut connection = options.clone().disable_statement_logging().connect().await?;
-    with_migration_lock(&mut connection, async |connection| match state(connection).await? {
+    let migrated = with_migration_lock(&mut connection, async |connection| match state(connection).await? {
         State::Usable => Ok(Migrated { migrations: 0, legacy_import: None }),
         State::Empty | State::Expandable | State::Unusable(SchemaProblem::Older) => {
             Ok(Migrated { migrations: apply_all(connection).await?, legacy_import: None })
@@ -72,7 +75,11 @@ pub async fn migrate(
         }
         State::Unusable(problem) => Err(problem.into()),
     })
-    .await
+    .await?;
+    if migrated.legacy_import.is_none() {
+        former_ids::replace_in_beats(&mut connection, observer).await?;
+    }
+    Ok(migrated)
 }
 
 /// Runs `work` while no other process migrates this database, so that half-made tables are not taken for old

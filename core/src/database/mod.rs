@@ -6,6 +6,7 @@
 //! - [`schema`]: recognizes the tables of a database.
 //! - [`migrate`]: sets up an empty database, and brings an older one up to date.
 //! - `legacy_schema`, `legacy_import`: the tables of the earlier service, and their takeover.
+//! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
 //! - [`beats`], [`channels`], [`connections`], [`devices`], [`outbox`], [`pusher`], [`stats`]: the statements, by
@@ -19,6 +20,8 @@ pub mod devices;
 #[cfg(feature = "migrate")]
 pub mod dump;
 pub mod error;
+#[cfg(feature = "migrate")]
+mod former_ids;
 #[cfg(feature = "migrate")]
 pub mod legacy_import;
 mod legacy_schema;

@@ -3,11 +3,11 @@
 
 use sqlx::PgConnection;
 
-/// Upper bound of the ids after which those of new devices continue. A legacy schema may hold larger ids, and ids of
-/// 2^53 and more are not exact in JavaScript.
-const NEXT_ID_MAX: i64 = 1 << 52;
+/// Upper bound of the ids after which those of new devices continue. Larger ids, up to those of
+/// 2^53 that are no longer exact in JavaScript, would leave no room.
+pub(super) const NEXT_ID_MAX: i64 = 1 << 52;
 
-/// Counts the beats of each device, and finds its last. A device that has beats but no row gets one, without a name
+/// Counts the beats of each device, and finds the last one whose time does not lie in the future. A device that has beats but no row gets one, without a name
 /// and with the hash of a random token, so that all beats count.
 pub(super) async fn rebuild_counters(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -17,7 +17,7 @@ pub(super) async fn rebuild_counters(connection: &mut PgConnection) -> Result<()
             device,
             sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
             count(*),
-            max(time_stamp)
+            max(time_stamp) FILTER (WHERE time_stamp BETWEEN 'epoch' AND clock_timestamp())
         FROM heartbeat.beats
         GROUP BY device
         ON CONFLICT (id) DO UPDATE SET num_beats = EXCLUDED.num_beats, last_beat = EXCLUDED.last_beat

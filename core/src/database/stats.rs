@@ -20,10 +20,13 @@ pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Er
                 GREATEST(LEAST(stats.longest_absence, interval '9999 years'), interval '0')
             ))::bigint AS "longest_absence!",
             device.id AS "id?",
+            former.former_id AS "former_id?",
             left(device.name, $1) AS name,
             device.num_beats AS "num_beats?",
             CASE WHEN device.last_beat BETWEEN 'epoch' AND clock_timestamp() THEN device.last_beat END AS last_beat
-        FROM heartbeat.stats LEFT JOIN heartbeat.devices AS device ON true
+        FROM heartbeat.stats
+        LEFT JOIN heartbeat.devices AS device ON true
+        LEFT JOIN heartbeat.former_ids AS former ON former.device = device.id
         ORDER BY device.id
         "#,
         i32::from(NAME_MAX_CHARS),
@@ -41,6 +44,7 @@ pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Er
             .filter_map(|row| {
                 Some(StoredDevice {
                     id: row.id?,
+                    former_id: row.former_id,
                     name: row.name.as_deref().map(Into::into),
                     last_beat: row.last_beat,
                     num_beats: row.num_beats?,

@@ -118,7 +118,7 @@ impl Heartbeat {
         self.ask(|reply| Command::Change(Change::Register { name, token, reply })).await
     }
 
-    /// Gives device `id` a new token; the old one is invalid from here on.
+    /// Gives the device that has this id, or had it formerly, a new token; the old one is invalid from here on.
     pub async fn replace_token(&self, id: i64, token: &Token) -> Result<Registered, Error> {
         let token = token.hash();
         self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await

@@ -248,7 +248,8 @@ mod tests {
 
     /// Stats of one device, as a read returns them.
     fn stored(num_beats: i64, visits: i64) -> StoredStats {
-        let device = StoredDevice { id: 0, name: Some("Laptop".into()), last_beat: Some(at(100)), num_beats };
+        let device =
+            StoredDevice { last_beat: Some(at(100)), num_beats, ..StoredDevice::new(0, "Laptop".into()) };
         StoredStats { as_of: at(100), started_at: at(0), visits, longest_absence: 0, devices: vec![device] }
     }
 

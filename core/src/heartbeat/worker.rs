@@ -215,11 +215,7 @@ impl Worker {
                     .session
                     .run(deadline, async |connection| devices::replace_token(connection, id, token).await)
                     .await;
-                let _ = reply.send(
-                    replaced
-                        .and_then(|found| found.ok_or(Error::UnknownDevice))
-                        .map(|name| Registered { id, name }),
-                );
+                let _ = reply.send(replaced.and_then(|found| found.ok_or(Error::UnknownDevice)));
             }
         }
     }

@@ -157,7 +157,7 @@ async fn create_badge(
         Some(id) => {
             let unknown = BadgeError { status: StatusCode::NOT_FOUND, message: "no such device".into() };
             let id: i64 = id.parse().map_err(|_| unknown.clone())?;
-            let index = stats.devices.binary_search_by_key(&id, |device| device.id).map_err(|_| unknown)?;
+            let index = stats.device_index(id).ok_or(unknown)?;
             let label = match &stats.devices[index].name {
                 Some(name) => Cow::Owned(format!("{name} {}", kind.label)),
                 None => Cow::Borrowed(kind.label),

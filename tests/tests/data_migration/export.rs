@@ -2,7 +2,7 @@
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 
-use crate::{assert_same_stats, legacy_database};
+use crate::{assert_named_by_former_id, assert_same_stats, legacy_database};
 
 /// Returns the export of a database.
 async fn export(database: &Database) -> String {
@@ -69,7 +69,7 @@ async fn an_export_is_one_object_a_line_and_contains_no_token() {
     let text = export(&database).await;
     assert!(!text.contains(&token));
     insta::assert_snapshot!(text, @r#"
-    {"type":"heartbeat_export","version":1}
+    {"type":"heartbeat_export","version":2}
     {"type":"stats","total_visits":0,"server_start_time":"2023-07-29T10:00:00.5Z","longest_absence_microseconds":1500000}
     {"type":"device","id":0,"name":"Laptop","token_hash":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
     {"type":"beat","device":0,"time_stamp":"2023-10-01T12:00:00.123456Z"}
@@ -105,8 +105,8 @@ async fn an_invalid_export_is_reported_with_its_line_and_imports_nothing() {
         (String::new(), "line 1: an export begins with a line that says so"),
         ("{}".to_owned(), "line 1: not a line of an export: missing field `type`"),
         (
-            with(1, r#"{"type":"heartbeat_export","version":2}"#),
-            "line 1: version 2 of the format needs a newer Heartbeat",
+            with(1, r#"{"type":"heartbeat_export","version":3}"#),
+            "line 1: version 3 of the format needs a newer Heartbeat",
         ),
         (without_end, "line 7: the file was cut off before its last line"),
         (text[..text.len() - 2].to_owned(), "line 7: not a line of an export: EOF while parsing an object"),
@@ -131,6 +131,141 @@ async fn an_invalid_export_is_reported_with_its_line_and_imports_nothing() {
         assert!(output.contains(&format!("heartbeat: import: {expected}")), "{expected}: {output}");
         let (code, output) = import(&database, &text).await;
         assert_eq!(code, Some(0), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_api_would_refuse_is_refused_with_its_line_and_imports_nothing() {
+    let text = export(&small().await).await;
+    let lines: Vec<&str> = text.lines().collect();
+    let device = |id: i64, name: &str| {
+        let token_hash = "0".repeat(64);
+        (3, serde_json::json!({ "type": "device", "id": id, "name": name, "token_hash": token_hash }))
+    };
+    let stats = |visits: i64, started: &str, longest: i64| {
+        (
+            2,
+            serde_json::json!({ "type": "stats", "total_visits": visits, "server_start_time": started,
+                "longest_absence_microseconds": longest }),
+        )
+    };
+    let beat = |device: i64, time: &str| {
+        (5, serde_json::json!({ "type": "beat", "device": device, "time_stamp": time }))
+    };
+    let (then, future) = ("2024-01-01T00:00:00Z", "9999-12-31T23:59:59Z");
+    let cases = [
+        (device(-1, "Laptop"), "device id -1: expected a number from 0 to 9007199254740991"),
+        (device(0, "\u{1b}[2J"), "device name: the name holds a control character"),
+        (device(0, " "), "device name: the name is empty"),
+        (device(0, &"x".repeat(101)), "device name: the name is longer than 100 characters"),
+        (stats(-1, then, 0), "total_visits -1: expected a number from 0"),
+        (stats(0, future, 0), "server_start_time 9999-12-31"),
+        (stats(0, then, -1), "longest_absence_microseconds -1: expected a duration from 0"),
+        (stats(0, then, i64::MAX), "longest_absence_microseconds 9223372036854775807: expected"),
+        (beat(-7, then), "device id -7: expected a number"),
+        (beat(0, future), "time_stamp 9999-12-31 23:59:59.0 +00:00:00: expected a time from 1970 up to now"),
+        (beat(0, "1969-12-31T23:59:59Z"), "time_stamp 1969-12-31"),
+    ];
+    for ((number, line), expected) in cases {
+        let mut lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        lines[number - 1] = line.to_string();
+        let database = Database::create().await;
+        let (code, output) = import(&database, &lines.join("\n")).await;
+        assert_eq!(code, Some(1), "{output}");
+        let expected = format!("heartbeat: import: line {number}: {expected}");
+        assert!(output.contains(&expected), "{expected}: {output}");
+        assert!(!output.contains(char::is_control) || !output.trim_end().contains('\u{1b}'), "{output:?}");
+        assert_eq!(database.number("SELECT count(*) FROM heartbeat.devices").await, 0);
+        assert_eq!(database.number("SELECT total_visits FROM heartbeat.stats").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_absence_is_checked_too() {
+    let text = export(&small().await).await;
+    let absence = |started_at: &str, ended_at: &str| {
+        let line = serde_json::json!({ "type": "absence", "ended_by": 0, "started_at": started_at,
+            "ended_at": ended_at });
+        let text = text.replacen("{\"type\":\"beat\"", &format!("{line}\n{{\"type\":\"beat\""), 1);
+        text.replace("\"absences\":0", "\"absences\":1")
+    };
+    for (started_at, ended_at) in [
+        ("2024-01-01T00:00:00Z", "9999-01-01T00:00:00Z"),
+        ("2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z"),
+        ("1900-01-01T00:00:00Z", "2024-01-01T00:00:00Z"),
+    ] {
+        let (code, output) = import(&Database::create().await, &absence(started_at, ended_at)).await;
+        assert_eq!(code, Some(1), "{started_at} {output}");
+        assert!(output.contains("heartbeat: import: line 5: "), "{output}");
+    }
+    let (code, output) =
+        import(&Database::create().await, &absence("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z")).await;
+    assert_eq!(code, Some(0), "{output}");
+}
+
+#[tokio::test]
+async fn what_no_device_can_have_sent_is_exported_as_what_an_import_accepts() {
+    let (server, database) = Server::fresh().await;
+    for name in ["Laptop", "Phone"] {
+        server.device(name).await.beat().await;
+        server.device(&format!("Unused {name}")).await;
+    }
+    drop(server);
+    database
+        .execute(
+            "UPDATE heartbeat.beats SET time_stamp = 'infinity' WHERE device = 0;
+             UPDATE heartbeat.devices SET name = E'  \\e[31mred' || repeat('x', 1000) WHERE id = 1;
+             UPDATE heartbeat.devices SET name = E'\\t' WHERE id = 3;
+             UPDATE heartbeat.stats SET total_visits = -5, server_start_time = '-infinity',
+                 longest_absence = '178000000 years';
+             INSERT INTO heartbeat.absences (ended_by, started_at, ended_at) VALUES (0, now(), 'infinity')",
+        )
+        .await;
+    let text = export(&database).await;
+    let copy = Database::create().await;
+    let (code, output) = import(&copy, &text).await;
+    assert_eq!(code, Some(0), "{output}");
+    let server = ServerBuilder::on(&copy).start().await;
+    let stats = server.stranger().stats().await;
+    assert_eq!((&stats["total_beats"], &stats["num_visits"]), (&2.into(), &0.into()));
+    assert_eq!(stats["devices"][0]["last_beat"], 0, "long ago: {stats}");
+    let name = format!("[31mred{}", "x".repeat(93));
+    assert_eq!(
+        (&stats["devices"][1]["name"], &stats["devices"][3]["name"]),
+        (&name.into(), &serde_json::Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn ids_that_javascript_would_round_become_small_and_stay_as_former_ones() {
+    let laptop = "912840992904712192";
+    let old = format!(
+        "{}\n{}\n{}\n{}\n{}\n{}\n{}\n",
+        r#"{"type":"heartbeat_export","version":1}"#,
+        r#"{"type":"stats","total_visits":0,"server_start_time":"2023-07-29T10:00:00Z","longest_absence_microseconds":0}"#,
+        format_args!(r#"{{"type":"device","id":4,"name":"Phone","token_hash":"{}"}}"#, "1".repeat(64)),
+        format_args!(
+            r#"{{"type":"device","id":{laptop},"name":"Laptop","token_hash":"{}"}}"#,
+            "2".repeat(64)
+        ),
+        format_args!(
+            r#"{{"type":"absence","ended_by":{laptop},"started_at":"2023-10-01T12:00:00Z","ended_at":"2023-10-01T14:00:00Z"}}"#
+        ),
+        format_args!(r#"{{"type":"beat","device":{laptop},"time_stamp":"2023-10-01T14:00:00Z"}}"#),
+        r#"{"type":"end","devices":2,"absences":1,"beats":1}"#,
+    );
+    let (one, two) = (Database::create().await, Database::create().await);
+    assert_eq!(import(&one, &old).await.0, Some(0));
+    let text = export(&one).await;
+    assert!(text.contains(&format!(r#""id":5,"former_id":{laptop},"name":"Laptop""#)), "{text}");
+    assert_eq!(import(&two, &text).await.0, Some(0));
+    assert_eq!(export(&two).await, text);
+    for database in [one, two] {
+        assert_eq!(database.number("SELECT device FROM heartbeat.beats").await, 5);
+        assert_eq!(database.number("SELECT ended_by FROM heartbeat.absences").await, 5);
+        let server = ServerBuilder::on(&database).start().await;
+        assert_named_by_former_id(&server, laptop, 5, "Laptop").await;
+        assert_eq!(server.owner().register("New").await.0, 6);
     }
 }
 

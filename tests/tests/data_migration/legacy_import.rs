@@ -2,11 +2,14 @@
 
 use std::process::Stdio;
 
-use heartbeat_tests::{Database, Server, ServerBuilder, server::program};
+use heartbeat_tests::{Database, Server, ServerBuilder, database::migrations, server::program};
 use serde_json::json;
 use sqlx::Row;
 
-use crate::legacy_database::{self, TOKENS};
+use crate::{
+    assert_named_by_former_id,
+    legacy_database::{self, TOKENS},
+};
 
 /// Tables, columns, keys and indexes in schema `heartbeat`, as text.
 async fn describe_schema(database: &Database) -> Vec<String> {
@@ -38,9 +41,12 @@ async fn a_million_beats_and_every_token_are_imported() {
 
     let (code, output) = legacy_database::migrate(&database).run().await;
     assert_eq!(code, 0, "{output}");
-    let expected = "Moved in from an earlier Heartbeat, with all tokens: devices: 4, beats: 1,000,000.\n\
-                    The database is up to date: 4 migrations were applied.\n";
-    assert!(output.starts_with(expected), "{output}");
+    let expected = format!(
+        "Moved in from an earlier Heartbeat, with all tokens: devices: 4, beats: 1,000,000.\n\
+         The database is up to date: {} migrations were applied.\n",
+        migrations()
+    );
+    assert!(output.starts_with(&expected), "{output}");
     assert!(output.contains("copying beats: 1,000,000 of 1,000,000\n"), "{output}");
 
     let server = ServerBuilder::on(&database).start().await;
@@ -147,6 +153,43 @@ async fn beats_whose_device_is_gone_stay_and_count() {
     assert_eq!(stats["total_beats"], 999);
     assert_eq!(stats["devices"][2]["id"], 5);
     assert_eq!(stats["devices"][2]["num_beats"], 333);
+}
+
+#[tokio::test]
+async fn ids_that_javascript_would_round_become_small_and_go_on_naming_their_devices() {
+    let database = legacy_database::database(999).await;
+    database
+        .execute(
+            "UPDATE heartbeat.devices SET id = 912840992904712192 WHERE id = 1;
+             UPDATE heartbeat.beats SET device = 912840992904712192 WHERE device = 1;
+             UPDATE heartbeat.devices SET id = 912840992904712193 WHERE id = 6;
+             UPDATE heartbeat.beats SET device = 9007199254740992 WHERE device = 5;
+             DELETE FROM heartbeat.devices WHERE id = 5",
+        )
+        .await;
+    assert_eq!(legacy_database::migrate(&database).run().await.0, 0);
+    let server = ServerBuilder::on(&database).start().await;
+    let stats = server.stranger().stats().await;
+    let devices = stats["devices"].as_array().expect("devices").iter();
+    let devices: Vec<_> =
+        devices.map(|it| (it["id"].as_i64(), it["name"].as_str(), it["num_beats"].as_i64())).collect();
+    assert_eq!(
+        devices,
+        [
+            (Some(0), Some("Laptop"), Some(333)),
+            // Beats of a device that is gone.
+            (Some(1), None, Some(333)),
+            (Some(2), None, Some(333)),
+            (Some(3), Some("Never used"), Some(0)),
+        ]
+    );
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats WHERE device > 2").await, 0);
+    let former = "912840992904712193";
+    assert_named_by_former_id(&server, former, 3, "Never used").await;
+    // The token is the one that the device had before it got another one.
+    let device = server.owner().post(&format!("/api/devices/{former}/token/generate"), "").await;
+    assert_eq!(server.stranger().authorized("unused").post("/api/beat", "").await.status, 401, "{device}");
+    assert_eq!(server.owner().register("New").await.0, 4);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod killed_server;
 mod many_starts;
 mod refusing_database;
 mod stopped_under_load;
+mod strange_values;
 mod thawed_function;
 
 /// Returns whether this is the long run of `make soak`.

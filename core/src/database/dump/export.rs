@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     database::schema,
+    device::{DeviceName, ID_MAX},
     progress::{Observer, Progress},
 };
 
@@ -65,11 +66,13 @@ async fn write_stats(
     let stats = sqlx::query!(
         r#"
         SELECT
-            total_visits,
-            server_start_time,
-            (extract(epoch FROM longest_absence) * 1000000)::bigint AS "longest_absence_microseconds!"
+            GREATEST(LEAST(total_visits, $1), 0) AS "total_visits!",
+            GREATEST(LEAST(server_start_time, clock_timestamp()), 'epoch') AS "server_start_time!",
+            (extract(epoch FROM GREATEST(LEAST(longest_absence, clock_timestamp() - 'epoch'), interval '0')) * 1000000)::bigint
+                AS "longest_absence_microseconds!"
         FROM heartbeat.stats
-        "#
+        "#,
+        ID_MAX,
     )
     .fetch_one(connection)
     .await?;
@@ -86,13 +89,23 @@ async fn write_devices(
     writer: &mut Writer<impl AsyncWrite + Unpin>,
 ) -> Result<i64, DumpError> {
     let mut devices = sqlx::query!(
-        r#"SELECT id, name, encode(token_hash, 'hex') AS "token_hash!" FROM heartbeat.devices ORDER BY id"#
+        r#"
+        SELECT id, former.former_id AS "former_id?", name, encode(token_hash, 'hex') AS "token_hash!"
+        FROM heartbeat.devices LEFT JOIN heartbeat.former_ids AS former ON former.device = devices.id
+        ORDER BY id
+        "#
     )
     .fetch(connection);
     let mut count = 0;
     while let Some(device) = devices.try_next().await? {
-        let (name, token_hash) = (device.name.map(Into::into), device.token_hash.into());
-        writer.write(&Line::Device { id: device.id, name, token_hash }).await?;
+        let name = device.name.as_deref().and_then(DeviceName::nearest_to);
+        let line = Line::Device {
+            id: device.id,
+            former_id: device.former_id,
+            name: name.as_ref().map(|name| name.as_str().into()),
+            token_hash: device.token_hash.into(),
+        };
+        writer.write(&line).await?;
         count += 1;
     }
     Ok(count)
@@ -102,9 +115,15 @@ async fn write_absences(
     connection: &mut PgConnection,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
 ) -> Result<i64, DumpError> {
-    let mut absences =
-        sqlx::query!("SELECT ended_by, started_at, ended_at FROM heartbeat.absences ORDER BY id")
-            .fetch(connection);
+    let mut absences = sqlx::query!(
+        "
+            SELECT ended_by, started_at, ended_at
+            FROM heartbeat.absences
+            WHERE started_at BETWEEN 'epoch' AND ended_at AND ended_at <= clock_timestamp()
+            ORDER BY id
+            "
+    )
+    .fetch(connection);
     let mut count = 0;
     while let Some(absence) = absences.try_next().await? {
         let (ended_by, started_at, ended_at) = (absence.ended_by, absence.started_at, absence.ended_at);
@@ -122,7 +141,16 @@ async fn write_beats(
     let total = sqlx::query_scalar!("SELECT sum(num_beats)::bigint FROM heartbeat.devices")
         .fetch_one(&mut *connection)
         .await?;
-    let mut beats = sqlx::query!("SELECT device, time_stamp FROM heartbeat.beats").fetch(connection);
+    // A beat whose time cannot be counts all the same, as one that is long ago.
+    let mut beats = sqlx::query!(
+        r#"
+        SELECT
+            COALESCE(former.device, beats.device) AS "device!",
+            CASE WHEN time_stamp BETWEEN 'epoch' AND clock_timestamp() THEN time_stamp ELSE 'epoch' END AS "time_stamp!"
+        FROM heartbeat.beats LEFT JOIN heartbeat.former_ids AS former ON former.former_id = beats.device
+        "#
+    )
+    .fetch(connection);
     let mut count = 0;
     while let Some(beat) = beats.try_next().await? {
         writer.write(&Line::Beat { device: beat.device, time_stamp: beat.time_stamp }).await?;

@@ -5,11 +5,14 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::{
-    DumpError, connect,
+    DumpError,
+    check::{self, Checked, Ids},
+    connect,
     line::{Count, Line, VERSION},
 };
 use crate::{
     database::{error::DatabaseError, migrate, rebuild_counters::rebuild_counters},
+    device::DeviceName,
     progress::{Observer, Progress},
 };
 
@@ -31,7 +34,14 @@ pub async fn import(
     let mut transaction = connection.begin().await?;
     require_empty(&mut transaction).await?;
     let mut reader = Reader { input, line: Vec::new(), number: 0 };
-    let count = read_all(&mut transaction, &mut reader, observer).await?;
+    reader.read_header().await?;
+    // An export that is still being written began before this.
+    let now =
+        sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut *transaction).await?;
+    let mut rows =
+        Rows { ids: Ids::default(), beats: BeatBatch::default(), count: Count::default(), stats: 0, now };
+    let count = read_all(&mut transaction, &mut reader, &mut rows, observer).await?;
+    insert_former_ids(&mut transaction, &rows.ids).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
     rebuild_counters(&mut transaction).await?;
     transaction.commit().await?;
@@ -85,66 +95,103 @@ impl<R: AsyncBufRead + Unpin> Reader<R> {
         })
     }
 
+    /// Reads the first line.
+    async fn read_header(&mut self) -> Result<(), DumpError> {
+        match self.next().await? {
+            Some(Line::HeartbeatExport { version: 1..=VERSION }) => Ok(()),
+            Some(Line::HeartbeatExport { version }) => {
+                Err(self.error(format!("version {version} of the format needs a newer Heartbeat")))
+            }
+            _ => Err(self.error("an export begins with a line that says so")),
+        }
+    }
+
     /// Returns the error for the current line.
     fn error(&self, problem: impl Into<String>) -> DumpError {
         DumpError::Line { number: self.number, problem: problem.into() }
     }
 }
 
-/// Reads all lines into the database, and returns the numbers of rows.
+/// Rows read so far.
+struct Rows {
+    ids: Ids,
+    /// Beats that are to be inserted.
+    beats: BeatBatch,
+    count: Count,
+    /// Number of lines with stats.
+    stats: u32,
+    /// No time may be after it.
+    now: OffsetDateTime,
+}
+
+/// Reads all lines after the first into the database, and returns the numbers of rows.
 async fn read_all(
     connection: &mut PgConnection,
     reader: &mut Reader<impl AsyncBufRead + Unpin>,
+    rows: &mut Rows,
     observer: &mut impl Observer,
 ) -> Result<Count, DumpError> {
-    match reader.next().await? {
-        Some(Line::HeartbeatExport { version: 1..=VERSION }) => {}
-        Some(Line::HeartbeatExport { version }) => {
-            return Err(reader.error(format!("version {version} of the format needs a newer Heartbeat")));
-        }
-        _ => return Err(reader.error("an export begins with a line that says so")),
-    }
-    let mut beats = BeatBatch::default();
-    let mut count = Count::default();
-    let mut stats = 0;
     loop {
         let number = reader.number + 1;
-        let added = match reader.next().await? {
-            Some(Line::Beat { device, time_stamp }) => {
-                beats.devices.push(device);
-                beats.times.push(time_stamp);
-                count.beats += 1;
-                if beats.times.len() < BATCH_CAPACITY {
-                    continue;
-                }
-                observer.observe(Progress { step: "reading beats", done: count.beats, total: None });
-                beats.insert(connection).await
-            }
-            Some(Line::Device { id, name, token_hash }) => {
-                count.devices += 1;
-                insert_device(connection, id, name.as_deref(), &token_hash).await
-            }
-            Some(Line::Absence { ended_by, started_at, ended_at }) => {
-                count.absences += 1;
-                insert_absence(connection, ended_by, started_at, ended_at).await
-            }
-            Some(Line::Stats { total_visits, server_start_time, longest_absence_microseconds }) => {
-                stats += 1;
-                set_stats(connection, total_visits, server_start_time, longest_absence_microseconds).await
-            }
+        match reader.next().await? {
             Some(Line::HeartbeatExport { .. }) => return Err(reader.error("a second export begins")),
-            Some(Line::End(expected)) if expected == count && stats == 1 => {
-                beats.insert(connection).await?;
-                break;
-            }
+            Some(Line::End(expected)) if expected == rows.count && rows.stats == 1 => break,
             Some(Line::End(_)) => return Err(reader.error("other lines were written than are here")),
             None => return Err(reader.error("the file was cut off before its last line")),
-        };
-        added.map_err(|error| line_error(number, error))?;
+            Some(line) => {
+                let refused = |problem| DumpError::Line { number, problem };
+                let added = rows.add(connection, line).await.map_err(refused)?;
+                added.map_err(|error| line_error(number, error))?;
+            }
+        }
+        if rows.beats.times.len() >= BATCH_CAPACITY {
+            observer.observe(Progress { step: "reading beats", done: rows.count.beats, total: None });
+            rows.beats.insert(connection).await.map_err(|error| line_error(number, error))?;
+        }
     }
+    rows.beats.insert(connection).await?;
     match reader.next().await? {
-        None => Ok(count),
+        None => Ok(rows.count),
         Some(_) => Err(reader.error("nothing may follow the end")),
+    }
+}
+
+impl Rows {
+    /// Adds the row of a line. Fails with what is wrong with the line itself, or with the database's error.
+    async fn add(
+        &mut self,
+        connection: &mut PgConnection,
+        line: Line<'_>,
+    ) -> Checked<Result<(), sqlx::Error>> {
+        let now = self.now;
+        Ok(match line {
+            Line::Beat { device, time_stamp } => {
+                self.count.beats += 1;
+                self.beats.devices.push(self.ids.resolve(device)?);
+                self.beats.times.push(check::time("time_stamp", time_stamp, now)?);
+                Ok(())
+            }
+            Line::Device { id, former_id, name, token_hash } => {
+                self.count.devices += 1;
+                let (id, name) = (self.ids.add(id, former_id)?, check::name(name.as_deref())?);
+                insert_device(connection, id, name.as_ref().map(DeviceName::as_str), &token_hash).await
+            }
+            Line::Absence { ended_by, started_at, ended_at } => {
+                self.count.absences += 1;
+                let (ended_by, ended_at) =
+                    (self.ids.resolve(ended_by)?, check::time("ended_at", ended_at, now)?);
+                let started_at = check::time("started_at", started_at, ended_at)?;
+                insert_absence(connection, ended_by, started_at, ended_at).await
+            }
+            Line::Stats { total_visits, server_start_time, longest_absence_microseconds } => {
+                self.stats += 1;
+                let visits = check::visits(total_visits)?;
+                let started_at = check::time("server_start_time", server_start_time, now)?;
+                let longest = check::absence(longest_absence_microseconds, now)?;
+                set_stats(connection, visits, started_at, longest).await
+            }
+            Line::HeartbeatExport { .. } | Line::End(_) => Ok(()),
+        })
     }
 }
 
@@ -191,6 +238,21 @@ async fn insert_device(
         id,
         name,
         token_hash,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn insert_former_ids(connection: &mut PgConnection, ids: &Ids) -> Result<(), sqlx::Error> {
+    let (former_ids, devices) = ids.former();
+    sqlx::query!(
+        "
+        INSERT INTO heartbeat.former_ids (former_id, device)
+        SELECT former_id, device FROM unnest($1::bigint[], $2::bigint[]) AS former (former_id, device)
+        ",
+        &former_ids,
+        &devices,
     )
     .execute(connection)
     .await

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// Version of the format that an export writes. An import reads all versions up to it.
-pub(super) const VERSION: u32 = 1;
+/// Version of the format that an export writes. An import reads all versions up to it. Since 2 devices may have former
+/// ids, and all ids that are exact in JavaScript.
+pub(super) const VERSION: u32 = 2;
 
 /// One line. Times are in the format of RFC 3339, to the microsecond.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub(super) enum Line<'a> {
     /// A device.
     Device {
         id: i64,
+        /// Id that it had before it was moved in, if it has another one now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        former_id: Option<i64>,
         #[serde(borrow)]
         name: Option<Cow<'a, str>>,
         /// SHA-256 of its token, in hexadecimal digits.

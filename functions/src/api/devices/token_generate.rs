@@ -42,7 +42,8 @@ fn router(app: &App) -> Router<App> {
 
 /// Replace the token of a device
 ///
-/// Returns the device with its new token, which is shown this once. The old token is invalid at once.
+/// Returns the device with its new token, which is shown this once. The old token is invalid at once. The id that a
+/// device had before it was moved in names it, too.
 #[utoipa::path(
     post,
     path = PATH,
