@@ -7,6 +7,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+/// Largest count: the largest whole number that is exact in JavaScript.
+const COUNT_MAX: i64 = (1 << 53) - 1;
+
 /// Stats as the database has them, independent of the present time.
 #[derive(Debug, Clone)]
 pub struct StoredStats {
@@ -63,7 +66,8 @@ impl StoredStats {
         self.devices.iter().filter_map(|device| device.last_beat).max()
     }
 
-    /// Returns the stats at the time `now`, by the database's clock. Times after it are not shown, nor counts below 0.
+    /// Returns the stats at the time `now`, by the database's clock. Times after it are not shown, nor
+    /// counts that cannot be.
     #[must_use]
     pub fn at(&self, now: OffsetDateTime) -> Stats {
         // The difference is rounded down to seconds, not the two times: the database does the same, so an absence
@@ -72,14 +76,15 @@ impl StoredStats {
         let unix_time = |then: OffsetDateTime| then.min(now).unix_timestamp();
         let last_seen = self.last_beat();
         let last_seen_relative = last_seen.map(since);
-        let counts = self.devices.iter().map(|device| device.num_beats.max(0));
+        let count = |stored: i64| stored.clamp(0, COUNT_MAX);
+        let counts = self.devices.iter().map(|device| count(device.num_beats));
         Stats {
             as_of: now.unix_timestamp(),
             last_seen: last_seen.map(unix_time),
             last_seen_relative,
             longest_absence: self.longest_absence.max(last_seen_relative.unwrap_or(0)),
-            num_visits: self.visits.max(0),
-            total_beats: counts.fold(0, i64::saturating_add),
+            num_visits: count(self.visits),
+            total_beats: count(counts.fold(0, i64::saturating_add)),
             devices: self
                 .devices
                 .iter()
@@ -88,7 +93,7 @@ impl StoredStats {
                     former_id: device.former_id,
                     name: device.name.clone(),
                     last_beat: device.last_beat.map(unix_time),
-                    num_beats: device.num_beats.max(0),
+                    num_beats: count(device.num_beats),
                 })
                 .collect(),
             uptime: since(self.started_at),
@@ -255,6 +260,7 @@ mod tests {
         let stats = stored_stats.at(at(1_090));
         assert_eq!((stats.num_visits, stats.devices[0].num_beats, stats.total_beats), (0, 0, 7));
         stored_stats.devices = vec![device(0, None, i64::MAX), device(1, None, i64::MAX)];
-        assert_eq!(stored_stats.at(at(1_090)).total_beats, i64::MAX);
+        let stats = stored_stats.at(at(1_090));
+        assert_eq!((stats.devices[0].num_beats, stats.total_beats), (COUNT_MAX, COUNT_MAX));
     }
 }

@@ -350,7 +350,8 @@ mod tests {
             cache.replace(stored, at(109 + wrong), at(111 + wrong));
             let stats = cache.snapshot(at(111 + wrong)).expect("stats").stats.clone();
             let age = stats.last_seen_relative.expect("a last beat");
-            assert!((10..=11).contains(&age), "{wrong}: {age}");
+            // No further off than by the time that the read took.
+            assert!((10..=12).contains(&age), "{wrong}: {age}");
             assert_eq!((stats.as_of, stats.last_seen), (100 + age, Some(100)), "{wrong}");
         }
     }

@@ -214,7 +214,7 @@ async fn what_no_device_can_have_sent_is_exported_as_what_an_import_accepts() {
     database
         .execute(
             "UPDATE heartbeat.beats SET time_stamp = 'infinity' WHERE device = 0;
-             UPDATE heartbeat.devices SET name = E'  \\e[31mred' || repeat('x', 1000) WHERE id = 1;
+             UPDATE heartbeat.devices SET name = E'  \\x1b[31mred' || repeat('x', 1000) WHERE id = 1;
              UPDATE heartbeat.devices SET name = E'\\t' WHERE id = 3;
              UPDATE heartbeat.stats SET total_visits = -5, server_start_time = '-infinity',
                  longest_absence = '178000000 years';
