@@ -7,13 +7,17 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 /// Secret part of the webhook URL.
 pub const SECRET: &str = "s3cr3t-w3bh00k-t0k3n";
@@ -32,6 +36,8 @@ pub enum Behavior {
     Responds(u16, &'static str, &'static str),
     /// Accepts the connection, and never responds.
     Hangs,
+    /// Holds requests until its behavior changes, and then follows the new one.
+    Holds,
     /// Responds with 400 to messages that contain this.
     RejectsContaining(&'static str),
 }
@@ -47,7 +53,7 @@ pub struct FakeDiscord {
 
 #[derive(Debug, Clone)]
 struct Webhook {
-    behavior: Arc<Mutex<Behavior>>,
+    behavior: watch::Sender<Behavior>,
     attempts: Arc<Mutex<Vec<Instant>>>,
     accepted: mpsc::UnboundedSender<(Instant, Value)>,
 }
@@ -62,8 +68,8 @@ impl FakeDiscord {
     pub fn start_on(listener: TcpListener, behavior: Behavior) -> Self {
         let port = listener.local_addr().expect("a local address").port();
         let (sender, accepted) = mpsc::unbounded_channel();
-        let state =
-            Webhook { behavior: Arc::new(Mutex::new(behavior)), attempts: Arc::default(), accepted: sender };
+        let behavior = watch::Sender::new(behavior);
+        let state = Webhook { behavior, attempts: Arc::default(), accepted: sender };
         let routes = Router::new().route("/api/webhooks/1/{token}", post(message)).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { url: format!("http://127.0.0.1:{port}/api/webhooks/1/{SECRET}"), accepted, state }
@@ -71,7 +77,7 @@ impl FakeDiscord {
 
     /// Changes its behavior.
     pub fn change(&self, behavior: Behavior) {
-        *self.state.behavior.lock().expect("the mutex is not poisoned") = behavior;
+        self.state.behavior.send_replace(behavior);
     }
 
     /// Times of all requests, accepted or not.
@@ -94,26 +100,36 @@ impl FakeDiscord {
     }
 }
 
-async fn message(State(webhook): State<Webhook>, Json(message): Json<Value>) -> Response {
+async fn message(
+    State(webhook): State<Webhook>,
+    RawQuery(query): RawQuery,
+    Json(message): Json<Value>,
+) -> Response {
     webhook.attempts.lock().expect("the mutex is not poisoned").push(Instant::now());
-    let behavior = webhook.behavior.lock().expect("the mutex is not poisoned").clone();
+    let mut behavior = webhook.behavior.subscribe();
+    let behavior = behavior.wait_for(|it| !matches!(it, Behavior::Holds)).await.expect("a sender").clone();
+    // The test may have ended: nobody waits for the message then.
+    let accept = || drop(webhook.accepted.send((Instant::now(), message.clone())));
     match behavior {
-        Behavior::RejectsContaining(text) if message.to_string().contains(text) => {
-            StatusCode::BAD_REQUEST.into_response()
-        }
-        Behavior::Accepts | Behavior::RejectsContaining(_) => {
-            // The test may have ended.
-            let _ = webhook.accepted.send((Instant::now(), message));
-            StatusCode::OK.into_response()
-        }
-        Behavior::AcceptsAndRateLimits(seconds) => {
-            let _ = webhook.accepted.send((Instant::now(), message));
-            [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", seconds)].into_response()
-        }
+        Behavior::Holds | Behavior::Hangs => std::future::pending().await,
         Behavior::Responds(status, header, value) => {
             let header = (HeaderName::from_static(header), HeaderValue::from_static(value));
             (StatusCode::from_u16(status).expect("a status"), [header]).into_response()
         }
-        Behavior::Hangs => std::future::pending().await,
+        Behavior::RejectsContaining(text) if message.to_string().contains(text) => {
+            StatusCode::BAD_REQUEST.into_response()
+        }
+        // Without this, Discord does not say whether it has kept a message; this one keeps none.
+        _ if !query.is_some_and(|query| query.split('&').any(|it| it == "wait=true")) => {
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Behavior::Accepts | Behavior::RejectsContaining(_) => {
+            accept();
+            StatusCode::OK.into_response()
+        }
+        Behavior::AcceptsAndRateLimits(seconds) => {
+            accept();
+            [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", seconds)].into_response()
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Channels that are kept in the database.
+//! Channels that are kept in the database, and those that are disabled.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -25,4 +25,33 @@ pub async fn all(connection: &mut PgConnection) -> Result<Vec<StoredChannel>, sq
     .await?;
     let channel = |key, kind, settings| StoredChannel { key, kind, settings: Secret::new(settings) };
     Ok(rows.into_iter().map(|row| channel(row.key, row.kind, row.settings)).collect())
+}
+
+/// Disables the channel, as long as it has the settings that `holder` claimed the lease with. Returns whether
+/// `holder` still had the lease; without it nothing changes.
+pub async fn disable(
+    connection: &mut PgConnection,
+    channel: &str,
+    holder: &str,
+    reason: &str,
+) -> Result<bool, sqlx::Error> {
+    let disabled = sqlx::query!(
+        "
+        INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
+        SELECT channel, settings_hash, $3
+        FROM heartbeat.dispatch_leases
+        WHERE channel = $1 AND holder = $2
+        FOR UPDATE
+        ON CONFLICT (channel) DO UPDATE
+        SET settings_hash = excluded.settings_hash,
+            disabled_at = excluded.disabled_at,
+            reason = excluded.reason
+        ",
+        channel,
+        holder,
+        reason,
+    )
+    .execute(connection)
+    .await?;
+    Ok(disabled.rows_affected() > 0)
 }

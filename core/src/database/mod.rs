@@ -9,14 +9,15 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`connections`], [`devices`], [`outbox`], [`pusher`], [`stats`]: the statements, by
-//!   the table they are about.
+//! - [`beats`], [`channels`], [`connections`], [`devices`], [`dispatch_leases`], [`outbox`], [`pusher`], [`stats`]:
+//!   the statements, by the table they are about.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
 pub mod channels;
 pub mod connections;
 pub mod devices;
+pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
 pub mod dump;
 pub mod error;

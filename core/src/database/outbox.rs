@@ -1,5 +1,9 @@
-//! The transactional outbox: events that wait to be delivered, and which dispatcher delivers them. All
-//! statements go by the database's clock.
+//! The transactional outbox: events that wait to be delivered, and dead letters. All statements go by the
+//! database's clock.
+//!
+//! Events are delivered in the order of their ids. Those that one process writes get their ids in the order in
+//! which they happened. An id is given before its event is committed, so events that several processes write
+//! within the time of one commit may be delivered in either order.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -12,78 +16,25 @@ pub struct Row {
     pub id: i64,
     /// Kind of event.
     pub kind: String,
-    /// Time of the event.
-    pub happened_at: OffsetDateTime,
+    /// Time of the event, if it is one that a calendar has.
+    pub happened_at: Option<OffsetDateTime>,
     /// Details, by kind.
     pub payload: Value,
     /// Name of the device that the payload names, if it has one.
     pub device_name: Option<String>,
 }
 
-/// A channel that events wait for.
+/// Events of one channel that were dead-lettered.
 #[derive(Debug)]
-pub struct Due {
+pub struct DeadLettered {
     /// The channel's key.
     pub channel: String,
-    /// Seconds until its next delivery may be attempted.
-    pub seconds: f64,
+    /// How many they are.
+    pub events: i64,
 }
 
-/// Returns those of the `channels` that events of these `kinds` wait for.
-pub async fn due(
-    connection: &mut PgConnection,
-    channels: &[String],
-    kinds: &[String],
-) -> Result<Vec<Due>, sqlx::Error> {
-    sqlx::query_as!(
-        Due,
-        r#"
-        SELECT
-            known.channel AS "channel!",
-            coalesce(
-                GREATEST(
-                    extract(epoch FROM GREATEST(lease.due_at, lease.held_until) - clock_timestamp()),
-                    0
-                ),
-                0
-            )::float8 AS "seconds!"
-        FROM unnest($1::text[]) AS known (channel)
-        LEFT JOIN heartbeat.dispatch_leases AS lease ON lease.channel = known.channel
-        WHERE EXISTS (
-            SELECT FROM heartbeat.outbox
-            WHERE outbox.channel = known.channel AND dead_at IS NULL AND kind = ANY ($2)
-        )
-        "#,
-        channels,
-        kinds,
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// Takes the lease on `channel` for some seconds, or renews it, if no other `holder` has it and a delivery is
-/// due. Returns how many attempts have failed since the last that succeeded.
-pub async fn claim(
-    connection: &mut PgConnection,
-    channel: &str,
-    holder: &str,
-    seconds: f64,
-) -> Result<Option<i32>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "
-        INSERT INTO heartbeat.dispatch_leases AS lease (channel, holder, held_until)
-        VALUES ($1, $2, now() + make_interval(secs => $3))
-        ON CONFLICT (channel) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
-        WHERE (lease.holder = $2 OR lease.held_until <= now()) AND lease.due_at <= now()
-        RETURNING attempts
-        ",
-        channel,
-        holder,
-        seconds,
-    )
-    .fetch_optional(connection)
-    .await
-}
+/// Rows that one statement of a job works on at most, so that it ends before its timeout. A job is run again soon.
+const JOB_ROWS_MAX: i64 = 10_000;
 
 /// Returns the first events of these `kinds` that wait for `channel`, at most `limit`.
 pub async fn first(
@@ -95,9 +46,17 @@ pub async fn first(
     sqlx::query_as!(
         Row,
         r#"
-        SELECT event.id, event.kind, event.happened_at, event.payload, device.name AS "device_name?"
+        SELECT
+            event.id,
+            event.kind,
+            CASE WHEN event.happened_at BETWEEN '0001-01-01' AND '9999-12-31' THEN event.happened_at END
+                AS happened_at,
+            event.payload,
+            device.name AS "device_name?"
         FROM heartbeat.outbox AS event
-        LEFT JOIN heartbeat.devices AS device ON device.id = (event.payload ->> 'device')::bigint
+        LEFT JOIN heartbeat.devices AS device ON device.id = CASE
+            WHEN event.payload ->> 'device' ~ '^[0-9]{1,18}$' THEN (event.payload ->> 'device')::bigint
+        END
         WHERE event.channel = $1 AND event.dead_at IS NULL AND event.kind = ANY ($2)
         ORDER BY event.id
         LIMIT $3
@@ -110,117 +69,148 @@ pub async fn first(
     .await
 }
 
-/// Deletes events that were delivered, and allows the next delivery after some seconds.
+/// Deletes events that were delivered, and allows the next delivery after some seconds. Returns whether `holder`
+/// still had the lease on the channel; without it nothing changes.
 pub async fn ack(
     connection: &mut PgConnection,
     channel: &str,
+    holder: &str,
     events: &[i64],
     seconds: f64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let lease = sqlx::query_scalar!(
         "
-        WITH delivered AS (DELETE FROM heartbeat.outbox WHERE id = ANY ($2))
-        UPDATE heartbeat.dispatch_leases
-        SET attempts = 0, due_at = now() + make_interval(secs => $3)
-        WHERE channel = $1
+        WITH lease AS (
+            UPDATE heartbeat.dispatch_leases
+            SET attempts = 0, due_at = now() + make_interval(secs => $4)
+            WHERE channel = $1 AND holder = $2
+            RETURNING channel
+        ), delivered AS (
+            DELETE FROM heartbeat.outbox
+            USING lease
+            WHERE outbox.channel = lease.channel AND outbox.id = ANY ($3)
+        )
+        SELECT channel FROM lease
         ",
         channel,
+        holder,
         events,
         seconds,
     )
-    .execute(connection)
-    .await
-    .map(drop)
+    .fetch_optional(connection)
+    .await?;
+    Ok(lease.is_some())
 }
 
-/// Dead-letters events that the channel will never take, and allows the next delivery after some seconds.
+/// Dead-letters events that the channel will never take. Returns whether `holder` still had the lease on the
+/// channel; without it nothing changes.
 pub async fn dead_letter(
     connection: &mut PgConnection,
     channel: &str,
+    holder: &str,
     events: &[i64],
-    seconds: f64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let lease = sqlx::query_scalar!(
         "
-        WITH dead AS (UPDATE heartbeat.outbox SET dead_at = now() WHERE id = ANY ($2))
-        UPDATE heartbeat.dispatch_leases
-        SET attempts = 0, due_at = now() + make_interval(secs => $3)
-        WHERE channel = $1
+        WITH lease AS (
+            UPDATE heartbeat.dispatch_leases
+            SET attempts = 0
+            WHERE channel = $1 AND holder = $2
+            RETURNING channel
+        ), dead AS (
+            UPDATE heartbeat.outbox
+            SET dead_at = now()
+            FROM lease
+            WHERE outbox.channel = lease.channel AND outbox.id = ANY ($3)
+        )
+        SELECT channel FROM lease
         ",
-        channel,
-        events,
-        seconds,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// Counts a failed attempt, allows the next after some seconds, and dead-letters events that are older than
-/// `max_age` seconds. Returns how many those were.
-pub async fn retry_later(
-    connection: &mut PgConnection,
-    channel: &str,
-    seconds: f64,
-    max_age: f64,
-) -> Result<u64, sqlx::Error> {
-    sqlx::query!(
-        "
-        UPDATE heartbeat.dispatch_leases
-        SET attempts = attempts + 1, due_at = now() + make_interval(secs => $2)
-        WHERE channel = $1
-        ",
-        channel,
-        seconds,
-    )
-    .execute(&mut *connection)
-    .await?;
-    let dead = sqlx::query!(
-        "
-        UPDATE heartbeat.outbox
-        SET dead_at = now()
-        WHERE channel = $1 AND dead_at IS NULL AND happened_at < now() - make_interval(secs => $2)
-        ",
-        channel,
-        max_age,
-    )
-    .execute(connection)
-    .await?;
-    Ok(dead.rows_affected())
-}
-
-/// Gives the lease on `channel` back.
-pub async fn release(connection: &mut PgConnection, channel: &str, holder: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "UPDATE heartbeat.dispatch_leases SET held_until = '-infinity' WHERE channel = $1 AND holder = $2",
         channel,
         holder,
+        events,
     )
-    .execute(connection)
-    .await
-    .map(drop)
+    .fetch_optional(connection)
+    .await?;
+    Ok(lease.is_some())
 }
 
-/// Deletes events that were dead-lettered before `dead_before`, and waiting ones from before `abandoned_before`
-/// whose channel exists no more: it is neither in `configured` nor in the database. Returns how many those were.
+/// Which events are too old to wait any longer, for whatever channel.
+#[derive(Debug, Clone, Copy)]
+pub struct TooOld {
+    /// Whether this is about the kinds of events that the program knows, or about all others.
+    pub known_kinds: bool,
+    /// The age in seconds, counted from when the event happened or was written, whichever is earlier.
+    pub max_age: f64,
+    /// Seconds after which an event that is too old takes along those of its channel that just got too old: they
+    /// are a few at a time, and one line in the log.
+    pub margin: f64,
+}
+
+/// Dead-letters events that are too old at `now`, by that clock and the database's.
+pub async fn dead_letter_old(
+    connection: &mut PgConnection,
+    now: OffsetDateTime,
+    kinds: &[String],
+    too_old: TooOld,
+) -> Result<Vec<DeadLettered>, sqlx::Error> {
+    sqlx::query_as!(
+        DeadLettered,
+        r#"
+        WITH old AS MATERIALIZED (
+            SELECT id, channel, LEAST(queued_at, happened_at) AS since
+            FROM heartbeat.outbox
+            WHERE dead_at IS NULL
+              AND LEAST(queued_at, happened_at) < LEAST($1, now()) - make_interval(secs => $4)
+              AND (kind = ANY ($2)) = $3
+            ORDER BY LEAST(queued_at, happened_at)
+            LIMIT $6
+        ), dead AS (
+            UPDATE heartbeat.outbox
+            SET dead_at = now()
+            WHERE dead_at IS NULL
+              AND id IN (
+                  SELECT id FROM old WHERE channel IN (
+                      SELECT channel
+                      FROM old
+                      WHERE since < LEAST($1, now()) - make_interval(secs => $4) - make_interval(secs => $5)
+                  )
+              )
+            RETURNING channel
+        )
+        SELECT channel, count(*) AS "events!" FROM dead GROUP BY channel ORDER BY channel
+        "#,
+        now,
+        kinds,
+        too_old.known_kinds,
+        too_old.max_age,
+        too_old.margin,
+        JOB_ROWS_MAX,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Deletes dead letters that are older than `max_age` seconds at `now`, by that clock and the database's. Returns
+/// how many those were.
 pub async fn expire(
     connection: &mut PgConnection,
-    configured: &[String],
-    dead_before: OffsetDateTime,
-    abandoned_before: OffsetDateTime,
+    now: OffsetDateTime,
+    max_age: f64,
 ) -> Result<u64, sqlx::Error> {
     let expired = sqlx::query!(
         "
         DELETE FROM heartbeat.outbox
-        WHERE dead_at < $2
-           OR dead_at IS NULL
-              AND happened_at < $3
-              AND channel <> ALL ($1)
-              AND channel NOT IN (SELECT 'channel:' || id FROM heartbeat.channels)
+        WHERE id IN (
+            SELECT id
+            FROM heartbeat.outbox
+            WHERE dead_at < LEAST($1, now()) - make_interval(secs => $2)
+            ORDER BY dead_at
+            LIMIT $3
+        )
         ",
-        configured,
-        dead_before,
-        abandoned_before,
+        now,
+        max_age,
+        JOB_ROWS_MAX,
     )
     .execute(connection)
     .await?;
@@ -228,13 +218,17 @@ pub async fn expire(
 }
 
 /// Moves events that a program of release 0.1 left in its own outbox, for its one channel, into ours as events
-/// for `channel`. The lease of that release is respected: while one of its programs delivers, nothing moves.
+/// for `channel`. The lease of that release is respected: while one of its programs delivers, nothing moves. Only
+/// its deliveries make the row of that lease: here it is made if need be, since a row is what can be locked.
 /// Returns how many were moved.
 pub async fn adopt(connection: &mut PgConnection, channel: &str) -> Result<u64, sqlx::Error> {
     let adopted = sqlx::query!(
         "
         WITH lease AS (
-            SELECT name FROM heartbeat.receivers WHERE name = 'discord' AND held_until <= now() FOR UPDATE
+            INSERT INTO heartbeat.receivers AS receiver (name)
+            SELECT 'discord' WHERE EXISTS (SELECT FROM heartbeat.events WHERE receiver = 'discord')
+            ON CONFLICT (name) DO UPDATE SET name = excluded.name WHERE receiver.held_until <= now()
+            RETURNING name
         ), taken AS (
             DELETE FROM heartbeat.events
             WHERE receiver IN (SELECT name FROM lease)

@@ -1,22 +1,14 @@
-//! Deletes events that are no longer wanted.
+//! Deletes dead letters that were kept for long enough.
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use crate::database::outbox;
 
-/// Age after which dead-lettered events are deleted.
+/// Age, as a dead letter, at which events are deleted.
 const DEAD_LETTER_MAX_AGE: Duration = Duration::WEEK;
 
-/// Age after which events are deleted whose channel exists no more. Another process may still have the channel
-/// in its configuration; it would dead-letter them at the same age.
-const ABANDONED_MAX_AGE: Duration = Duration::DAY;
-
 /// Deletes the events, and returns how many there were.
-pub(super) async fn run(
-    connection: &mut PgConnection,
-    configured: &[String],
-    now: OffsetDateTime,
-) -> Result<u64, sqlx::Error> {
-    outbox::expire(connection, configured, now - DEAD_LETTER_MAX_AGE, now - ABANDONED_MAX_AGE).await
+pub(super) async fn run(connection: &mut PgConnection, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+    outbox::expire(connection, now, DEAD_LETTER_MAX_AGE.as_seconds_f64()).await
 }

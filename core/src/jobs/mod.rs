@@ -1,13 +1,15 @@
 //! Jobs: work that is due because time passed.
 //!
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
-//! - [`expire_events`]: deletes events that are no longer wanted.
+//! - [`dead_letter_events`]: dead-letters events that have waited for too long.
+//! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
 //! for such work.
 
 mod adopt_events;
+mod dead_letter_events;
 mod expire_events;
 
 use std::time::Duration;
@@ -43,7 +45,8 @@ impl Jobs {
     pub async fn run_due(&self, now: OffsetDateTime) {
         let configured = &self.configured;
         self.run("adopt_events", async |it| adopt_events::run(it, configured).await).await;
-        self.run("expire_events", async |it| expire_events::run(it, configured, now).await).await;
+        self.run("dead_letter_events", async |it| dead_letter_events::run(it, now).await).await;
+        self.run("expire_events", async |it| expire_events::run(it, now).await).await;
     }
 
     /// Runs one job, which returns how many rows it worked on.

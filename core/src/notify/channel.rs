@@ -18,6 +18,8 @@ pub struct Message {
     pub headers: Vec<(&'static str, String)>,
     /// The body, as JSON.
     pub body: Vec<u8>,
+    /// Statuses by which this service says that it will never take anything again.
+    pub gone: &'static [u16],
 }
 
 /// A destination of notifications.
@@ -42,6 +44,8 @@ pub enum Outcome {
         /// When the service wants to be asked again, if it said so.
         retry_after: Option<Duration>,
     },
+    /// The service does not let us in, which its owner or ours may change. To be retried rarely.
+    Denied(String),
     /// The service will never take these events, or one of them.
     Refused(String),
     /// The service will never take anything again.

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
     channel::{Channel, ChannelKind, Site},
@@ -20,6 +21,9 @@ const KINDS: [&ChannelKind; 2] = [&discord::KIND, &webhook::KIND];
 pub struct KeyedChannel {
     /// Key of the channel.
     pub key: String,
+    /// SHA-256 of its settings, by which the database knows whether they have changed. Their secrets are random:
+    /// the hash does not give them away.
+    pub settings_hash: Vec<u8>,
     /// The channel.
     pub channel: Arc<dyn Channel>,
 }
@@ -40,8 +44,10 @@ impl Channels {
     pub fn configured(config: &Config) -> Self {
         let site = Site { live_url: config.live_url.clone() };
         let discord = config.webhook_url.as_ref().map(|url| json!({ "url": url.expose().as_str() }));
-        let discord = discord.and_then(|settings| (discord::KIND.make)(&settings, &site).ok());
-        let keyed = discord.map(|channel| KeyedChannel::new(CONFIGURED_DISCORD, channel));
+        let keyed = discord.and_then(|settings| {
+            let channel = (discord::KIND.make)(&settings, &site).ok()?;
+            Some(KeyedChannel::new(CONFIGURED_DISCORD, &settings, channel))
+        });
         Self { configured: keyed.into_iter().collect(), site, stored: HashMap::new() }
     }
 
@@ -60,7 +66,7 @@ impl Channels {
             return channel.clone();
         }
         let channel = match make(&kind, settings.expose(), &self.site) {
-            Some(Ok(channel)) => Some(KeyedChannel::new(&key, channel)),
+            Some(Ok(channel)) => Some(KeyedChannel::new(&key, settings.expose(), channel)),
             Some(Err(problem)) => {
                 tracing::error!(channel = %key, %kind, %problem, "channel settings");
                 None
@@ -73,8 +79,9 @@ impl Channels {
 }
 
 impl KeyedChannel {
-    fn new(key: &str, channel: Box<dyn Channel>) -> Self {
-        Self { key: key.to_owned(), channel: Arc::from(channel) }
+    fn new(key: &str, settings: &Value, channel: Box<dyn Channel>) -> Self {
+        let settings_hash = Sha256::digest(settings.to_string()).to_vec();
+        Self { key: key.to_owned(), settings_hash, channel: Arc::from(channel) }
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{device::UNNAMED, humanize, secret::Secret};
 /// Embeds that one message holds at most.
 const MAX_EMBEDS: usize = 10;
 
+/// Statuses for a webhook or a thread that does not exist (any more). Discord forbids to try again.
+const GONE: [u16; 2] = [404, 410];
+
 /// The kind `discord`, with the setting `url`: that of a webhook, which allows to write to its channel.
 pub(super) const KIND: ChannelKind = ChannelKind { name: "discord", make };
 
@@ -28,10 +31,17 @@ struct Discord {
 }
 
 fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
-    let mut url = url_setting(settings, "url")?.expose().clone();
-    // Without this, Discord answers before it knows whether it can keep the message.
-    url.query_pairs_mut().append_pair("wait", "true");
+    let url = waiting(url_setting(settings, "url")?.expose());
     Ok(Box::new(Discord { url: Secret::new(url), live_url: site.live_url.clone() }))
+}
+
+/// Adds `wait=true` to the URL of a webhook, which may have parameters such as `thread_id`. Without it, Discord
+/// answers before it knows whether it can keep the message.
+fn waiting(webhook: &Url) -> Url {
+    let mut url = webhook.clone();
+    let others = webhook.query_pairs().filter(|(name, _)| name != "wait");
+    url.query_pairs_mut().clear().extend_pairs(others).append_pair("wait", "true");
+    url
 }
 
 impl Channel for Discord {
@@ -41,7 +51,7 @@ impl Channel for Discord {
 
     fn message(&self, events: &[Event], _: OffsetDateTime) -> Message {
         let body = serde_json::to_vec(&Body::new(events, &self.live_url)).expect("text is JSON");
-        Message { url: self.url.clone(), headers: Vec::new(), body }
+        Message { url: self.url.clone(), headers: Vec::new(), body, gone: &GONE }
     }
 }
 
@@ -215,6 +225,18 @@ mod tests {
           }
         }
         "##);
+    }
+
+    #[test]
+    fn the_url_asks_discord_to_wait_and_keeps_its_other_parameters() {
+        for (url, expected) in [
+            ("https://discord.com/api/webhooks/1/x", "?wait=true"),
+            ("https://discord.com/api/webhooks/1/x?thread_id=7", "?thread_id=7&wait=true"),
+            ("https://discord.com/api/webhooks/1/x?wait=false&thread_id=7", "?thread_id=7&wait=true"),
+        ] {
+            let url = waiting(&Url::parse(url).expect("a URL"));
+            assert_eq!(url.as_str(), format!("https://discord.com/api/webhooks/1/x{expected}"));
+        }
     }
 
     #[test]

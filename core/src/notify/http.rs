@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Response, StatusCode, header::HeaderMap};
+use reqwest::{StatusCode, header::HeaderMap};
 
 use super::channel::{Message, Outcome};
 
@@ -43,7 +43,7 @@ impl Http {
             request = request.header(name, value);
         }
         match request.body(message.body).send().await {
-            Ok(response) => classify(&response),
+            Ok(response) => classify(response.status(), response.headers(), message.gone),
             // The library's own text holds the URL, which is a secret, and the host's IP address.
             Err(error) => {
                 let reason = if error.is_timeout() {
@@ -69,27 +69,28 @@ fn tls() -> rustls::ClientConfig {
         .with_no_client_auth()
 }
 
-/// Classifies a response: 2xx delivers; 429, 408, 3xx and 5xx are worth a retry; 401, 403, 404 and 410 say that
-/// the channel is gone; any other 4xx refuses these events. `Retry-After` and Discord's `X-RateLimit-*` set the
-/// delay before the next message.
-fn classify(response: &Response) -> Outcome {
-    let (status, headers) = (response.status(), response.headers());
+/// Classifies a response: 2xx delivers; a status in `gone` says that the service will never take anything again; 401
+/// and 403 that it does not let us in; 404, 408, 429, 3xx and 5xx are worth a retry; any other 4xx refuses these
+/// events. `Retry-After` and Discord's `X-RateLimit-*` set the delay before the next message.
+fn classify(status: StatusCode, headers: &HeaderMap, gone: &[u16]) -> Outcome {
     if status.is_success() {
         let exhausted = seconds(headers, "x-ratelimit-remaining") == Some(Duration::ZERO);
         let delay = seconds(headers, "x-ratelimit-reset-after").filter(|_| exhausted);
         return Outcome::Delivered(delay.unwrap_or_default());
     }
     let reason = format!("status {}", status.as_u16());
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        let retry_after =
-            seconds(headers, "retry-after").or_else(|| seconds(headers, "x-ratelimit-reset-after"));
-        return Outcome::RetryLater { reason, retry_after };
-    }
+    let retry_after = seconds(headers, "retry-after");
     match status.as_u16() {
-        401 | 403 | 404 | 410 => Outcome::Gone(reason),
-        408 => Outcome::RetryLater { reason, retry_after: seconds(headers, "retry-after") },
-        400..500 => Outcome::Refused(reason),
-        _ => Outcome::RetryLater { reason, retry_after: seconds(headers, "retry-after") },
+        status if gone.contains(&status) => Outcome::Gone(reason),
+        401 | 403 => Outcome::Denied(reason),
+        429 => {
+            let retry_after = retry_after.or_else(|| seconds(headers, "x-ratelimit-reset-after"));
+            Outcome::RetryLater { reason, retry_after }
+        }
+        400..500 if !matches!(status, StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT) => {
+            Outcome::Refused(reason)
+        }
+        _ => Outcome::RetryLater { reason, retry_after },
     }
 }
 
@@ -97,4 +98,56 @@ fn classify(response: &Response) -> Outcome {
 fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
     let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
     Duration::try_from_secs_f64(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn classified(status: u16, headers: &[(&'static str, &'static str)]) -> Outcome {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        classify(StatusCode::from_u16(status).expect("a status"), &headers, &[410])
+    }
+
+    #[test]
+    fn what_may_pass_is_retried() {
+        for status in [302, 404, 408, 429, 500, 503] {
+            let reason = format!("status {status}");
+            assert_eq!(classified(status, &[]), Outcome::RetryLater { reason, retry_after: None });
+        }
+    }
+
+    #[test]
+    fn a_service_that_does_not_let_us_in_is_retried_rarely() {
+        for status in [401, 403] {
+            assert_eq!(classified(status, &[]), Outcome::Denied(format!("status {status}")));
+        }
+    }
+
+    #[test]
+    fn what_will_never_be_taken_is_refused_or_gone() {
+        assert_eq!(classified(400, &[]), Outcome::Refused("status 400".to_owned()));
+        assert_eq!(classified(413, &[]), Outcome::Refused("status 413".to_owned()));
+        assert_eq!(classified(410, &[]), Outcome::Gone("status 410".to_owned()));
+    }
+
+    #[test]
+    fn services_say_when_to_come_back() {
+        let after = |seconds| Outcome::RetryLater {
+            reason: "status 429".to_owned(),
+            retry_after: Some(Duration::from_secs_f64(seconds)),
+        };
+        assert_eq!(classified(429, &[("retry-after", "0")]), after(0.0));
+        assert_eq!(classified(429, &[("x-ratelimit-reset-after", "1.5")]), after(1.5));
+        assert_eq!(classified(429, &[("retry-after", "2"), ("x-ratelimit-reset-after", "1.5")]), after(2.0));
+        let reset = ("x-ratelimit-reset-after", "1.5");
+        let delivered = |delay| Outcome::Delivered(Duration::from_secs_f64(delay));
+        assert_eq!(classified(200, &[("x-ratelimit-remaining", "0"), reset]), delivered(1.5));
+        assert_eq!(classified(204, &[("x-ratelimit-remaining", "1"), reset]), delivered(0.0));
+    }
 }

@@ -6,12 +6,15 @@
 //! - `channels`: the list of kinds of channels, and making channels from settings.
 //! - `http`: the one HTTP client, and the one classification of responses.
 //! - `dispatcher`: takes events from the outbox and sends them.
+//! - `delivery`: what the dispatcher does while it holds the lease on a channel.
 //! - `discord`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
 pub mod channel;
 #[cfg(feature = "webhook")]
 pub mod channels;
+#[cfg(feature = "webhook")]
+mod delivery;
 #[cfg(feature = "webhook")]
 mod discord;
 #[cfg(feature = "webhook")]

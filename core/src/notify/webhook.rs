@@ -23,6 +23,9 @@ const SECRET_PREFIX: &str = "whsec_";
 /// Random bytes that a secret may have, decoded.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// The status by which a receiver unsubscribes. 404 is what proxies answer while a receiver restarts.
+const GONE: [u16; 1] = [410];
+
 /// The kind `webhook`, with the settings `url`, `secret` and, while a secret is being rotated,
 /// `secret_previous`.
 pub(super) const KIND: ChannelKind = ChannelKind { name: "webhook", make };
@@ -70,7 +73,7 @@ impl Channel for Webhook {
             ("webhook-timestamp", timestamp),
             ("webhook-signature", signatures.join(" ")),
         ];
-        Message { url: self.url.clone(), headers, body }
+        Message { url: self.url.clone(), headers, body, gone: &GONE }
     }
 }
 

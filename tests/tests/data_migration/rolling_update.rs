@@ -200,6 +200,22 @@ async fn events_of_the_previous_release_are_delivered_once_by_either_of_the_two(
 }
 
 #[tokio::test]
+async fn events_of_a_previous_release_that_never_delivered_any_are_delivered() {
+    let database = Database::create().await;
+    let mut old = OldProgram::set_up(&database).await;
+    old.add_device("Laptop", "token").await;
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.receivers").await, 0, "it never had a lease");
+    let mut discord = FakeDiscord::start(Behavior::Accepts).await;
+    let _server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_WEBHOOK_URL", &discord.url)
+        .environment("HEARTBEAT_WEBHOOK_LEVEL", "new_devices")
+        .start()
+        .await;
+    let (_, message) = discord.message().await;
+    assert!(message.to_string().contains("Laptop"), "{message}");
+}
+
+#[tokio::test]
 async fn of_many_new_programs_on_old_tables_one_expands_them_and_all_run() {
     let database = Database::create().await;
     let mut old = OldProgram::set_up(&database).await;

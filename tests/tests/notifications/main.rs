@@ -1,4 +1,6 @@
 //! Notifications, from the event to a service over real HTTP: in order, at least once, even when processes die.
 
 mod discord;
+mod outbox;
+mod refusals;
 mod webhook;

@@ -34,20 +34,20 @@ const PENDING: &str = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NU
 
 /// Request to the webhook.
 #[derive(Debug)]
-struct Request {
+pub(crate) struct Request {
     headers: HeaderMap,
     body: Bytes,
 }
 
 /// HTTP server that receives webhooks, and responds with a status that can be changed.
-struct Service {
+pub(crate) struct Service {
     url: String,
     requests: mpsc::UnboundedReceiver<Request>,
     status: Arc<Mutex<StatusCode>>,
 }
 
 impl Service {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("a local address").port();
         let status = Arc::new(Mutex::new(StatusCode::OK));
@@ -66,12 +66,12 @@ impl Service {
         *self.status.lock().expect("the mutex is not poisoned") = status;
     }
 
-    async fn next(&mut self) -> Request {
+    pub(crate) async fn next(&mut self) -> Request {
         timeout(TEST_TIMEOUT, self.requests.recv()).await.expect("a request in time").expect("a service")
     }
 
     /// Makes it a channel that subscribes to these kinds of events.
-    async fn subscribe(&self, database: &Database, kinds: &str) {
+    pub(crate) async fn subscribe(&self, database: &Database, kinds: &str) {
         let settings = json!({ "url": self.url, "secret": format!("whsec_{SECRET}") });
         database
             .execute(&format!(
@@ -87,7 +87,7 @@ impl Request {
         self.headers.get(name).and_then(|value| value.to_str().ok()).expect(name)
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
@@ -122,11 +122,12 @@ async fn a_webhook_gets_the_events_it_subscribed_to_signed_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_retry_has_the_same_id_and_what_is_gone_is_dead_lettered_and_kept() {
+async fn a_retry_has_the_same_id_and_a_receiver_that_unsubscribed_gets_nothing_until_it_is_enabled() {
     let (mut server, database) = Server::fresh().await;
     let mut service = Service::start().await;
     service.subscribe(&database, "device.added").await;
-    service.respond_with(StatusCode::FOUND);
+    // What a proxy answers while the receiver restarts.
+    service.respond_with(StatusCode::NOT_FOUND);
     server.device("Laptop").await;
     let first = service.next().await;
     service.respond_with(StatusCode::GONE);
@@ -134,11 +135,38 @@ async fn a_retry_has_the_same_id_and_what_is_gone_is_dead_lettered_and_kept() {
     assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
     assert_eq!(first.body, second.body);
     second.assert_signed();
-    let line = server.wait_for("events dead-lettered").await;
-    assert!(line.contains("events=1 reason=status 410"), "{line}");
-    let kept = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NOT NULL";
-    eventually("a dead letter", async || database.number(kept).await == 1).await;
+    let line = server.wait_for("channel disabled").await;
+    assert!(line.contains("channel=channel:1 reason=status 410"), "{line}");
+    assert_eq!(database.number(PENDING).await, 1);
     assert!(!server.log().contains(SECRET) && !server.log().contains(&service.url), "{}", server.log());
+
+    service.respond_with(StatusCode::OK);
+    database.execute("DELETE FROM heartbeat.disabled_channels WHERE channel = 'channel:1'").await;
+    server.device("Phone").await;
+    assert_eq!(service.next().await.header("webhook-id"), first.header("webhook-id"));
+    assert_eq!(service.next().await.json()["data"]["device"]["name"], "Phone");
+}
+
+#[tokio::test]
+async fn new_settings_enable_a_channel() {
+    let (mut server, database) = Server::fresh().await;
+    let mut service = Service::start().await;
+    service.subscribe(&database, "device.added").await;
+    service.respond_with(StatusCode::GONE);
+    server.device("Laptop").await;
+    server.wait_for("channel disabled").await;
+    service.next().await;
+    service.respond_with(StatusCode::OK);
+    database
+        .execute(&format!(
+            "UPDATE heartbeat.channels SET settings = settings || '{{\"url\": \"{}?new\"}}'",
+            service.url
+        ))
+        .await;
+    server.device("Phone").await;
+    for name in ["Laptop", "Phone"] {
+        assert_eq!(service.next().await.json()["data"]["device"]["name"], name);
+    }
 }
 
 #[tokio::test]
@@ -214,23 +242,4 @@ async fn functions_that_record_events_need_no_secrets_of_channels() {
     assert_eq!(service.next().await.json()["type"], "device.added");
     assert_eq!(service.next().await.json()["type"], "beat");
     assert_eq!(database.number(PENDING).await, 0);
-}
-
-#[tokio::test]
-async fn events_that_nothing_wants_any_more_expire() {
-    let (_server, database) = Server::fresh().await;
-    database
-        .execute(
-            "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload, dead_at) VALUES
-                 ('config:discord', 'beat', now() - interval '9 days', '{}', now() - interval '8 days'),
-                 ('config:discord', 'beat', now() - interval '9 days', '{}', now() - interval '6 days'),
-                 ('channel:7', 'beat', now() - interval '25 hours', '{}', NULL),
-                 ('channel:7', 'beat', now() - interval '23 hours', '{}', NULL)",
-        )
-        .await;
-    eventually("what is left", async || database.number("SELECT count(*) FROM heartbeat.outbox").await == 2)
-        .await;
-    let left = "SELECT count(*) FROM heartbeat.outbox
-                WHERE dead_at > now() - interval '7 days' OR happened_at > now() - interval '1 day'";
-    assert_eq!(database.number(left).await, 2);
 }
