@@ -35,7 +35,8 @@ check: ## Check format, lints, documentation, shell scripts, workflows and gener
 	cargo fmt --all --check
 	$(TIMED) "lints, all features" cargo clippy --workspace --all-targets --all-features -- --deny warnings
 	$(TIMED) "lints, no features" cargo clippy --package heartbeat-local-server --no-default-features -- --deny warnings
-	! cargo tree --quiet --package heartbeat-local-server --no-default-features --edges normal | grep -E 'reqwest|resvg'
+	tree=$$(cargo tree --quiet --package heartbeat-local-server --no-default-features --edges normal) && \
+		! echo "$$tree" | grep -E 'reqwest|resvg'
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
 		$(TIMED) "rustdoc" cargo doc --workspace --no-deps --all-features --document-private-items
 	for script in $$(grep -lr '^#!/usr/bin/env bash' infra .ci); do bash -n $$script || exit 1; done
