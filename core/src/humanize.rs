@@ -1,5 +1,7 @@
 //! Durations and numbers as people read them: `3 min 12 sec`, `3 minutes ago`, `1,234,567`.
 
+use time::{OffsetDateTime, UtcOffset, macros::format_description};
+
 /// Units of durations and their length in seconds, the largest first. The names are those of browsers'
 /// `Intl.NumberFormat` in short English, so that a page looks the same once its script writes them.
 const UNITS: [(&str, i64); 4] = [("day", 86_400), ("hr", 3_600), ("min", 60), ("sec", 1)];
@@ -58,6 +60,16 @@ pub fn ago(seconds: i64) -> String {
     })
 }
 
+/// Formats the time of a text that others may keep for days: `as of 2 November 2023, 09:48 UTC`. To the minute, so that
+/// what is generated from it does not change each second.
+#[must_use]
+#[expect(clippy::missing_panics_doc, reason = "the format has only what every time has")]
+pub fn as_of(now: OffsetDateTime) -> String {
+    let format =
+        format_description!("as of [day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    now.to_offset(UtcOffset::UTC).format(format).expect("a time")
+}
+
 /// Formats a number with commas between groups of three digits: `1,234,567`.
 #[must_use]
 pub fn grouped(number: i64) -> String {
@@ -114,6 +126,12 @@ mod tests {
         ] {
             assert_eq!(ago(seconds), words, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_time_is_given_to_the_minute() {
+        let time = time::macros::datetime!(2023-11-02 10:48:40 +1);
+        assert_eq!(as_of(time), "as of 2 November 2023, 09:48 UTC");
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! The link preview of the pages (`og:image`): the name of the server, and its last beat.
+//! The link preview of the pages (`og:image`): the name of the server, its last beat, and as of when.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
-use super::{png, text::Text};
+use time::OffsetDateTime;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::{fonts, png, text::Text};
 use crate::{humanize, recency::Recency};
 
 /// Width in pixels. With [`HEIGHT`] it makes services show a large preview (`summary_large_image`).
@@ -10,20 +13,28 @@ pub const WIDTH: u32 = 1200;
 /// Height in pixels; see [`WIDTH`].
 pub const HEIGHT: u32 = 630;
 
+/// Sizes of the name in pixels, and how many lines of each there is room for.
+const NAME_SIZES: [(u16, usize); 4] = [(48, 2), (42, 3), (36, 3), (30, 3)];
+
+/// Width of the name in pixels: between the margins.
+const NAME_WIDTH: f32 = 1040.0;
+
 /// Content of the image. Equal cards make equal images, so it can be the key of a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Card {
     name: Text,
     message: String,
+    /// To the minute: chats show the image for days, and each change of it costs a drawing.
+    as_of: String,
     recency: Recency,
 }
 
 impl Card {
-    /// Creates the card of the server called `name` whose last beat was `seconds` ago.
+    /// Creates the card of the server called `name` whose last beat was `seconds` ago at the time `now`.
     #[must_use]
-    pub fn new(name: &str, seconds: Option<i64>) -> Self {
+    pub fn new(name: &str, seconds: Option<i64>, now: OffsetDateTime) -> Self {
         let message = seconds.map_or("No beat yet".to_owned(), humanize::ago);
-        Self { name: Text::new(name).drawable(), message, recency: Recency::of(seconds) }
+        Self { name: Text::new(name), message, as_of: humanize::as_of(now), recency: Recency::of(seconds) }
     }
 
     /// Draws the card as PNG. Takes some ten milliseconds.
@@ -41,54 +52,80 @@ impl Card {
             Recency::Late => "#f0883e",
             Recency::Lost => "#f0524f",
         };
-        let mut lines = String::new();
-        for (at, line) in wrap(self.name.as_str()).iter().enumerate() {
-            let y = 120 + 62 * at;
-            write!(lines, r#"<text x="80" y="{y}">{}</text>"#, escape_xml(line)).expect("memory");
+        let (size, lines) = lay_out(self.name.drawable().as_str());
+        let mut name = String::new();
+        for (at, line) in (0_u8..).zip(&lines) {
+            let y = 72.0 + f32::from(size) * (0.9 + 1.25 * f32::from(at));
+            let (line, width) = (fonts::escape(line), fonts::width(line) * f32::from(size));
+            let x = 80.0 + width / 2.0;
+            write!(name, r#"<text x="{x}" y="{y}" textLength="{width}">{line}</text>"#).expect("memory");
         }
-        let message = escape_xml(&self.message);
+        let (message, as_of) = (fonts::escape(&self.message), &self.as_of);
         format!(
             r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="DejaVu Sans">
 <rect width="100%" height="100%" fill="#11151c"/>
-<g font-size="48" fill="#c9d1dc">{lines}</g>
+<g font-size="{size}" fill="#c9d1dc" text-anchor="middle">{name}</g>
 <g font-size="32" fill="#8b93a1"><text x="80" y="330">Last heartbeat</text></g>
-<g font-size="96" font-weight="bold" fill="#ffffff"><text x="76" y="440">{message}</text></g>
-<path d="M80 540H860l18-8 16 8 14-52 22 92 20-58 12 18H1120" fill="none" stroke="{accent}" stroke-width="6" stroke-linejoin="round" stroke-linecap="round"/>
+<g font-size="96" font-weight="bold" fill="#ffffff"><text x="76" y="432">{message}</text></g>
+<g font-size="28" fill="#8b93a1"><text x="80" y="490">{as_of}</text></g>
+<path d="M80 560H860l18-8 16 8 14-52 22 92 20-58 12 18H1120" fill="none" stroke="{accent}" stroke-width="6" stroke-linejoin="round" stroke-linecap="round"/>
 </svg>"##
         )
     }
 }
 
-/// Splits a name into one line, or into two of about equal length.
-fn wrap(name: &str) -> Vec<String> {
-    /// Number of characters that fit between the margins at the font size of the name.
-    const LINE_MAX_CHARS: usize = 36;
-    if name.chars().count() <= LINE_MAX_CHARS {
-        return vec![name.to_owned()];
-    }
-    let middle = name.char_indices().nth(name.chars().count() / 2).map_or(0, |(at, _)| at);
-    let blanks = name.match_indices(' ').map(|(at, _)| at);
-    let cut = blanks.min_by_key(|at| at.abs_diff(middle)).filter(|at| {
-        let (first, second) = name.split_at(*at);
-        first.chars().count() <= LINE_MAX_CHARS && second.chars().count() <= LINE_MAX_CHARS
+/// Returns the largest size at which the name fits, and its lines.
+fn lay_out(name: &str) -> (u16, Vec<String>) {
+    let widths: HashMap<&str, f32> =
+        name.graphemes(true).map(|cluster| (cluster, fonts::width(cluster))).collect();
+    let fitting = NAME_SIZES.iter().find_map(|(size, max_lines)| {
+        let lines = wrap(name, NAME_WIDTH / f32::from(*size), &widths);
+        (lines.len() <= *max_lines).then_some((*size, lines))
     });
-    let (first, second) = name.split_at(cut.unwrap_or(middle));
-    vec![first.to_owned(), second.trim_start().to_owned()]
+    fitting.expect("64 characters fit into three lines of the smallest size")
 }
 
-fn escape_xml(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Breaks a text at blanks into as few lines of a width as possible, all about equally long. Words that are wider than
+/// a line are broken between characters.
+fn wrap(text: &str, width: f32, widths: &HashMap<&str, f32>) -> Vec<String> {
+    let fewest = fill_lines(text, width, widths);
+    let narrower = (50_u8..100).map(|percent| fill_lines(text, width * f32::from(percent) / 100.0, widths));
+    narrower.into_iter().find(|lines| lines.len() == fewest.len()).unwrap_or(fewest)
+}
+
+/// Breaks a text into lines, each as long as possible.
+fn fill_lines(text: &str, width: f32, widths: &HashMap<&str, f32>) -> Vec<String> {
+    let measure = |text: &str| text.graphemes(true).map(|cluster| widths[cluster]).sum::<f32>();
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let line = lines.last_mut().expect("one line");
+        if measure(line) + measure(word.trim_end()) > width && !line.is_empty() {
+            lines.push(String::new());
+        }
+        for cluster in word.graphemes(true) {
+            let line = lines.last_mut().expect("one line");
+            if measure(line) + widths[cluster] > width && cluster != " " {
+                lines.push(String::new());
+            }
+            lines.last_mut().expect("one line").push_str(cluster);
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2023-11-02 09:48:40 UTC);
 
     #[test]
     fn the_card_is_a_picture_of_the_size_that_services_expect() {
         for name in ["Ada's heartbeat", "<&\"'>", "", &"W".repeat(64), "携帯📱"] {
             for seconds in [None, Some(0), Some(200_000)] {
-                let png = Card::new(name, seconds).png();
+                let png = Card::new(name, seconds, NOW).png();
                 // The header of a PNG holds its size (RFC 2083, section 4.1.1).
                 let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().expect("four bytes"));
                 assert_eq!((number(16), number(20)), (WIDTH, HEIGHT));
@@ -97,10 +134,43 @@ mod tests {
     }
 
     #[test]
-    fn long_names_take_two_lines() {
-        assert_eq!(wrap("Ada's heartbeat"), ["Ada's heartbeat"]);
-        let long = "The digital heartbeat of somebody with a long name";
-        assert_eq!(wrap(long), ["The digital heartbeat of", "somebody with a long name"]);
-        assert_eq!(wrap(&"W".repeat(64)), ["W".repeat(32), "W".repeat(32)]);
+    fn the_card_says_as_of_when() {
+        let svg = Card::new("Ada's heartbeat", Some(6), NOW).svg();
+        assert!(
+            svg.contains(">6 seconds ago<") && svg.contains(">as of 2 November 2023, 09:48 UTC<"),
+            "{svg}"
+        );
+    }
+
+    #[test]
+    fn long_names_fit_into_the_card() {
+        for name in [
+            "Ada's heartbeat",
+            "The digital heartbeat of somebody with a long name",
+            "The digital heartbeat of a person whose name takes sixty chars",
+            &"W".repeat(64),
+            &"Wide ".repeat(12),
+            &"携".repeat(64),
+            &"👩‍👧".repeat(32),
+        ] {
+            let card = Card::new(name, Some(6), NOW);
+            let (size, lines) = lay_out(card.name.drawable().as_str());
+            let blanks = |text: &str| text.replace(' ', "");
+            assert_eq!(blanks(&lines.concat()), blanks(card.name.drawable().as_str()));
+            for line in &lines {
+                assert!(fonts::width(line) * f32::from(size) <= NAME_WIDTH * 1.001, "{line} at {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_about_equally_long() {
+        let lines = |name: &str| lay_out(name).1;
+        assert_eq!(lines("Ada's heartbeat"), ["Ada's heartbeat"]);
+        assert_eq!(
+            lines("The digital heartbeat of somebody with a long name"),
+            ["The digital heartbeat of", "somebody with a long name"]
+        );
+        assert_eq!(lines(""), [""]);
     }
 }

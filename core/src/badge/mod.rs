@@ -4,11 +4,13 @@
 //! - [`text`]: label and message, limited to text that can be drawn.
 //! - [`svg`]: badges as SVG, as shields.io draws them.
 //! - [`png`]: badges as PNG, for sites that refuse SVG.
+//! - [`fonts`]: fonts of PNGs.
 //! - [`card`]: the link preview of the pages.
 
 pub mod card;
 pub mod color;
-pub mod png;
+mod fonts;
+mod png;
 mod svg;
 pub mod text;
 

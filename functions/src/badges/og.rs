@@ -29,7 +29,7 @@ fn router(_: &App) -> Router<App> {
 
 async fn og(State(app): State<App>, Now(now): Now, headers: HeaderMap) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
-    let card = Card::new(&app.config.server_name, snapshot.stats.last_seen_relative);
+    let card = Card::new(&app.config.server_name, snapshot.stats.last_seen_relative, now);
     let mut response =
         app.image_cache.get_or_draw(Image::Card(card)).await.respond(&headers, REVALIDATE_ALWAYS);
     html::add_security_headers(response.headers_mut());
