@@ -294,52 +294,79 @@ class Stream {
   }
 }
 
-/** Badge builder: updates the preview and the snippets at each change, as the server does on submit. */
+/** Badge builder: submits the form in the background at each change, and takes over what the server makes of it.
+    The URL of the page follows, so that going back, reloading and sharing it keep the badge. */
 class BadgeBuilder {
+  /** Delay, in milliseconds, from the last key to the update. */
+  static TYPING_DELAY = 200;
+
   #form;
+  #request;
+  /** Settles when the snippets are up to date. */
+  #updated = Promise.resolve();
 
   constructor(form) {
     this.#form = form;
     $(".without-script", form).hidden = true;
-    let debounceTimer;
-    for (const kind of ["input", "change"]) {
-      form.addEventListener(kind, () => {
-        clearTimeout(debounceTimer);
-        debounceTimer = setTimeout(() => this.#update(), 200);
-      });
-    }
-    form.addEventListener("submit", (event) => event.preventDefault());
+    let typingTimer;
+    const update = () => {
+      clearTimeout(typingTimer);
+      this.#updated = this.#update();
+    };
+    form.addEventListener("input", () => {
+      clearTimeout(typingTimer);
+      typingTimer = setTimeout(update, BadgeBuilder.TYPING_DELAY);
+    });
+    form.addEventListener("change", update);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      update();
+    });
     for (const button of $$("[data-copy]")) {
-      const name = button.textContent;
       button.hidden = false;
-      button.addEventListener("click", async () => {
-        const source = document.getElementById(button.dataset.copy);
-        try {
-          await navigator.clipboard.writeText(source.value);
-          write(button, "Copied");
-        } catch {
-          // Browsers deny the clipboard without HTTPS or permission; then the visitor copies the selection.
-          source.select();
-          write(button, "Selected: copy it with the keyboard");
-        }
-        setTimeout(() => write(button, name), 2_000);
-      });
+      button.addEventListener("click", () => this.#copy(document.getElementById(button.dataset.copy)));
     }
   }
 
-  #update() {
-    const { badge, format, ...rest } = Object.fromEntries(new FormData(this.#form));
-    const query = new URLSearchParams(Object.entries(rest).filter(([, value]) => value !== "")).toString();
-    const path = `/badge/${badge}${format}${query ? "?" : ""}${query}`;
-    const live = this.#form.dataset.live;
-    const text = rest.label || $("select[name=badge]").selectedOptions[0].textContent;
-    const image = $(".preview img");
-    image.src = path;
-    image.alt = text;
-    const escape = (it) => it.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
-    $("#markdown").value = `[![${text.replace(/[\\[\]]/g, "\\$&")}](${live}${path})](${live}/)`;
-    $("#html").value = `<a href="${escape(`${live}/`)}"><img src="${escape(live + path)}" alt="${escape(text)}"></a>`;
-    $("#url").value = live + path;
+  async #update() {
+    const fields = [...new FormData(this.#form)].filter(([, value]) => value !== "");
+    const url = `${this.#form.getAttribute("action")}?${new URLSearchParams(fields)}`;
+    this.#request?.abort();
+    const { signal } = (this.#request = new AbortController());
+    try {
+      history.replaceState(null, "", url);
+      const response = await fetch(url, { headers: { "X-Requested-With": "fetch" }, signal });
+      if (!response.ok) throw new Error(response.statusText);
+      this.#show(new DOMParser().parseFromString(await response.text(), "text/html"));
+      write($("#update-notice"), "");
+    } catch {
+      if (!signal.aborted) write($("#update-notice"), "Not up to date: the server does not answer.");
+    }
+  }
+
+  /** Takes over the parts of a page that depend on the form. The fields themselves stay, and so does the focus. */
+  #show(page) {
+    for (const fresh of $$("[data-part]", page)) {
+      const part = document.getElementById(fresh.id);
+      part.hidden = fresh.hidden;
+      if (part.matches("textarea")) part.value = fresh.value;
+      else if (part.matches("input")) part.ariaInvalid = fresh.ariaInvalid;
+      else if (part.matches("output, .preview") && part.innerHTML !== fresh.innerHTML) part.replaceChildren(...fresh.childNodes);
+    }
+  }
+
+  async #copy(snippet) {
+    await this.#updated;
+    const status = document.getElementById(`${snippet.id}-copied`);
+    try {
+      await navigator.clipboard.writeText(snippet.value);
+      write(status, "Copied");
+    } catch {
+      // Browsers deny the clipboard without HTTPS or permission; then the visitor copies the selection.
+      snippet.select();
+      write(status, "Selected: copy it with the keyboard");
+    }
+    setTimeout(() => write(status, ""), 2_000);
   }
 }
 
