@@ -1,28 +1,26 @@
-//! A real browser: headless Chromium, driven through ChromeDriver (W3C WebDriver) and, for features that
-//! WebDriver lacks, such as the color scheme, through the Chrome DevTools Protocol.
+//! A real browser without a window: Chromium, or Firefox, driven through WebDriver (W3C). Features that WebDriver lacks,
+//! such as the color scheme, are those of the Chrome DevTools Protocol, so only Chromium has them.
 //!
 //! `infra/scripts/install-browser` installs both.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+mod drivers;
 
-use fantoccini::{
-    Client, ClientBuilder, Locator,
-    wd::{Capabilities, WebDriverCompatibleCommand},
-};
+use std::{path::PathBuf, time::Duration};
+
+use fantoccini::{Client, ClientBuilder, Locator, wd::WebDriverCompatibleCommand};
 use reqwest::{Method, Url};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::Child,
     sync::{Mutex, MutexGuard},
-    time::timeout,
 };
 
 use crate::eventually;
+use drivers::Kind;
 
-/// Timeout of the start of ChromeDriver.
+/// Timeout of the start of a driver.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Lock that one browser holds at a time, since a browser takes all of a machine.
@@ -31,6 +29,7 @@ static BROWSER_LOCK: Mutex<()> = Mutex::const_new(());
 /// Browser with one page, killed when dropped.
 #[derive(Debug)]
 pub struct Browser {
+    kind: Kind,
     client: Client,
     profile: TempDir,
     _driver: Child,
@@ -38,38 +37,43 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser with a new profile.
+    /// Starts Chromium with a new profile.
     pub async fn start() -> Self {
+        Self::start_kind(Kind::Chromium).await
+    }
+
+    /// Starts Firefox with a new profile. Says "skipped" and returns `None` where it is not installed, unless that is in
+    /// CI.
+    #[expect(clippy::print_stderr, reason = "those who run the tests want to know")]
+    pub async fn start_firefox() -> Option<Self> {
+        if let Some(missing) = drivers::missing_for_firefox() {
+            assert!(std::env::var_os("CI").is_none(), "{missing}: infra/scripts/install-browser installs it");
+            eprintln!("skipped: {missing}");
+            return None;
+        }
+        Some(Self::start_kind(Kind::Firefox).await)
+    }
+
+    async fn start_kind(kind: Kind) -> Self {
         let lock = BROWSER_LOCK.lock().await;
         let profile = TempDir::new().expect("a temporary folder");
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("ChromeDriver: infra/scripts/install-browser installs it");
-        let mut lines = BufReader::new(driver.stdout.take().expect("output of ChromeDriver")).lines();
-        let started = async {
-            while let Some(line) = lines.next_line().await.expect("output of ChromeDriver") {
-                if let Some((_, port)) = line.split_once("started successfully on port ") {
-                    return port.trim_end_matches('.').to_owned();
-                }
-            }
-            panic!("ChromeDriver exited before it was ready");
-        };
-        let port = timeout(TEST_TIMEOUT, started).await.expect("ChromeDriver starts in time");
+        let (driver, port) = drivers::start(kind, profile.path()).await;
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-            .capabilities(capabilities(&profile))
+            .capabilities(kind.capabilities(profile.path()))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a browser");
-        Self { client, profile, _driver: driver, _lock: lock }
+        Self { kind, client, profile, _driver: driver, _lock: lock }
     }
 
     /// Opens a page.
     pub async fn open(&self, url: &str) {
         self.client.goto(url).await.expect(url);
+    }
+
+    /// Goes back to the page before.
+    pub async fn back(&self) {
+        self.client.back().await.expect("the page before");
     }
 
     /// Runs the body of a JavaScript function in the page; returns its result.
@@ -103,8 +107,11 @@ impl Browser {
         self.client.find(Locator::Css(css)).await.expect(css).send_keys(text).await.expect("keys");
     }
 
-    /// Sets the size of the viewport in CSS pixels.
+    /// Sets the size of the viewport in CSS pixels, in Firefox that of the window.
     pub async fn resize(&self, width: u32, height: u32) {
+        if self.kind == Kind::Firefox {
+            return self.client.set_window_size(width, height).await.expect("a size");
+        }
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
@@ -116,15 +123,27 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// Sends a command of the Chrome DevTools Protocol.
+    /// Allows scripts to read and write the clipboard.
+    pub async fn allow_clipboard(&self) {
+        // Firefox has been told when it started.
+        if self.kind == Kind::Chromium {
+            let permissions = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+            self.devtools("Browser.grantPermissions", permissions).await;
+        }
+    }
+
+    /// Sends a command of the Chrome DevTools Protocol, which only Chromium has.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.client.issue_cmd(Vendor { path: "goog/cdp/execute", body }).await.expect(command)
     }
 
     /// Console messages of the page since the last call: script errors, violations of the
-    /// Content-Security-Policy, missing files.
+    /// Content-Security-Policy, missing files. Of Firefox there are none, as its driver passes none on.
     pub async fn console(&self) -> Vec<String> {
+        if self.kind == Kind::Firefox {
+            return Vec::new();
+        }
         let log = Vendor { path: "se/log", body: json!({ "type": "browser" }) };
         let entries = self.client.issue_cmd(log).await.expect("the console");
         let entries = entries.as_array().expect("a list").iter();
@@ -135,45 +154,38 @@ impl Browser {
     pub async fn save_screenshot(&self, name: &str) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/screenshots"));
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
-        let whole = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
-        let image = base64::Engine::decode(
-            &base64::prelude::BASE64_STANDARD,
-            whole["data"].as_str().expect("an image"),
-        );
-        std::fs::write(folder.join(format!("{name}.png")), image.expect("base64")).expect("a file");
+        let image = match self.kind {
+            Kind::Chromium => {
+                let whole =
+                    self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+                let image = whole["data"].as_str().expect("an image");
+                base64::Engine::decode(&base64::prelude::BASE64_STANDARD, image).expect("base64")
+            }
+            Kind::Firefox => self.client.screenshot().await.expect("an image"),
+        };
+        std::fs::write(folder.join(format!("{name}.png")), image).expect("a file");
+    }
+
+    /// Process id of the browser, which outlives its driver.
+    fn pid(&self) -> Option<Pid> {
+        let pid = match self.kind {
+            Kind::Chromium => {
+                let lock = std::fs::read_link(self.profile.path().join("SingletonLock")).ok()?;
+                lock.to_str()?.rsplit_once('-')?.1.parse().ok()?
+            }
+            Kind::Firefox => self.client.capabilities()?.get("moz:processID")?.as_i64()?.try_into().ok()?,
+        };
+        Pid::from_raw(pid)
     }
 }
 
 impl Drop for Browser {
-    /// Kills Chromium, which outlives its driver and writes its process id in its profile.
     fn drop(&mut self) {
-        let lock = std::fs::read_link(self.profile.path().join("SingletonLock")).ok();
-        let pid = lock.as_deref().and_then(|lock| lock.to_str()?.rsplit_once('-')?.1.parse().ok());
-        if let Some(pid) = pid.and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             // Fails if the browser has exited already.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
-}
-
-fn capabilities(profile: &TempDir) -> Capabilities {
-    let arguments = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        &format!("--user-data-dir={}", profile.path().display()),
-    ];
-    let capabilities = json!({
-        "goog:chromeOptions": { "args": arguments, "prefs": { "intl.accept_languages": "en-GB" } },
-        "goog:loggingPrefs": { "browser": "ALL" },
-    });
-    capabilities.as_object().expect("an object").clone()
 }
 
 /// Vendor command of ChromeDriver.

@@ -248,6 +248,7 @@ fn unescape(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::print_stderr, reason = "those who run the tests want to know")]
 mod tests {
     use super::*;
 

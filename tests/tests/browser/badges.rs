@@ -5,18 +5,36 @@ use serde_json::json;
 
 use crate::{server, url};
 
-/// Value of a form field.
+in_both_browsers!(
+    a_badge_is_configured_previewed_and_copied,
+    going_back_reloading_and_sharing_keep_the_fields_and_the_badge,
+    a_color_that_is_none_is_named_at_its_field_and_nothing_can_be_copied,
+    a_badge_may_have_no_label,
+    the_builder_says_that_social_badges_have_fixed_colors,
+    an_update_that_fails_is_said_and_the_next_one_works,
+);
+
+/// Value of a form field or a snippet.
 async fn value(browser: &Browser, id: &str) -> String {
     let value = browser.run(&format!("return document.getElementById('{id}').value")).await;
     value.as_str().expect("text").to_owned()
 }
 
-#[tokio::test]
-async fn a_badge_is_configured_previewed_and_copied() {
+/// Path and query of the badge in the preview, once the browser has drawn it; empty without one.
+async fn preview(browser: &Browser) -> String {
+    let script = "const it = document.querySelector('.preview img');
+        return it?.complete && it.naturalHeight > 0 ? it.getAttribute('src') : ''";
+    browser.run(script).await.as_str().expect("text").to_owned()
+}
+
+async fn wait_for_preview(browser: &Browser, path: &str) {
+    eventually(path, async || preview(browser).await == path).await;
+}
+
+async fn a_badge_is_configured_previewed_and_copied(browser: Browser) {
     let database = Database::create().await;
     let server = server(&database).await;
     server.device("<img src=x onerror=alert(1)>\"'&").await;
-    let browser = Browser::start().await;
     browser.open(&url(&server, "/badges")).await;
     let live = url(&server, "");
     assert_eq!(
@@ -34,28 +52,115 @@ async fn a_badge_is_configured_previewed_and_copied() {
     let path =
         "/badge/total-beats.png?device=0&style=for-the-badge&label=a%5D%22%26&color=rebeccapurple&logo=none";
     eventually("the URL", async || value(&browser, "url").await == format!("{live}{path}")).await;
-    assert_eq!(value(&browser, "markdown").await, format!("[![a\\]\"&]({live}{path})]({live}/)"));
-    let escaped = path.replace('&', "&amp;");
+    assert_eq!(
+        value(&browser, "markdown").await,
+        format!("[![\\<img src=x onerror=alert(1)>\"'\\& a\\]\"\\&]({live}{path})]({live}/)")
+    );
+    let (escaped, alt) =
+        (path.replace('&', "&amp;"), "&lt;img src=x onerror=alert(1)&gt;&quot;'&amp; a]&quot;&amp;");
     assert_eq!(
         value(&browser, "html").await,
-        format!("<a href=\"{live}/\"><img src=\"{live}{escaped}\" alt=\"a]&quot;&amp;\"></a>")
+        format!("<a href=\"{live}/\"><img src=\"{live}{escaped}\" alt=\"{alt}\"></a>")
     );
-    let height = "const it = document.querySelector('.preview img'); return it.complete && it.naturalHeight";
-    eventually("the image", async || browser.run(height).await == 28).await;
+    wait_for_preview(&browser, path).await;
+    let height = browser.run("return document.querySelector('.preview img').naturalHeight").await;
+    assert_eq!(height, 28);
 
-    browser
-        .devtools(
-            "Browser.grantPermissions",
-            json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
-        )
-        .await;
+    browser.allow_clipboard().await;
     browser.click("[data-copy=url]").await;
-    browser.wait_for_text("[data-copy=url]", "Copied").await;
+    // A live region, which screen readers announce.
+    browser.wait_for_text("output#url-copied", "Copied").await;
     let copied = browser
         .run_async("const done = arguments[arguments.length - 1]; navigator.clipboard.readText().then(done, (e) => done(String(e)))")
         .await;
     assert_eq!(copied, format!("{live}{path}"));
     assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+async fn going_back_reloading_and_sharing_keep_the_fields_and_the_badge(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await;
+    browser.open(&url(&server, "/badges")).await;
+    browser.click("[name=device] option[value='0']").await;
+    browser.click("[name=style] option[value='plastic']").await;
+    browser.type_into("[name=label]", "seen").await;
+    let path = "/badge/last-seen?device=0&style=plastic&label=seen";
+    wait_for_preview(&browser, path).await;
+    let keeps = async |way: &str| {
+        wait_for_preview(&browser, path).await;
+        let fields =
+            [value(&browser, "device").await, value(&browser, "style").await, value(&browser, "label").await];
+        assert_eq!(fields, ["0", "plastic", "seen"], "{way}");
+        assert_eq!(value(&browser, "url").await, url(&server, path), "{way}");
+    };
+
+    browser.click("nav a[href='/privacy']").await;
+    browser.wait_for_text("h1", "Privacy").await;
+    browser.back().await;
+    keeps("back").await;
+    browser.run("location.reload()").await;
+    keeps("reloaded").await;
+    let shared = browser.run("return location.href").await;
+    browser.open("about:blank").await;
+    browser.open(shared.as_str().expect("a URL")).await;
+    keeps("shared").await;
+}
+
+async fn a_color_that_is_none_is_named_at_its_field_and_nothing_can_be_copied(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    browser.open(&url(&server, "/badges")).await;
+    browser.type_into("[name=color]", "notacolor").await;
+    browser.wait_for_text("#color-problem", "Not a color").await;
+    let field = "const it = document.querySelector('[name=color]');
+        return [it.ariaInvalid, it.getAttribute('aria-describedby'), it === document.activeElement]";
+    assert_eq!(browser.run(field).await, json!(["true", "color-problem", true]));
+    let visible = "return document.querySelector('#snippets').checkVisibility()";
+    assert_eq!(browser.run(visible).await, false);
+    assert_eq!((preview(&browser).await, value(&browser, "url").await), (String::new(), String::new()));
+
+    browser.run("document.querySelector('[name=color]').select()").await;
+    browser.type_into("[name=color]", "#11223380").await;
+    wait_for_preview(&browser, "/badge/last-seen?color=%2311223380").await;
+    assert_eq!(browser.text("#color-problem").await, "");
+    assert_eq!(browser.run(field).await[0], json!(null));
+    assert_eq!(browser.run(visible).await, true);
+    assert_eq!(value(&browser, "url").await, url(&server, "/badge/last-seen?color=%2311223380"));
+}
+
+async fn a_badge_may_have_no_label(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    browser.open(&url(&server, "/badges")).await;
+    browser.click("[name=noLabel]").await;
+    wait_for_preview(&browser, "/badge/last-seen?label=").await;
+    assert_eq!(browser.run("return document.querySelector('.preview img').alt").await, "last online");
+}
+
+async fn the_builder_says_that_social_badges_have_fixed_colors(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    browser.open(&url(&server, "/badges?color=red")).await;
+    assert_eq!(browser.text("#fixed-colors").await, "");
+    browser.click("[name=style] option[value='social']").await;
+    browser.wait_for_text("#fixed-colors", "fixed colors").await;
+    wait_for_preview(&browser, "/badge/last-seen?style=social").await;
+    browser.click("[name=style] option[value='']").await;
+    wait_for_preview(&browser, "/badge/last-seen?color=red").await;
+}
+
+async fn an_update_that_fails_is_said_and_the_next_one_works(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    browser.open(&url(&server, "/badges")).await;
+    browser.run("window.working = window.fetch; window.fetch = () => Promise.reject(new TypeError())").await;
+    browser.click("[name=style] option[value='plastic']").await;
+    browser.wait_for_text("#update-notice", "Not up to date").await;
+    browser.run("window.fetch = window.working").await;
+    browser.click("[name=style] option[value='social']").await;
+    wait_for_preview(&browser, "/badge/last-seen?style=social").await;
+    eventually("no notice", async || browser.text("#update-notice").await.is_empty()).await;
 }
 
 #[tokio::test]
@@ -73,4 +178,17 @@ async fn without_a_script_the_form_comes_back_with_the_badge() {
     eventually("the URL", async || value(&browser, "url").await == url(&server, path)).await;
     let height = browser.run("return document.querySelector('.preview img').naturalHeight").await;
     assert_eq!(height, 18);
+
+    browser.click("[name=noLabel]").await;
+    browser.click("[type=submit]").await;
+    let path = "/badge/total-beats?style=plastic&label=";
+    eventually("no label", async || value(&browser, "url").await == url(&server, path)).await;
+    browser.click("nav a[href='/privacy']").await;
+    browser.wait_for_text("h1", "Privacy").await;
+    browser.back().await;
+    wait_for_preview(&browser, path).await;
+    assert_eq!(
+        (value(&browser, "badge").await, value(&browser, "style").await),
+        ("total-beats".into(), "plastic".into())
+    );
 }

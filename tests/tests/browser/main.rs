@@ -1,6 +1,28 @@
 //! Pages in a real browser.
 
+/// Makes tests of functions that take a browser: each in Chromium, and in Firefox.
+macro_rules! in_both_browsers {
+    ($($name:ident),+ $(,)?) => {
+        mod chromium {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(heartbeat_tests::Browser::start().await).await;
+            })+
+        }
+
+        mod firefox {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(browser) = heartbeat_tests::Browser::start_firefox().await {
+                    super::$name(browser).await;
+                }
+            })+
+        }
+    };
+}
+
 mod badges;
+mod error_page;
 mod home;
 mod quality;
 
