@@ -106,8 +106,17 @@ impl Moment {
     }
 }
 
-/// One sentence about the stats, for link previews.
+/// The stats in words, for link previews. Chats keep these for days, so they say as of when they are.
 pub(crate) fn summary(stats: &Stats) -> String {
+    let now = stats.last_seen.zip(stats.last_seen_relative).map(|(then, age)| then.saturating_add(age));
+    match now.and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok()) {
+        Some(now) => format!("{} ({})", sentence(stats), humanize::as_of(now)),
+        None => sentence(stats),
+    }
+}
+
+/// One sentence about the stats.
+fn sentence(stats: &Stats) -> String {
     match stats.last_seen_relative {
         Some(seconds) => {
             let (ago, beats) = (humanize::ago(seconds), humanize::grouped(stats.total_beats));
