@@ -10,16 +10,21 @@ use crate::{at_port, server, url};
 /// Maximum latency of a beat, from the device to the page.
 const LATENCY_MAX: Duration = Duration::from_millis(1500);
 
+in_both_browsers!(
+    a_beat_shows_at_once_and_its_age_counts_up,
+    an_empty_page_fills_by_itself,
+    a_restart_of_the_server_is_shown_and_survived_without_a_reload,
+    stats_change_while_the_page_is_open,
+);
+
 const LAST_BEAT_AN_HOUR_AGO: &str =
     "UPDATE heartbeat.devices SET last_beat = now() - interval '1 hour', num_beats = 41";
 
-#[tokio::test]
-async fn a_beat_shows_at_once_and_its_age_counts_up() {
+async fn a_beat_shows_at_once_and_its_age_counts_up(browser: Browser) {
     let database = Database::create().await;
     let server = server(&database).await;
     let laptop = server.device("Laptop").await;
     database.execute(LAST_BEAT_AN_HOUR_AGO).await;
-    let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
     browser.wait_for_text(".age", "1 hr").await;
     for beats in 42..45 {
@@ -35,11 +40,9 @@ async fn a_beat_shows_at_once_and_its_age_counts_up() {
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn an_empty_page_fills_by_itself() {
+async fn an_empty_page_fills_by_itself(browser: Browser) {
     let database = Database::create().await;
     let server = server(&database).await;
-    let browser = Browser::start().await;
     browser.open(&url(&server, "/")).await;
     browser.wait_for_text(".empty", "No device is registered").await;
     let laptop = server.device("Laptop").await;
@@ -52,13 +55,11 @@ async fn an_empty_page_fills_by_itself() {
     assert_eq!(browser.run("return document.querySelector('.empty').hidden").await, true);
 }
 
-#[tokio::test]
-async fn a_restart_of_the_server_is_shown_and_survived_without_a_reload() {
+async fn a_restart_of_the_server_is_shown_and_survived_without_a_reload(browser: Browser) {
     let database = Database::create().await;
     let mut first = server(&database).await;
     let laptop = first.device("Laptop").await;
     laptop.beat().await;
-    let browser = Browser::start().await;
     browser.open(&url(&first, "/")).await;
     browser.run("window.sameAsBefore = true").await;
     let port = first.port();
@@ -204,11 +205,9 @@ async fn an_error_message_of_api_gateway_is_no_frame_and_the_stream_times_out() 
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn stats_change_while_the_page_is_open() {
+async fn stats_change_while_the_page_is_open(browser: Browser) {
     let database = Database::create().await;
     let server = server(&database).await;
-    let browser = Browser::start().await;
     browser.open(&url(&server, "/stats")).await;
     browser.wait_for_text("[data-number=devices]", "0").await;
     server.device("Laptop").await.beat().await;

@@ -4,6 +4,7 @@
 mod api;
 mod assets;
 mod badge;
+mod badge_builder;
 mod configuration;
 mod health;
 mod home;
