@@ -137,10 +137,12 @@ impl Stats {
         by_id.or_else(|| self.devices.iter().position(|device| device.former_id == Some(id)))
     }
 
-    /// Returns the seconds since the last beat of `device`, if there is one.
+    /// Returns the seconds since the last beat of a device. They are counted from the last beat of all, so that both ages
+    /// on a page agree to the second.
     #[must_use]
     pub fn age(&self, device: &DeviceStats) -> Option<i64> {
-        device.last_beat.map(|then| self.as_of.saturating_sub(then).max(0))
+        let older_by = self.last_seen? - device.last_beat?;
+        self.last_seen_relative.map(|age| age + older_by.max(0))
     }
 }
 
@@ -169,14 +171,19 @@ pub struct DeviceStats {
 pub struct Snapshot {
     /// The stats.
     pub stats: Stats,
-    /// The stats as JSON.
+    /// The stats as JSON, as frames of the stream hold them.
     pub json: Bytes,
+    /// The same with a newline at its end, as `/api/stats` answers it.
+    pub json_line: Bytes,
 }
 
 impl Snapshot {
     pub(crate) fn new(stats: Stats) -> Self {
-        let json = serde_json::to_vec(&stats).expect("numbers, text and lists are JSON");
-        Self { stats, json: json.into() }
+        let mut json = serde_json::to_vec(&stats).expect("numbers, text and lists are JSON");
+        let length = json.len();
+        json.push(b'\n');
+        let json_line = Bytes::from(json);
+        Self { stats, json: json_line.slice(..length), json_line }
     }
 }
 
@@ -235,6 +242,17 @@ mod tests {
         let now = at(1_103) + Duration::milliseconds(100);
         let stats = stored_stats.at(now);
         assert_eq!((stats.last_seen_relative, stats.longest_absence), (Some(102), 102));
+    }
+
+    #[test]
+    fn the_age_of_the_last_device_is_the_age_of_the_last_beat() {
+        let mut stored_stats =
+            stored_stats(vec![device(0, Some(1_000), 1), device(1, Some(900), 1), device(2, None, 0)]);
+        // A fraction of a second that is cut off from the age, and not from the present second.
+        stored_stats.devices[0].last_beat = Some(at(1_000) + Duration::milliseconds(900));
+        let stats = stored_stats.at(at(1_103) + Duration::milliseconds(100));
+        let ages: Vec<_> = stats.devices.iter().map(|device| stats.age(device)).collect();
+        assert_eq!((stats.last_seen_relative, ages), (Some(102), vec![Some(102), Some(202), None]));
     }
 
     #[test]

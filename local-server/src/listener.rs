@@ -76,16 +76,24 @@ impl Listener {
         }
     }
 
-    /// Logs the port or the path, with `message`.
+    /// Logs the URL and the port, or the path, with `message`.
     pub(crate) fn log_endpoint(&self, message: &'static str) {
         match self {
             Self::Tcp(listener) => {
-                let port = listener.local_addr().map_or(0, |address| address.port());
-                tracing::info!(port, "{message}");
+                let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
+                let url = local_url(address).map(tracing::field::display);
+                tracing::info!(url, port = address.port(), "{message}");
             }
             Self::Unix(_, file) => tracing::info!(socket = %file.path.display(), "{message}"),
         }
     }
+}
+
+/// Returns the URL for a browser on this machine, if the machine's own name leads to `address`. No log line holds an
+/// IP address.
+fn local_url(address: SocketAddr) -> Option<String> {
+    let is_local = address.ip().is_loopback() || address.ip().is_unspecified();
+    is_local.then(|| format!("http://localhost:{}", address.port()))
 }
 
 async fn bind_unix(path: &Path) -> Result<Listener, ListenError> {

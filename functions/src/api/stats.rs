@@ -46,5 +46,5 @@ fn router(_: &App) -> Router<App> {
 async fn stats(State(app): State<App>, Now(now): Now) -> Result<impl IntoResponse, Problem> {
     let snapshot = app.heartbeat.snapshot(now).await?;
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
-    Ok((headers, snapshot.json.clone()))
+    Ok((headers, snapshot.json_line.clone()))
 }

@@ -38,7 +38,7 @@ impl Image {
         let (content_type, body): (_, Bytes) = match self {
             Self::Svg(badge) => ("image/svg+xml", badge.svg().into()),
             Self::Png(badge, scale) => ("image/png", badge.png(*scale).into()),
-            Self::Json(badge, is_error) => ("application/json", badge.json(*is_error).into()),
+            Self::Json(badge, is_error) => ("application/json", (badge.json(*is_error) + "\n").into()),
             Self::Card(card) => ("image/png", card.png().into()),
         };
         let hash = Sha256::digest(&body);

@@ -17,8 +17,7 @@ impl FromRequestParts<App> for Owner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        // Without a secret key, the routes that require it do not exist.
-        let key = app.config.secret_key.as_ref().ok_or(Problem::NotFound)?;
+        let key = app.config.secret_key.as_ref().ok_or(Problem::NoSecretKey)?;
         let presented = authorization(parts).ok_or(Problem::Unauthorized)?;
         // Before the comparison: a right guess of a client that guessed too often must not be told from a wrong one.
         let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));

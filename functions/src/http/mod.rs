@@ -7,6 +7,7 @@
 //! - [`rate_limit`]: slows down failed authentication per client IP.
 //! - [`problem`]: everything that can go wrong, with its status and its JSON.
 //! - [`error_responses`]: the same for the `OpenAPI` document.
+//! - [`json`]: JSON responses as people read them in a terminal.
 //! - [`html`]: rendering templates, and the headers of HTML responses.
 //! - [`conditional`]: `ETag`, `If-None-Match` and 304.
 //! - [`response_cache`]: responses kept until the stats change.
@@ -16,6 +17,7 @@ pub mod client_ip;
 pub(crate) mod conditional;
 pub(crate) mod error_responses;
 pub(crate) mod html;
+pub(crate) mod json;
 pub(crate) mod middleware;
 pub mod problem;
 pub(crate) mod rate_limit;

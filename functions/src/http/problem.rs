@@ -1,7 +1,6 @@
 //! Problems (RFC 9457), and the responses to them. This is the one place where errors get a status.
 
 use axum::{
-    Json,
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
@@ -11,6 +10,8 @@ use axum::{
 use heartbeat_core::Error;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::json::JsonLine;
 
 /// `Retry-After` while the database is unavailable. The server recovers in less; clients that beat once a minute
 /// need not retry sooner.
@@ -46,6 +47,8 @@ pub enum Problem {
     Unauthorized,
     /// No route has this path.
     NotFound,
+    /// The route needs the owner's secret key, and the configuration has none.
+    NoSecretKey,
     /// No device has this id.
     UnknownDevice,
     /// The route does not support this method.
@@ -77,7 +80,7 @@ impl Problem {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NotFound | Self::UnknownDevice => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSecretKey | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
@@ -93,6 +96,10 @@ impl Problem {
             Self::BadRequest(detail) => detail,
             Self::Unauthorized => "The Authorization header is missing, or what it holds is not valid here.",
             Self::NotFound => "There is nothing at this address.",
+            Self::NoSecretKey => {
+                "This server has no secret key yet. Run \"heartbeat gen-key\", set what it prints as \
+                 secret_key (HEARTBEAT_SECRET_KEY in the environment), and start the server again."
+            }
             Self::UnknownDevice => "There is no device with this id.",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
@@ -113,7 +120,7 @@ impl Problem {
 
     /// Returns the response as JSON (RFC 9457).
     fn into_json(self) -> Response {
-        let mut response = (self.status(), Json(self.details())).into_response();
+        let mut response = (self.status(), JsonLine(self.details())).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         self.add_headers(response)
     }

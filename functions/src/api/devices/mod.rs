@@ -5,11 +5,11 @@ pub mod token_generate;
 use std::time::Duration;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{FromRequest, Request, State, rejection::BytesRejection},
     http::{Method, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{any, post},
 };
 use bytes::Bytes;
 use heartbeat_core::{device::DeviceName, heartbeat::Registered, token::Token};
@@ -24,6 +24,7 @@ use crate::{
     http::{
         auth::Owner,
         error_responses::ErrorResponse,
+        json::JsonLine,
         problem::{Details, PROBLEM_JSON, Problem},
         route::Route,
     },
@@ -38,12 +39,15 @@ pub const ROUTE: Route =
 /// Timeout for receiving a request body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Returns the router. Without a secret key in the configuration, there is no route.
+/// Returns the router. Without a secret key in the configuration, every method answers 404 and says what to do.
 fn router(app: &App) -> Router<App> {
-    match app.config.secret_key {
-        Some(_) => Router::new().route(PATH, post(register)),
-        None => Router::new(),
-    }
+    Router::new().route(
+        PATH,
+        match app.config.secret_key {
+            Some(_) => post(register),
+            None => any(async || Problem::NoSecretKey),
+        },
+    )
 }
 
 /// A device to register.
@@ -107,7 +111,7 @@ async fn register(
 /// Returns the response with a device and its new token.
 pub(crate) fn device_response(device: &Registered, token: &Token) -> Response {
     let body = RegisteredDevice { id: device.id, name: device.name.as_deref(), token: token.expose() };
-    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    ([(CACHE_CONTROL, "no-store")], JsonLine(body)).into_response()
 }
 
 /// Parses `{"name": "…"}`. Other members are ignored.

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::Method,
     response::Response,
-    routing::post,
+    routing::{any, post},
 };
 use heartbeat_core::token::Token;
 
@@ -32,12 +32,15 @@ pub const ROUTE: Route = Route {
     needs_database: true,
 };
 
-/// Returns the router. Without a secret key in the configuration, there is no route.
+/// Returns the router. Without a secret key in the configuration, every method answers 404 and says what to do.
 fn router(app: &App) -> Router<App> {
-    match app.config.secret_key {
-        Some(_) => Router::new().route(PATH, post(generate)),
-        None => Router::new(),
-    }
+    Router::new().route(
+        PATH,
+        match app.config.secret_key {
+            Some(_) => post(generate),
+            None => any(async || Problem::NoSecretKey),
+        },
+    )
 }
 
 /// Replace the token of a device

@@ -39,8 +39,11 @@ pub const ROUTE: Route =
     Route { name: "openapi", paths: &[PATH], methods: &[Method::GET], router, needs_database: false };
 
 /// The serialized document, which does not change while the program runs.
-static DOCUMENT: LazyLock<Bytes> =
-    LazyLock::new(|| serde_json::to_vec(&Document::openapi()).expect("text and numbers are JSON").into());
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+    let mut json = serde_json::to_vec(&Document::openapi()).expect("text and numbers are JSON");
+    json.push(b'\n');
+    json.into()
+});
 
 const DESCRIPTION: &str = "\
 The time since a person's devices were last in use, and how often they were. Each device sends a *beat* about \
