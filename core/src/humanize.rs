@@ -1,20 +1,12 @@
-//! Durations and numbers as people read them: `3 min 12 sec`, `3 minutes ago`, `1,234,567`.
+//! Durations, ages, counts and shares as people read them: `3 min 12 sec`, `3 minutes ago`, `1,234 beats`, `33.3`.
 
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
-/// Units of durations and their length in seconds, the largest first. The names are those of browsers'
-/// `Intl.NumberFormat` in short English, so that a page looks the same once its script writes them.
-const UNITS: [(&str, i64); 4] = [("day", 86_400), ("hr", 3_600), ("min", 60), ("sec", 1)];
-
-/// Units of ages, their length in seconds, and the number of seconds from which on [`ago`] uses them.
-const AGE_UNITS: [(&str, i64, i64); 6] = [
-    ("year", 31_557_600, 2 * 31_557_600),
-    ("month", 2_629_800, 2 * 2_629_800),
-    ("day", 86_400, 86_400),
-    ("hour", 3_600, 3_600),
-    ("minute", 60, 60),
-    ("second", 1, 1),
-];
+/// Units of time: the short name in durations, the name in ages, and the length in seconds, the largest first. Both
+/// count in days at most, so that "400 days 3 hr" and "400 days ago" are recognized as one span. The short names are
+/// those of browsers' `Intl.NumberFormat` in English, so that a page looks the same once its script writes them.
+const UNITS: [(&str, &str, i64); 4] =
+    [("day", "day", 86_400), ("hr", "hour", 3_600), ("min", "minute", 60), ("sec", "second", 1)];
 
 /// Part of a duration: a number of one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +21,10 @@ pub struct Part {
 #[must_use]
 pub fn parts(seconds: i64) -> Vec<Part> {
     let seconds = seconds.max(0);
-    let largest = UNITS.iter().position(|(_, length)| seconds >= *length).unwrap_or(UNITS.len() - 1);
+    let largest = UNITS.iter().position(|(.., length)| seconds >= *length).unwrap_or(UNITS.len() - 1);
     let mut rest = seconds;
     let mut parts = Vec::with_capacity(2);
-    for (unit, length) in &UNITS[largest..UNITS.len().min(largest + 2)] {
+    for (unit, _, length) in &UNITS[largest..UNITS.len().min(largest + 2)] {
         let number = rest / length;
         rest %= length;
         if number > 0 || parts.is_empty() {
@@ -52,12 +44,24 @@ pub fn duration(seconds: i64) -> String {
 /// Formats an age in one unit: `3 minutes ago`.
 #[must_use]
 pub fn ago(seconds: i64) -> String {
-    let age = AGE_UNITS.iter().find(|(_, _, from)| seconds >= *from);
-    age.map_or("just now".to_owned(), |(unit, length, _)| {
-        let number = seconds / length;
-        let plural = if number == 1 { "" } else { "s" };
-        format!("{} {unit}{plural} ago", grouped(number))
-    })
+    let unit = UNITS.iter().find(|(.., length)| seconds >= *length);
+    unit.map_or("just now".to_owned(), |(_, unit, length)| format!("{} ago", count(seconds / length, unit)))
+}
+
+/// Formats a number of things: `1 beat`, `1,234 beats`.
+#[must_use]
+pub fn count(number: i64, singular: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {singular}{plural}", grouped(number))
+}
+
+/// Formats a share of a whole in percent, with one digit after the point. It counts in integers, so that shares that lie
+/// between two steps are rounded up, as the script of the page does.
+#[must_use]
+pub fn percent(part: i64, whole: i64) -> String {
+    let (part, whole) = (i128::from(part), i128::from(whole.max(1)));
+    let thousandths = (2_000 * part + whole) / (2 * whole);
+    format!("{}.{}", thousandths / 10, thousandths % 10)
 }
 
 /// Formats the time of a text that others may keep for days: `as of 2 November 2023, 09:48 UTC`. To the minute, so that
@@ -120,9 +124,8 @@ mod tests {
             (7_200, "2 hours ago"),
             (86_400, "1 day ago"),
             (86_400 * 60, "60 days ago"),
-            (86_400 * 61, "2 months ago"),
-            (86_400 * 700, "22 months ago"),
-            (86_400 * 731, "2 years ago"),
+            (86_400 * 400, "400 days ago"),
+            (86_400 * 1_234, "1,234 days ago"),
         ] {
             assert_eq!(ago(seconds), words, "{seconds}");
         }
@@ -132,6 +135,29 @@ mod tests {
     fn a_time_is_given_to_the_minute() {
         let time = time::macros::datetime!(2023-11-02 10:48:40 +1);
         assert_eq!(as_of(time), "as of 2 November 2023, 09:48 UTC");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        let counted = [0, 1, 2, 1_234].map(|number| count(number, "beat"));
+        assert_eq!(counted, ["0 beats", "1 beat", "2 beats", "1,234 beats"]);
+    }
+
+    #[test]
+    fn shares_between_two_steps_are_rounded_up() {
+        for (part, whole, text) in [
+            (0, 0, "0.0"),
+            (1, 1, "100.0"),
+            (1, 3, "33.3"),
+            (2, 3, "66.7"),
+            (1, 400, "0.3"),
+            (3, 400, "0.8"),
+            (1, 2_000, "0.1"),
+            (1, 2_001, "0.0"),
+            (i64::MAX, i64::MAX, "100.0"),
+        ] {
+            assert_eq!(percent(part, whole), text, "{part} of {whole}");
+        }
     }
 
     #[test]

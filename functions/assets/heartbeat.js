@@ -6,9 +6,12 @@ const language = navigator.languages.find((it) => it.startsWith(document.documen
 const number = new Intl.NumberFormat("en");
 const moment = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 
 const MINUTE = 60, HOUR = 3_600, DAY = 86_400;
+const UNITS = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1]];
+
+const UNNAMED = "A device without a name";
 
 const $ = (selector, inside = document) => inside.querySelector(selector);
 const $$ = (selector, inside = document) => inside.querySelectorAll(selector);
@@ -18,10 +21,9 @@ const write = (element, text) => { if (element.textContent !== text) element.tex
 
 /** Splits a duration into its two largest units: `3 min 12 sec`. The same as `humanize::parts` in the core. */
 function parts(seconds) {
-  const units = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1]];
-  const largest = units.findIndex(([, length]) => seconds >= length);
+  const largest = UNITS.findIndex(([, length]) => seconds >= length);
   let rest = Math.max(0, seconds);
-  const counts = units.slice(largest).slice(0, 2).map(([unit, length]) => {
+  const counts = UNITS.slice(largest).slice(0, 2).map(([unit, length]) => {
     const count = Math.floor(rest / length);
     rest %= length;
     return [count, unit];
@@ -35,41 +37,64 @@ function parts(seconds) {
 
 const duration = (seconds) => parts(seconds).flat().join(" ");
 
+/** Formats a number of things: `1 beat`. The same as `humanize::count` in the core. */
+const counted = (count, singular) => `${number.format(count)} ${singular}${count === 1 ? "" : "s"}`;
+
 /** Formats an age: `3 minutes ago`. The same as `humanize::ago` in the core. */
 function ago(seconds) {
-  const YEAR = 31_557_600, MONTH = 2_629_800;
-  for (const [unit, length, minimum] of [["year", YEAR, 2 * YEAR], ["month", MONTH, 2 * MONTH], ["day", DAY, DAY],
-    ["hour", HOUR, HOUR], ["minute", MINUTE, MINUTE], ["second", 1, 1]]) {
-    if (seconds >= minimum) return relative.format(-Math.floor(seconds / length), unit);
-  }
-  return "just now";
+  const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? [];
+  return unit ? `${counted(Math.floor(seconds / length), unit)} ago` : "just now";
 }
+
+/** Formats a share in percent. The same as `humanize::percent` in the core. */
+const percent = (part, whole) => (Math.round((part * 1000) / Math.max(whole, 1)) / 10).toFixed(1);
 
 /** Recency of an age. The same as `Recency` in the core. */
 const recency = (seconds) =>
   seconds < 300 ? "now" : seconds < HOUR ? "recent" : seconds < DAY ? "today" : seconds < 2 * DAY ? "late" : "lost";
 
-/** Position of an age on the timeline. The same as `position` in `functions/src/pages/timeline.rs`. */
+/** Position of an age on the timeline, in percent. The same as `position` in `functions/src/pages/timeline.rs`. */
 const position = (seconds) =>
-  `${(100 * (1 - Math.log1p(Math.min(Math.max(seconds, 0), 604_800) / 30) / Math.log1p(604_800 / 30))).toFixed(2)}%`;
+  (100 * (1 - Math.log1p(Math.min(Math.max(seconds, 0), 604_800) / 30) / Math.log1p(604_800 / 30))).toFixed(2);
 
-function showMoment(element, unixTime) {
+/** Name as it is shown at a dot. The same as `short` in `functions/src/pages/timeline.rs`. */
+const short = (name) => ([...name].length > 24 ? `${[...name].slice(0, 23).join("")}…` : name);
+
+/** Shows a point in time as the `<time>` in an element, as `format` writes it. */
+function showTime(element, unixTime, format) {
   const time = new Date(unixTime * 1000);
-  const text = time.toISOString();
-  if (element.dateTime !== text) element.dateTime = text;
-  write(element, moment.format(time));
+  if (!$("time", element)) element.replaceChildren(document.createElement("time"));
+  const child = $("time", element);
+  if (child.dateTime !== time.toISOString()) child.dateTime = time.toISOString();
+  write(child, format(time));
+}
+
+/** Makes the children of `parent` those of `devices`, in their order: the others go, and `create` makes the missing. */
+function arrange(parent, devices, create) {
+  const present = new Map([...parent.children].map((child) => [child.dataset.device, child]));
+  const children = devices.map(({ id }) => {
+    const child = present.get(String(id)) ?? create(id);
+    child.dataset.device = id;
+    return child;
+  });
+  const isSame = children.length === parent.children.length && children.every((it, at) => it === parent.children[at]);
+  if (!isSame) parent.replaceChildren(...children);
+  return children;
 }
 
 /** The stats on a page, as of the last frame of the stream. */
 class StatsView {
   #main;
+  #title = document.title;
   #stats;
   /** Times of the last beat and of the last frame, by the browser's clock. */
   #lastBeatAt;
   #frameAt;
 
+  /** Begins with the stats that the page was rendered with, so that ages count up even if no frame ever arrives. */
   constructor(main) {
     this.#main = main;
+    this.update(JSON.parse(main.dataset.stats));
   }
 
   /** Updates the page with the stats of a frame. */
@@ -107,25 +132,40 @@ class StatsView {
   }
 
   #showBeats(age) {
-    const { last_seen: lastSeen, devices, total_beats: total } = this.#stats;
+    const { last_seen: lastSeen, devices } = this.#stats;
     $(".hero").hidden = age === null;
     $(".empty").hidden = age !== null;
     $(".first").hidden = devices.length > 0;
+    if (devices.length > 0) $(".then").hidden = false;
     $(".devices").hidden = devices.length === 0;
     if (age !== null) {
       this.#main.dataset.recency = recency(age);
+      this.#showVerdict(age);
       this.#showAge(age);
-      showMoment($("[data-time]"), lastSeen);
-      $(".trace .blip").setAttribute("x", position(age));
+      showTime($(".moment"), lastSeen, moment.format);
+      $(".trace .blip").setAttribute("x", `${position(age)}%`);
     }
-    for (const device of devices) {
-      this.#showDevice(device, total, device.last_beat === null ? null : age + lastSeen - device.last_beat);
-    }
+    this.#showRows(age);
+    this.#showDots(age);
+  }
+
+  /** Says in words, and in the title of the tab, what the recency means. */
+  #showVerdict(age) {
+    const { last_seen: lastSeen, devices } = this.#stats;
+    const isNow = recency(age) === "now";
+    const name = devices.find((device) => device.last_beat === lastSeen)?.name;
+    write($(".verdict"), isNow ? "Here now" : "Last heartbeat");
+    $("#verdict .on").hidden = !name;
+    write($("#verdict bdi"), name ?? "");
+    $(".lost").hidden = recency(age) !== "lost";
+    const title = `${isNow ? "Here now" : ago(age)} · ${this.#title}`;
+    if (document.title !== title) document.title = title;
   }
 
   #showAge(age) {
     const elements = $$(".age .part");
-    const counts = parts(age);
+    const counts = age === 0 ? [[ago(0), ""]] : parts(age);
+    $(".ago").hidden = age === 0;
     if (elements.length === counts.length) {
       counts.forEach(([count, unit], index) => {
         write(elements[index].firstChild, count);
@@ -145,36 +185,52 @@ class StatsView {
     $(".age .parts").replaceChildren(...created.flatMap((part, index) => (index > 0 ? [" ", part] : [part])));
   }
 
-  #showDevice({ id, name, last_beat: lastBeat, num_beats: beats }, total, age) {
-    let row = $(`li[data-device="${id}"]`);
-    if (!row) {
-      row = $(".devices template").content.firstElementChild.cloneNode(true);
-      row.dataset.device = id;
-      $("bdi", row).textContent = name ?? "A device without a name";
-      $(".devices ul").append(row);
-    }
-    const share = ((beats * 100) / Math.max(total, 1)).toFixed(1);
-    write($(".count", row), `${number.format(beats)} ${beats === 1 ? "beat" : "beats"} · ${share}%`);
-    $(".own", row).setAttribute("width", `${share}%`);
-    if (age === null) return;
-    const seen = $(".seen", row);
-    write(seen, ago(age));
-    const time = new Date(lastBeat * 1000);
-    seen.dateTime = time.toISOString();
-    seen.title = moment.format(time);
-    let dot = $(`circle[data-device="${id}"]`);
-    if (!dot) {
-      dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-      dot.dataset.device = id;
-      dot.setAttribute("cy", "3em");
-      dot.setAttribute("r", ".32em");
-      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
-      title.textContent = name ?? "";
-      dot.append(title);
-      $(".trace .dots").append(dot);
-    }
-    dot.setAttribute("cx", position(age));
-    dot.classList.toggle("last", lastBeat === this.#stats.last_seen);
+  /** Age of the last beat of a device, given that of the last beat of all. */
+  #ageOf(device, age) {
+    return device.last_beat === null ? null : age + Math.max(0, this.#stats.last_seen - device.last_beat);
+  }
+
+  #showRows(lastAge) {
+    const { devices, total_beats: total } = this.#stats;
+    const rows = arrange($(".devices ul"), devices, (id) => {
+      const row = $("li", $(".devices template").content).cloneNode(true);
+      row.id = `device-${id}`;
+      return row;
+    });
+    devices.forEach((device, index) => {
+      const row = rows[index];
+      const age = this.#ageOf(device, lastAge);
+      const share = percent(device.num_beats, total);
+      write($("bdi", row), device.name ?? UNNAMED);
+      write($(".count", row), `${counted(device.num_beats, "beat")} · ${share}%`);
+      $(".own", row).setAttribute("width", `${share}%`);
+      row.dataset.recency = age === null ? "never" : recency(age);
+      if (age === null) {
+        write($(".seen", row), "never");
+      } else {
+        showTime($(".seen", row), device.last_beat, () => ago(age));
+        $("time", row).title = moment.format(device.last_beat * 1000);
+      }
+    });
+  }
+
+  #showDots(lastAge) {
+    const devices = this.#stats.devices.filter((device) => device.last_beat !== null);
+    const dots = arrange($(".trace .dots"), devices, (id) => {
+      const dot = $("a", $(".devices template").content).cloneNode(true);
+      dot.setAttribute("href", `#device-${id}`);
+      return dot;
+    });
+    devices.forEach((device, index) => {
+      const dot = dots[index];
+      const age = this.#ageOf(device, lastAge);
+      const name = device.name ?? UNNAMED;
+      dot.setAttribute("aria-label", `${name}, ${ago(age)}`);
+      dot.classList.toggle("last", device.last_beat === this.#stats.last_seen);
+      $("svg", dot).setAttribute("x", `${position(age)}%`);
+      write($("text", dot), short(name));
+      $("text", dot).classList.toggle("end", position(age) > 50);
+    });
   }
 
   /** Animates the arrival of a beat. */
@@ -210,6 +266,8 @@ class Stream {
   static HELLO_INTERVAL = 3_000;
   /** Timeout, in milliseconds, after which a connection without frames is closed. */
   static FRAME_TIMEOUT = 9_000;
+  /** Delay, in milliseconds, of the notice that there is no connection: most last for less. */
+  static NOTICE_DELAY = 2_000;
   /** Backoff, in milliseconds, between attempts to connect. */
   static BACKOFF_MIN = 500;
   static BACKOFF_MAX = 30_000;
@@ -223,6 +281,7 @@ class Stream {
   #lastFrameAt = Date.now();
   #lastHelloAt = 0;
   #connectedAt = 0;
+  #disconnectedAt;
 
   constructor(main) {
     this.#main = main;
@@ -250,6 +309,7 @@ class Stream {
       // API Gateway may send error messages of its own, which are no frames.
       if (!stats) return;
       this.#attempts = 0;
+      this.#disconnectedAt = undefined;
       this.#lastFrameAt = Date.now();
       this.#view.update(stats);
       this.#notice("");
@@ -257,11 +317,11 @@ class Stream {
     socket.onclose = () => { if (socket === this.#socket) this.#reconnectLater(); };
   }
 
-  /** Marks the stats as stale, and retries with backoff and jitter, so that viewers that were disconnected at the
-      same time do not reconnect at once. */
+  /** Retries with backoff and jitter, so that viewers that were disconnected at the same time do not reconnect at
+      once. */
   #reconnectLater() {
     this.#socket = undefined;
-    this.#notice(`Not connected since ${clock.format(this.#lastFrameAt)}. There may have been beats since.`);
+    this.#disconnectedAt ??= Date.now();
     const backoff = Math.min(Stream.BACKOFF_MAX, Stream.BACKOFF_MIN * 2 ** this.#attempts);
     this.#attempts += 1;
     this.#retryTimer = setTimeout(() => this.#connect(), backoff * (0.5 + Math.random() / 2));
@@ -277,6 +337,9 @@ class Stream {
   #tick() {
     this.#view.tick();
     const now = Date.now();
+    if (now - this.#disconnectedAt >= Stream.NOTICE_DELAY) {
+      this.#notice(`Not connected since ${clock.format(this.#lastFrameAt)}. There may have been beats since.`);
+    }
     if (!this.#socket) return;
     if (now - Math.max(this.#lastFrameAt, this.#connectedAt) > Stream.FRAME_TIMEOUT) {
       this.#socket.close();
@@ -288,6 +351,7 @@ class Stream {
     }
   }
 
+  /** Marks the stats as stale, and says why; not any more if there is nothing to say. */
   #notice(text) {
     this.#main.classList.toggle("stale", text !== "");
     write($(".notice", this.#main), text);
@@ -370,8 +434,25 @@ class BadgeBuilder {
   }
 }
 
-for (const element of $$("time[data-local], time[data-time]")) {
-  if (element.dateTime) showMoment(element, Date.parse(element.dateTime) / 1000);
+/** Copies the text of a command, and says so to screen readers as well. */
+async function copyCommand({ currentTarget: button }) {
+  const status = button.nextElementSibling;
+  const source = document.getElementById(button.dataset.copies);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    write(status, "Copied");
+  } catch {
+    // Browsers deny the clipboard without HTTPS or permission; then the visitor copies the selection.
+    getSelection().selectAllChildren(source);
+    write(status, "Selected: copy it with the keyboard");
+  }
+  setTimeout(() => write(status, ""), 2_000);
+}
+
+for (const element of $$("time[data-local]")) write(element, day.format(Date.parse(element.dateTime)));
+for (const button of $$("[data-copies]")) {
+  button.hidden = false;
+  button.addEventListener("click", copyCommand);
 }
 for (const main of $$("main[data-stream]")) new Stream(main);
 for (const form of $$("form.builder")) new BadgeBuilder(form);

@@ -14,7 +14,7 @@ use super::{
     client_ip::{ClientIp, Peer},
     problem::Problem,
 };
-use crate::App;
+use crate::{App, pages::error};
 
 /// Runs a request through its route, then applies the rate limit, the CORS header and the log line.
 pub(crate) async fn every_response(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -34,7 +34,7 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     log(&method, path.as_ref(), response.status(), started);
-    response
+    error::render(response, &app.config)
 }
 
 /// Logs method, route and status, but neither the client nor the path as it was sent, which a stranger

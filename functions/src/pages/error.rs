@@ -2,32 +2,59 @@
 
 use askama::Template;
 use axum::{
-    http::Uri,
+    http::{HeaderValue, Uri, header::REFRESH},
     response::{IntoResponse, Response},
 };
+use heartbeat_core::Config;
 
+use super::Frame;
 use crate::http::{
     html::{self, BASE_POLICY},
-    problem::Problem,
+    problem::{Problem, RETRY_AFTER_SECONDS},
 };
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct Page<'a> {
+    frame: Frame<'a>,
     title: &'a str,
     detail: &'a str,
+    /// Seconds after which the browser asks again by itself.
+    reload_seconds: Option<&'static str>,
 }
 
-/// Returns the error page of a problem.
+/// Mark of a response that is to become the page of this problem.
+#[derive(Debug, Clone)]
+struct Unrendered(Problem);
+
+/// Returns the response to a problem as a page. [`render`] fills it in: it knows the configuration, which is not at hand
+/// where errors arise.
 pub(crate) fn page(problem: impl Into<Problem>) -> Response {
     let problem = problem.into();
+    let mut response = problem.add_headers(problem.status().into_response());
+    if problem == Problem::Unavailable {
+        response.headers_mut().insert(REFRESH, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    response.extensions_mut().insert(Unrendered(problem));
+    response
+}
+
+/// Renders the page of a response that [`page`] made. Others remain as they are.
+pub(crate) fn render(mut response: Response, config: &Config) -> Response {
+    let Some(Unrendered(problem)) = response.extensions_mut().remove() else { return response };
     let details = problem.details();
-    let page = Page { title: details.title, detail: details.detail };
+    let page = Page {
+        frame: Frame::new("", details.title, String::new(), config),
+        title: details.title,
+        detail: details.detail,
+        reload_seconds: (problem == Problem::Unavailable).then_some(RETRY_AFTER_SECONDS),
+    };
     match html::render(&page) {
         Ok(html) => {
-            let mut response = html::response(html, BASE_POLICY);
-            *response.status_mut() = problem.status();
-            problem.add_headers(response)
+            let (headers, body) = html::response(html, BASE_POLICY).into_parts();
+            response.headers_mut().extend(headers.headers);
+            *response.body_mut() = body;
+            response
         }
         Err(problem) => problem.into_response(),
     }

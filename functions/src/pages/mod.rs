@@ -104,6 +104,11 @@ impl Moment {
             format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC");
         self.0.format(format).unwrap_or_default()
     }
+
+    /// The day alone, for people whose own time zone is unknown.
+    pub(crate) fn date(&self) -> String {
+        self.0.format(format_description!("[day padding:none] [month repr:short] [year]")).unwrap_or_default()
+    }
 }
 
 /// The stats in words, for link previews. Chats keep these for days, so they say as of when they are.
@@ -119,8 +124,8 @@ pub(crate) fn summary(stats: &Stats) -> String {
 fn sentence(stats: &Stats) -> String {
     match stats.last_seen_relative {
         Some(seconds) => {
-            let (ago, beats) = (humanize::ago(seconds), humanize::grouped(stats.total_beats));
-            format!("Last heartbeat {ago}. {beats} beats so far.")
+            let (ago, beats) = (humanize::ago(seconds), humanize::count(stats.total_beats, "beat"));
+            format!("Last heartbeat {ago}. {beats} so far.")
         }
         None => "No heartbeat yet.".to_owned(),
     }

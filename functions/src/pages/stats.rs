@@ -27,6 +27,8 @@ struct Page<'a> {
     frame: Frame<'a>,
     /// URL of the stream.
     stream: &'a str,
+    /// The stats as a frame, for the script.
+    json: String,
     stats: &'a Stats,
     /// Time of the first setup of the server.
     started_at: Option<Moment>,
@@ -34,10 +36,12 @@ struct Page<'a> {
 
 async fn stats(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
-    let stats = &snapshot.stats;
+    // The view of this page is counted once it is rendered.
+    let stats = &Stats { num_visits: snapshot.stats.num_visits + 1, ..snapshot.stats.clone() };
     let page = Page {
         frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config),
         stream: super::stream_url(&app.config),
+        json: serde_json::to_string(stats).expect("numbers, text and lists are JSON"),
         stats,
         started_at: Moment::at(now.unix_timestamp() - stats.uptime),
     };

@@ -22,8 +22,10 @@ macro_rules! in_both_browsers {
 }
 
 mod badges;
+mod devices;
 mod error_page;
 mod home;
+mod layout;
 mod quality;
 
 use std::net::TcpListener;

@@ -129,5 +129,93 @@ async fn without_a_script_the_pages_are_complete() {
     for text in ["2 November 2023, 09:48:40 UTC", "datetime=\"2023-11-02T09:48:40Z\"", "36,308", "never"] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(page.contains("data-recency=\"lost\"") && page.contains("After 48 hours of silence"), "{page}");
+    assert!(page.contains("data-recency=\"lost\""), "{page}");
+    assert!(
+        page.contains("<p class=\"lost\">After 48 hours without a beat, something is probably wrong."),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn the_words_about_48_hours_are_hidden_until_then() {
+    let (server, _database) = Server::fresh().await;
+    let is_hidden = async || server.stranger().get("/").await.body.contains("<p class=\"lost\" hidden>");
+    assert!(is_hidden().await, "on an empty page");
+    server.device("Laptop").await.beat().await;
+    assert!(is_hidden().await, "after a beat");
+}
+
+#[tokio::test]
+async fn one_beat_is_not_counted_as_beats_and_no_second_ago_is_just_now() {
+    let (server, _database) = Server::fresh().await;
+    let laptop = server.device("Laptop").await;
+    laptop.beat().await;
+    let page = server.stranger().get("/").await.body;
+    assert!(page.contains("1 beat so far.") && page.contains("1 beat · 100.0%"), "{page}");
+    assert!(page.contains("<span class=\"verdict\">Here now</span>"), "{page}");
+    assert!(page.contains(", on <bdi>Laptop</bdi>"), "{page}");
+    assert!(!page.contains("<b>0</b>"), "{page}");
+}
+
+#[tokio::test]
+async fn ages_of_one_beat_are_the_same_in_the_hero_and_in_the_list() {
+    let (server, database) = Server::fresh().await;
+    server.device("Laptop").await.beat().await;
+    // In all fractions of a second, a few of which differed by one.
+    for tenths in 0..10 {
+        database
+            .execute(&format!(
+                "UPDATE heartbeat.devices SET num_beats = {}, last_beat = date_trunc('second', now()) - interval '30 s' + interval '{tenths}00 ms'",
+                tenths + 2
+            ))
+            .await;
+        heartbeat_tests::eventually("the changed row", async || {
+            server.stranger().stats().await["total_beats"] == tenths + 2
+        })
+        .await;
+        let page = server.stranger().get("/").await.body;
+        let between = |start: &str, end: &str| {
+            page.split(start).nth(1).and_then(|rest| rest.split(end).next()).unwrap_or_default().to_owned()
+        };
+        let hero = between("<span class=\"part\"><b>", "</b>");
+        let row = between("<span class=\"seen\"><time", "</time>");
+        assert!(row.ends_with(&format!(">{hero} seconds ago")), "{hero} and {row}");
+    }
+}
+
+#[tokio::test]
+async fn error_pages_have_the_navigation_and_the_name_of_the_server() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment("HEARTBEAT_SERVER_NAME", NAME).start().await;
+    for (method, path, status) in
+        [("GET", "/nothing", 404), ("PUT", "/stats", 405), ("GET", "/assets/nothing", 404)]
+    {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let page = server.stranger().send(method, path, Vec::new()).await;
+        assert_eq!((page.status, page.header("refresh")), (status, ""), "{path}");
+        assert_eq!(page.header("allow"), if status == 405 { "GET,HEAD" } else { "" });
+        assert!(page.body.contains("<a href=\"/stats\">Statistics</a>"), "{page}");
+        assert!(
+            page.body.contains("img src=x onerror=alert(1)&#62;") && !page.body.contains("<img "),
+            "{page}"
+        );
+        assert!(page.body.contains("noindex") && !page.body.contains("canonical"), "{page}");
+    }
+    let head = server.stranger().send(reqwest::Method::HEAD, "/nothing", Vec::new()).await;
+    assert_eq!((head.status, head.body.as_str()), (404, ""));
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_pages_ask_for_it_again_by_themselves() {
+    let server = ServerBuilder::on(&Database::reserve()).start_listening().await;
+    for path in ["/", "/stats"] {
+        let page = server.stranger().get(path).await;
+        assert_eq!(
+            (page.status, page.header("retry-after"), page.header("refresh")),
+            (503, "5", "5"),
+            "{path}"
+        );
+        assert!(page.body.contains("tries again by itself every 5 seconds"), "{page}");
+        assert!(page.body.contains("<a href=\"/stats\">Statistics</a>"), "{page}");
+    }
 }
