@@ -86,6 +86,7 @@ function arrange(parent, devices, create) {
 class StatsView {
   #main;
   #title = document.title;
+  #iconStep;
   #stats;
   /** Times of the last beat and of the last frame, by the browser's clock. */
   #lastBeatAt;
@@ -128,7 +129,16 @@ class StatsView {
     for (const element of $$("[data-duration]", this.#main)) {
       write(element, duration(durations[element.dataset.duration]));
     }
+    if (age !== null) this.#showRecency(recency(age));
     if ($(".hero", this.#main)) this.#showBeats(age);
+  }
+
+  /** Colors the page by recency. In a tab the heart is red while the owner is here, then gray, and flat once lost. */
+  #showRecency(step) {
+    if (this.#iconStep === step) return;
+    this.#iconStep = this.#main.dataset.recency = step;
+    const name = step === "now" ? "icon" : step === "lost" ? "icon-lost" : "icon-away";
+    $('link[rel=icon][type="image/svg+xml"]').href = `/assets/${name}.svg`;
   }
 
   #showBeats(age) {
@@ -139,7 +149,6 @@ class StatsView {
     if (devices.length > 0) $(".then").hidden = false;
     $(".devices").hidden = devices.length === 0;
     if (age !== null) {
-      this.#main.dataset.recency = recency(age);
       this.#showVerdict(age);
       this.#showAge(age);
       showTime($(".moment"), lastSeen, moment.format);
@@ -164,7 +173,7 @@ class StatsView {
 
   #showAge(age) {
     const elements = $$(".age .part");
-    const counts = age === 0 ? [[ago(0), ""]] : parts(age);
+    const counts = age === 0 ? [["just", "now"]] : parts(age);
     $(".ago").hidden = age === 0;
     if (elements.length === counts.length) {
       counts.forEach(([count, unit], index) => {

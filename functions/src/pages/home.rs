@@ -81,10 +81,10 @@ impl<'a> DeviceRow<'a> {
     }
 }
 
-/// Returns an age as numbers and units, or as one word that needs no unit.
+/// Returns an age as numbers and units, or as two words in their places.
 fn age(seconds: i64) -> Vec<(String, &'static str)> {
     if seconds == 0 {
-        return vec![(humanize::ago(0), "")];
+        return vec![("just".to_owned(), "now")];
     }
     let parts = humanize::parts(seconds).into_iter();
     parts.map(|part| (humanize::grouped(part.number), part.unit)).collect()

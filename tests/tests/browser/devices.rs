@@ -130,6 +130,7 @@ async fn dots_have_a_name_for_keyboard_and_touch_and_lead_to_their_row() {
         browser.run("return document.activeElement.getAttribute('aria-label')").await,
         "A device without a name, 5 hours ago"
     );
+    browser.save_screenshot("dot-with-name").await;
     browser.click(".dots a:nth-child(2) .target").await;
     assert_eq!(browser.run("return document.querySelector(':target .name').innerText").await, "Phone");
 }

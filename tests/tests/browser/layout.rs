@@ -141,6 +141,22 @@ async fn commands_of_the_empty_page_can_be_copied() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_server_without_a_key_fits_a_phone() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment("HEARTBEAT_SECRET_KEY", "").start().await;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    for width in WIDTHS {
+        browser.resize(width, 900).await;
+        browser.save_screenshot(&format!("without-key-{width}")).await;
+        let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(browser.run(overflow).await, 0, "at {width}");
+    }
+    assert!(browser.text(".empty").await.contains("This server has no secret key yet"));
+    assert_eq!(browser.run("return document.querySelector('.then').checkVisibility()").await, false);
+}
+
+#[tokio::test]
 async fn the_page_of_an_outage_reloads_itself() {
     let nowhere = Database::reserve();
     let server = ServerBuilder::on(&nowhere).start_listening().await;
@@ -151,4 +167,34 @@ async fn the_page_of_an_outage_reloads_itself() {
     browser.run("window.sameAsBefore = true").await;
     eventually("a reload", async || browser.run("return window.sameAsBefore === undefined").await == true)
         .await;
+}
+
+#[tokio::test]
+async fn the_tab_and_the_words_under_the_age_carry_the_state() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await.beat().await;
+    let browser = Browser::start().await;
+    // Time passes in the page alone, and no frame sets it right.
+    let source = "window.WebSocket = class { close() {} }; window.later = 0;
+        const real = Date.now; Date.now = () => real() + window.later * 1000";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+    browser.open(&url(&server, "/")).await;
+    let state = "const words = document.querySelector('.lost');
+        return [document.querySelector('link[type=\"image/svg+xml\"]').href.split('/').pop().split('?')[0], document.title,
+            document.querySelector('h2').innerText, words.checkVisibility() ? words.innerText : '']";
+    let words = "After 48 hours without a beat, something is probably wrong.";
+    for (later, icon, title, verdict, below) in [
+        (0, "icon.svg", "Here now · Ada's heartbeat", "Here now, on Laptop", ""),
+        (7_200, "icon-away.svg", "2 hours ago · Ada's heartbeat", "Last heartbeat, on Laptop", ""),
+        (172_800, "icon-lost.svg", "2 days ago · Ada's heartbeat", "Last heartbeat, on Laptop", words),
+    ] {
+        browser.run(&format!("window.later = {later}")).await;
+        let expected = json!([icon, title, verdict, below]);
+        eventually(title, async || browser.run(state).await == expected).await;
+    }
+    browser.save_screenshot("lost").await;
+    for icon in ["icon.svg", "icon-away.svg", "icon-lost.svg"] {
+        assert_eq!(server.stranger().get(&format!("/assets/{icon}")).await.status, 200, "{icon}");
+    }
 }
