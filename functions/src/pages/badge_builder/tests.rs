@@ -9,6 +9,7 @@ const PAGE: &str = "https://beat.example.org/";
 fn devices(names: &[Option<&str>]) -> Vec<DeviceStats> {
     let device = |(id, name): (i64, &Option<&str>)| DeviceStats {
         id,
+        former_id: None,
         name: name.map(Into::into),
         last_beat: None,
         num_beats: 0,
