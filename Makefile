@@ -26,9 +26,9 @@ run: ## Build Heartbeat and run it on a private PostgreSQL, everything kept in .
 test: ## Run every test on a PostgreSQL started for it, and in a browser (one: make test T=name)
 	@infra/scripts/test $(T)
 
-soak: ## Kill server and database 20 times each, freeze the database, and fuzz: a quarter of an hour
+soak: ## Faults and abuse again and again, and fuzzing: half an hour
 	cargo build --workspace --all-features
-	SOAK=1 infra/scripts/with-postgres cargo test --workspace --all-features --test faults
+	SOAK=1 infra/scripts/with-postgres cargo test --workspace --all-features --test faults --test abuse
 	infra/scripts/fuzz
 
 check: ## Check format, lints, documentation, shell scripts, workflows and generated files

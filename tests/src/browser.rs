@@ -17,7 +17,7 @@ use tokio::{
     sync::{Mutex, MutexGuard},
 };
 
-use crate::eventually;
+use crate::{eventually, skip};
 use drivers::Kind;
 
 /// Timeout of the start of a driver.
@@ -44,11 +44,10 @@ impl Browser {
 
     /// Starts Firefox with a new profile. Says "skipped" and returns `None` where it is not installed, unless that is in
     /// CI.
-    #[expect(clippy::print_stderr, reason = "those who run the tests want to know")]
     pub async fn start_firefox() -> Option<Self> {
         if let Some(missing) = drivers::missing_for_firefox() {
             assert!(std::env::var_os("CI").is_none(), "{missing}: infra/scripts/install-browser installs it");
-            eprintln!("skipped: {missing}");
+            skip(&missing);
             return None;
         }
         Some(Self::start_kind(Kind::Firefox).await)

@@ -9,12 +9,16 @@
 //! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: a viewer of the stream.
 //! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
+//! - [`port`]: ports that no other test gets.
 //! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
 #![expect(clippy::must_use_candidate, reason = "a test that forgets a value has other warnings")]
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 pub mod browser;
 pub mod client;
@@ -24,6 +28,7 @@ pub mod database;
 pub mod fake_discord;
 pub mod lambda;
 pub mod load;
+pub mod port;
 pub mod server;
 pub mod viewer;
 
@@ -34,8 +39,23 @@ pub use counting_proxy::CountingProxy;
 pub use database::Database;
 pub use lambda::Function;
 pub use load::{Devices, Load};
+pub use port::ReservedPort;
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
+
+/// Says that the present test cannot run here, and why. Not through the macros of the standard library, whose output
+/// shows only when a test fails.
+pub fn skip(reason: &str) {
+    let test = std::thread::current();
+    let line = format!("skipped: {}: {reason}\n", test.name().unwrap_or_default());
+    // Nobody reads it where that fails.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether this is the long run of `make soak`.
+pub fn is_soak() -> bool {
+    std::env::var_os("SOAK").is_some()
+}
 
 /// Timeout of [`eventually`].
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);

@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Client, Database, Viewer};
+use crate::{Client, Database, ReservedPort, Viewer};
 
 /// Secret key of the owner, unless a test sets another.
 pub const SECRET_KEY: &str = "the owner's key";
@@ -32,6 +32,7 @@ pub struct ServerBuilder {
     environment: Vec<(String, String)>,
     max_file_descriptors: Option<u64>,
     home: Arc<TempDir>,
+    port: Option<Arc<ReservedPort>>,
 }
 
 /// Server process, killed when dropped.
@@ -41,6 +42,8 @@ pub struct Server {
     log: Arc<Mutex<String>>,
     lines: watch::Receiver<usize>,
     home: Arc<TempDir>,
+    /// Kept reserved while the server runs.
+    _port: Option<Arc<ReservedPort>>,
     base: String,
 }
 
@@ -54,6 +57,7 @@ impl ServerBuilder {
             environment: Vec::new(),
             max_file_descriptors: None,
             home: Arc::clone(&home),
+            port: None,
         }
         .environment("PATH", &path)
         .environment("HOME", &home.path().join("user").display().to_string())
@@ -66,6 +70,15 @@ impl ServerBuilder {
             .environment("HEARTBEAT_DATABASE_DSN", &database.url())
             .environment("HEARTBEAT_BIND", "127.0.0.1:0")
             .environment("HEARTBEAT_SECRET_KEY", SECRET_KEY)
+    }
+
+    /// Binds to a port that is known, and the same for all servers of this builder.
+    #[must_use]
+    pub fn fixed_port(self) -> (Self, u16) {
+        let port = ReservedPort::new();
+        let number = port.number();
+        let bound = self.environment("HEARTBEAT_BIND", &format!("127.0.0.1:{number}"));
+        (Self { port: Some(Arc::new(port)), ..bound }, number)
     }
 
     /// Adds an argument to the command line.
@@ -148,7 +161,14 @@ impl ServerBuilder {
         let mut process = self.command().stderr(Stdio::piped()).spawn().expect("a server process");
         let stderr = process.stderr.take().expect("its log");
         let (log, lines) = collect_log(stderr);
-        Server { process, log, lines, home: Arc::clone(&self.home), base: String::new() }
+        Server {
+            process,
+            log,
+            lines,
+            home: Arc::clone(&self.home),
+            _port: self.port.clone(),
+            base: String::new(),
+        }
     }
 
     fn command(&self) -> Command {

@@ -2,7 +2,8 @@
 //! drawing one takes up to some milliseconds of CPU time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,7 +12,11 @@ use heartbeat_core::badge::{Badge, card::Card};
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::http::conditional::Representation;
+use crate::http::{
+    client_ip::{ClientIp, share_key},
+    conditional::Representation,
+    problem::Problem,
+};
 
 /// Number of images in the cache. Clients choose what is drawn, so memory needs a bound: with 64 characters on each
 /// side of a badge, this is about ten megabytes.
@@ -19,6 +24,13 @@ const MAX_IMAGES: usize = 256;
 
 /// Number of PNGs that are drawn at the same time. Other requests need the CPU, too.
 const MAX_CONCURRENT_DRAWINGS: usize = 2;
+
+/// Maximum number of PNGs that wait to be drawn: as many as are drawn in a fraction of a second. A request that waits
+/// keeps its connection, so more would keep connections from devices.
+const MAX_WAITING: usize = 64;
+
+/// Maximum number of those that wait for one client IP.
+const MAX_WAITING_PER_CLIENT: usize = 16;
 
 /// An image that can be drawn. It is its own cache key, so it holds everything that the drawing depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,21 +69,31 @@ impl Image {
 pub(crate) struct ImageCache {
     images: Mutex<HashMap<Image, Representation>>,
     permits: Arc<Semaphore>,
+    queue: DrawingQueue,
 }
 
 impl Default for ImageCache {
     fn default() -> Self {
-        Self { images: Mutex::default(), permits: Arc::new(Semaphore::new(MAX_CONCURRENT_DRAWINGS)) }
+        let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_DRAWINGS));
+        Self { images: Mutex::default(), permits, queue: DrawingQueue::default() }
     }
 }
 
 impl ImageCache {
-    /// Returns the drawn image, from the cache if it is there.
-    pub(crate) async fn get_or_draw(&self, image: Image) -> Representation {
+    /// Returns the drawn image, from the cache if it is there. Fails with [`Problem::Overloaded`] where too many wait to
+    /// be drawn.
+    pub(crate) async fn get_or_draw(
+        &self,
+        image: Image,
+        client: ClientIp,
+    ) -> Result<Representation, Problem> {
         match self.get(&image) {
-            Some(drawing) => drawing,
-            None if image.is_slow() => self.draw_blocking(image).await,
-            None => self.insert(image.clone(), image.draw()),
+            Some(drawing) => Ok(drawing),
+            None if image.is_slow() => {
+                let _place = self.queue.enter(client.0.map(share_key)).ok_or(Problem::Overloaded)?;
+                Ok(self.draw_blocking(image).await)
+            }
+            None => Ok(self.insert(image.clone(), image.draw())),
         }
     }
 
@@ -107,5 +129,59 @@ impl ImageCache {
     fn lock(&self) -> MutexGuard<'_, HashMap<Image, Representation>> {
         // Nothing panics while it holds the lock.
         self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Requests that wait for a drawing, in all and from each client IP.
+#[derive(Debug, Default)]
+struct DrawingQueue(Mutex<HashMap<Option<IpAddr>, usize>>);
+
+/// Place in the queue, free again on drop.
+#[derive(Debug)]
+struct QueuePlace<'a> {
+    queue: &'a DrawingQueue,
+    client: Option<IpAddr>,
+}
+
+impl DrawingQueue {
+    /// Enters the queue, unless it is full. Clients whose IP address is unknown have no share.
+    fn enter(&self, client: Option<IpAddr>) -> Option<QueuePlace<'_>> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_client = waiting.get(&client).copied().unwrap_or_default();
+        let is_over_share = client.is_some() && of_client >= MAX_WAITING_PER_CLIENT;
+        if is_over_share || waiting.values().sum::<usize>() >= MAX_WAITING {
+            return None;
+        }
+        waiting.insert(client, of_client + 1);
+        Some(QueuePlace { queue: self, client })
+    }
+}
+
+impl Drop for QueuePlace<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut of_client) = waiting.entry(self.client) {
+            *of_client.get_mut() -= 1;
+            if *of_client.get() == 0 {
+                of_client.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_of_drawings_is_bounded_in_all_and_for_each_client() {
+        let queue = DrawingQueue::default();
+        let client = |number: u32| Some(IpAddr::V4(number.into()));
+        let first: Vec<_> = (0..MAX_WAITING_PER_CLIENT).filter_map(|_| queue.enter(client(1))).collect();
+        assert!(first.len() == MAX_WAITING_PER_CLIENT && queue.enter(client(1)).is_none());
+        let others: Vec<_> = (2..1_000).map_while(|number| queue.enter(client(number))).collect();
+        assert_eq!(first.len() + others.len(), MAX_WAITING);
+        drop((first, others));
+        assert!(queue.0.lock().expect("nothing panics").is_empty());
     }
 }

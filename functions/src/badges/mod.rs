@@ -13,7 +13,7 @@ pub mod total_beats;
 use std::borrow::Cow;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{RawQuery, State},
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -33,6 +33,7 @@ use crate::{
     App,
     app::Now,
     http::{
+        client_ip::ClientIp,
         conditional::{REVALIDATE_ALWAYS, Representation},
         problem::{Problem, RETRY_AFTER_SECONDS},
     },
@@ -65,8 +66,10 @@ pub(crate) fn router(paths: &'static [&'static str], kind: BadgeKind) -> Router<
         let handler = async move |State(app): State<App>,
                                   Now(now): Now,
                                   RawQuery(query): RawQuery,
+                                  Extension(client): Extension<ClientIp>,
                                   headers: HeaderMap| {
-            let request = BadgeRequest { kind, path, format, query: query.as_deref().unwrap_or_default() };
+            let query = query.as_deref().unwrap_or_default();
+            let request = BadgeRequest { kind, path, format, query, client };
             request.respond(&app, now, &headers).await
         };
         router.route(path, get(handler))
@@ -98,6 +101,7 @@ struct BadgeRequest<'a> {
     path: &'static str,
     format: Format,
     query: &'a str,
+    client: ClientIp,
 }
 
 impl BadgeRequest<'_> {
@@ -119,20 +123,21 @@ impl BadgeRequest<'_> {
         if let Some(cached) = revision.and_then(|revision| app.badge_cache.get(&url, revision)) {
             return Ok(cached);
         }
-        let Self { kind, format, .. } = self;
+        let Self { kind, format, client, .. } = self;
         let parameters = match Parameters::parse(self.query) {
             Ok(parameters) => parameters,
             Err(message) => {
                 let error = BadgeError { status: StatusCode::BAD_REQUEST, message };
-                return Err(error_response(app, kind, format, &error, &Parameters::default()).await);
+                return Err(error_response(app, self, &error, &Parameters::default()).await);
             }
         };
         let badge = match create_badge(app, kind, &parameters, now).await {
             Ok(badge) => badge,
-            Err(error) => return Err(error_response(app, kind, format, &error, &parameters).await),
+            Err(error) => return Err(error_response(app, self, &error, &parameters).await),
         };
         let image = image(format, badge, parameters.scale, false);
-        let rendered = (app.image_cache.get_or_draw(image).await, parameters.cache_control());
+        let image = app.image_cache.get_or_draw(image, client).await.map_err(Problem::into_response)?;
+        let rendered = (image, parameters.cache_control());
         if let Some(revision) = revision {
             app.badge_cache.insert(&url, revision, rendered.clone());
         }
@@ -185,18 +190,22 @@ struct BadgeError {
 /// Returns a response with an error badge: a README has no other place for the message.
 async fn error_response(
     app: &App,
-    kind: BadgeKind,
-    format: Format,
+    request: BadgeRequest<'_>,
     error: &BadgeError,
     parameters: &Parameters,
 ) -> Response {
+    let BadgeRequest { kind, format, client, .. } = request;
     let label = parameters.label.as_deref().unwrap_or(kind.label);
     let badge = Badge {
         style: parameters.style,
         heart: parameters.heart,
         ..Badge::without_figure(label, &error.message)
     };
-    let representation = app.image_cache.get_or_draw(image(format, badge, parameters.scale, true)).await;
+    let image = image(format, badge, parameters.scale, true);
+    let representation = match app.image_cache.get_or_draw(image, client).await {
+        Ok(representation) => representation,
+        Err(problem) => return problem.into_response(),
+    };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(representation.content_type)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),

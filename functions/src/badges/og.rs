@@ -1,7 +1,7 @@
 //! `GET /og.png`: the link preview of the pages (Open Graph, ogp.me).
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::State,
     http::{HeaderMap, Method},
     response::Response,
@@ -13,7 +13,7 @@ use super::image_cache::Image;
 use crate::{
     App,
     app::Now,
-    http::{conditional::REVALIDATE_ALWAYS, html, route::Route},
+    http::{client_ip::ClientIp, conditional::REVALIDATE_ALWAYS, html, route::Route},
     pages::error,
 };
 
@@ -27,11 +27,16 @@ fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(og))
 }
 
-async fn og(State(app): State<App>, Now(now): Now, headers: HeaderMap) -> Result<Response, Response> {
+async fn og(
+    State(app): State<App>,
+    Now(now): Now,
+    Extension(client): Extension<ClientIp>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
     let card = Card::new(&app.config.server_name, snapshot.stats.last_seen_relative, now);
-    let mut response =
-        app.image_cache.get_or_draw(Image::Card(card)).await.respond(&headers, REVALIDATE_ALWAYS);
+    let image = app.image_cache.get_or_draw(Image::Card(card), client).await.map_err(error::page)?;
+    let mut response = image.respond(&headers, REVALIDATE_ALWAYS);
     html::add_security_headers(response.headers_mut());
     Ok(response)
 }

@@ -63,6 +63,8 @@ pub enum Problem {
     TooManyRequests(i64),
     /// The maximum number of viewers is reached.
     TooManyViewers,
+    /// As much work of this kind waits as the server allows, in all or from one client.
+    Overloaded,
     /// A defect of the server.
     Internal,
     /// The database is unavailable.
@@ -87,7 +89,7 @@ impl Problem {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TooManyViewers | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyViewers | Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -111,6 +113,7 @@ impl Problem {
                 "Too many requests from this address had a token or key that is not valid here."
             }
             Self::TooManyViewers => "As many as this server allows are watching. Please try again later.",
+            Self::Overloaded => "Too many new images are being drawn. Please try again in a few seconds.",
             Self::Internal => "Something went wrong on the server. Its log says what.",
             Self::Unavailable => {
                 "The database is not available right now. Please try again in a few seconds."
@@ -144,7 +147,9 @@ impl Problem {
         let header = |name, value| Some((name, HeaderValue::from_static(value)));
         match self {
             Self::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
-            Self::TooManyViewers | Self::Unavailable => header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Self::TooManyViewers | Self::Overloaded | Self::Unavailable => {
+                header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+            }
             Self::TooManyRequests(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
             // RFC 9110, section 15.5.22: the response must name the protocol.
             Self::UpgradeRequired => header(UPGRADE, "websocket"),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use heartbeat_tests::{Database, Server, ServerBuilder, eventually};
+use heartbeat_tests::{Database, Server, ServerBuilder, eventually, is_soak};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -39,14 +39,14 @@ async fn connect(port: u16) -> TcpStream {
 }
 
 /// Connects from an IP address of its own for each `host`, all of them of this machine.
-async fn connect_from(host: u8, port: u16) -> TcpStream {
+pub(super) async fn connect_from(host: u8, port: u16) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(SocketAddr::from(([127, 0, 1, host], 0))).expect("a loopback address");
     socket.connect(SocketAddr::from(([127, 0, 0, 1], port))).await.expect("a connection")
 }
 
 /// Sends a request for the stats; returns the status, or nothing if the server closed the connection.
-async fn status_of_stats(stream: &mut TcpStream) -> Option<u16> {
+pub(super) async fn status_of_stats(stream: &mut TcpStream) -> Option<u16> {
     const REQUEST: &[u8] = b"GET /api/stats HTTP/1.1\r\nhost: h\r\n\r\n";
     stream.write_all(REQUEST).await.ok()?;
     let mut received = Vec::new();
@@ -68,7 +68,7 @@ async fn with_every_place_taken_a_beat_finds_one_at_once() {
     let server = ServerBuilder::on(&database).max_file_descriptors(1_024).start().await;
     let laptop = server.device("Laptop").await;
     let mut strangers = Vec::new();
-    for host in 1..=HOSTS {
+    for host in (1..=HOSTS).cycle().take(usize::from(HOSTS) * if is_soak() { 20 } else { 1 }) {
         for _ in 0..CONNECTIONS_PER_HOST {
             let mut stream = connect_from(host, server.port()).await;
             // Half of them have had a response, and could go on like that for ever.
@@ -125,7 +125,7 @@ async fn a_client_ip_has_a_share_of_the_viewers() {
 }
 
 /// Raises the limit of open files to the maximum that the system allows.
-fn allow_many_connections() {
+pub(super) fn allow_many_connections() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("more file descriptors");
 }
@@ -156,17 +156,11 @@ async fn five_thousand_slow_clients_are_dropped_and_delay_no_beat() {
         let stream = connect_from(host, server.port()).await;
         clients.spawn(is_dropped(stream, STARTS[number % STARTS.len()]));
     }
-    let mut times = Vec::new();
-    while times.len() < 1_000 {
-        let asked = Instant::now();
+    // Each would wait for ten seconds if it waited for any of the slow clients, and none of these would be left.
+    for _ in 0..1_000 {
         laptop.beat().await;
-        times.push(asked.elapsed());
     }
     assert!(!clients.is_empty(), "no slow client is left");
-    times.sort();
-    let p99 = times[times.len() * 99 / 100];
-    // On an idle machine this is 0.5 ms, and 50 ms are promised; here other tests run as well.
-    assert!(p99 < Duration::from_millis(500), "{p99:?}");
     let dropped = clients.join_all().await;
     let still_open = dropped.iter().filter(|dropped| !**dropped).count();
     assert_eq!(still_open, 0);
@@ -174,22 +168,31 @@ async fn five_thousand_slow_clients_are_dropped_and_delay_no_beat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_never_read_the_responses_are_dropped() {
+async fn clients_that_never_read_the_responses_are_dropped_and_take_little_memory() {
     const CLIENTS: usize = 1_000;
+    const KILOBYTES_PER_CLIENT: i64 = 150;
     allow_many_connections();
     let (server, _database) = Server::fresh().await;
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        let port = server.port();
-        clients.spawn(async move {
-            let mut stream = connect(port).await;
-            // More requests than the buffers of both sides have room for responses.
-            let send = async { while stream.write_all(&PAGE_REQUEST.repeat(100)).await.is_ok() {} };
-            timeout(IDLE_CONNECTION_TIMEOUT * 2, send).await.is_ok()
-        });
-    }
-    for dropped in clients.join_all().await {
-        assert!(dropped);
+    server.stranger().get("/").await;
+    let before = server.resident_memory();
+    for _ in 0..if is_soak() { 10 } else { 1 } {
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let port = server.port();
+            clients.spawn(async move {
+                let mut stream = connect(port).await;
+                // More requests than the buffers of both sides have room for responses.
+                let send = async { while stream.write_all(&PAGE_REQUEST.repeat(100)).await.is_ok() {} };
+                timeout(IDLE_CONNECTION_TIMEOUT * 2, send).await.is_ok()
+            });
+        }
+        let mut growth = 0;
+        while let Some(dropped) = clients.join_next().await {
+            assert!(dropped.expect("a client"));
+            growth = growth.max(server.resident_memory() - before);
+        }
+        let most = KILOBYTES_PER_CLIENT * i64::try_from(CLIENTS).expect("few");
+        assert!(growth < most, "{growth} kB, more than {most} kB");
     }
     assert_eq!(server.stranger().get("/api/stats").await.status, 200);
 }

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use heartbeat_tests::{CountingProxy, Database, ServerBuilder};
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet, time::interval};
+
+use super::connections::{allow_many_connections, connect_from, status_of_stats};
 
 /// Number of concurrent readers.
 const READERS: usize = 100;
@@ -81,5 +83,56 @@ async fn a_distant_database_is_set_up_and_a_flood_of_reads_fails_no_beat() {
             reader.expect("responses to all requests");
         }
     }
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, beats);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_thousand_reads_a_second_before_a_distant_database_fail_no_beat() {
+    const READERS: usize = 6_000;
+    const HOSTS: usize = 100;
+    const SECONDS: usize = 3;
+    allow_many_connections();
+    let (database, proxy) =
+        (Database::create().await, CountingProxy::start_with_delay(DATABASE_LATENCY).await);
+    let server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
+        .start()
+        .await;
+    let laptop = server.device("Laptop").await;
+    let (second, seconds) = watch::channel(0);
+    let mut readers = JoinSet::new();
+    for number in 0..READERS {
+        let host = u8::try_from(number % HOSTS).expect("few");
+        let mut connection = connect_from(host, server.port()).await;
+        // Before the idle timeout of a connection without a request.
+        assert_eq!(status_of_stats(&mut connection).await, Some(200));
+        let mut seconds = seconds.clone();
+        readers.spawn(async move {
+            for number in 1..=SECONDS {
+                seconds.wait_for(|second| *second >= number).await.expect("the next second");
+                assert_eq!(status_of_stats(&mut connection).await, Some(200));
+            }
+        });
+    }
+    let ticks = tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_secs(1));
+        for number in 1..=SECONDS {
+            ticks.tick().await;
+            second.send_replace(number);
+        }
+        // Readers wait for seconds while this is there.
+        second.closed().await;
+    });
+    drop(seconds);
+    let mut beats = 0;
+    while !readers.is_empty() {
+        // Panics unless the response is 200.
+        laptop.beat().await;
+        beats += 1;
+        while let Some(reader) = readers.try_join_next() {
+            reader.expect("responses to all requests");
+        }
+    }
+    ticks.await.expect("three seconds");
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, beats);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use heartbeat_tests::{Browser, Database, eventually};
 use serde_json::json;
 
-use crate::{at_port, server, url};
+use crate::{at_fixed_port, server, url};
 
 /// Maximum latency of a beat, from the device to the page.
 const LATENCY_MAX: Duration = Duration::from_millis(1500);
@@ -58,15 +58,15 @@ async fn an_empty_page_fills_by_itself(browser: Browser) {
 
 async fn a_restart_of_the_server_is_shown_and_survived_without_a_reload(browser: Browser) {
     let database = Database::create().await;
-    let mut first = server(&database).await;
+    let builder = at_fixed_port(&database);
+    let mut first = builder.start().await;
     let laptop = first.device("Laptop").await;
     laptop.beat().await;
     browser.open(&url(&first, "/")).await;
     browser.run("window.sameAsBefore = true").await;
-    let port = first.port();
     first.stop().await;
     browser.wait_for_text(".notice", "Not connected since ").await;
-    let _second = at_port(&database, port).start().await;
+    let _second = builder.start().await;
     laptop.beat().await;
     browser.wait_for_text("[data-number=total_beats]", "2").await;
     assert_eq!(browser.text(".notice").await, "");

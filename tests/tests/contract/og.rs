@@ -1,6 +1,6 @@
 //! `GET /og.png`
 
-use heartbeat_tests::{Database, Server, ServerBuilder};
+use heartbeat_tests::{Database, Server, ServerBuilder, skip};
 
 #[tokio::test]
 async fn the_open_graph_image_changes_with_a_beat() {
@@ -28,11 +28,10 @@ async fn the_preview_of_a_link_says_as_of_when() {
 
 /// Boxes in the place of different characters would be equal images.
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "those who run the tests want to know")]
 async fn chinese_and_emoji_are_drawn_with_fonts_of_the_system() {
     if !std::path::Path::new("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf").exists() {
         assert!(std::env::var_os("CI").is_none(), "infra/scripts/install-browser installs fonts");
-        eprintln!("skipped: the fonts that infra/scripts/install-browser installs are missing");
+        skip("the fonts that infra/scripts/install-browser installs are missing");
         return;
     }
     let database = Database::create().await;

@@ -9,7 +9,7 @@ use std::{
 use heartbeat_core::{
     Clock, Heartbeat, notify::subscriptions::Subscriptions, runtime::Runtime, stats::Stats, token::TokenHash,
 };
-use heartbeat_tests::{Database, Server, ServerBuilder};
+use heartbeat_tests::{Database, Server, ServerBuilder, is_soak};
 use time::{Duration, OffsetDateTime};
 
 const HOUR: i64 = 60 * 60;
@@ -73,7 +73,8 @@ async fn a_process_whose_clock_jumps_ahead_and_back_records_and_shows_right_time
     let (_, token) = server.owner().register("Laptop").await;
     let processes = [Process::start(&database, wrong_clock), Process::start(&database, right_clock)];
     let mut beats = 0;
-    for jump in [TWO_YEARS, 0, -TWO_YEARS, 0, HOUR, -HOUR, -1, 1, 0] {
+    let jumps = [TWO_YEARS, 0, -TWO_YEARS, 0, HOUR, -HOUR, -1, 1, 0].repeat(if is_soak() { 20 } else { 1 });
+    for jump in jumps {
         WRONG_BY.store(jump, SeqCst);
         for process in &processes {
             let before = database_time(&database).await;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use heartbeat_tests::{Cluster, Database, Devices, Load, Server, ServerBuilder, eventually};
+use heartbeat_tests::{Cluster, Database, Devices, Load, Server, ServerBuilder, eventually, is_soak};
 
-use crate::{rounds, soak};
+use crate::rounds;
 
 /// Maximum time from the recovery of the database to the next acknowledged beat.
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ async fn a_database_that_is_frozen_for_seconds_is_answered_with_503_and_loses_no
     devices.wait_for_acknowledged(100).await;
     let before = server.resident_memory();
     cluster.freeze().await;
-    tokio::time::sleep(Duration::from_secs(if soak() { 10 } else { 3 })).await;
+    tokio::time::sleep(Duration::from_secs(if is_soak() { 10 } else { 3 })).await;
     cluster.thaw();
     cluster.wait_until_ready().await;
     assert_recovery(&devices).await;

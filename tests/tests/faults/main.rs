@@ -11,12 +11,9 @@ mod stopped_under_load;
 mod strange_values;
 mod thawed_function;
 
-/// Returns whether this is the long run of `make soak`.
-fn soak() -> bool {
-    std::env::var_os("SOAK").is_some()
-}
+use heartbeat_tests::is_soak;
 
 /// Number of kills in a test.
 fn rounds() -> i64 {
-    if soak() { 20 } else { 3 }
+    if is_soak() { 20 } else { 3 }
 }
