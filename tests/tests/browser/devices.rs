@@ -92,6 +92,11 @@ async fn bars_have_one_length_and_one_color_and_dots_the_recency_of_their_device
     browser.open(&url(&server, "/")).await;
     for width in [320, 375, 768, 1280, 2560] {
         browser.resize(width, 900).await;
+        if width < 400 {
+            let above = "return [...document.querySelectorAll('.devices li')].every((row) => row.querySelector('.name')
+                .getBoundingClientRect().bottom <= row.querySelector('.seen').getBoundingClientRect().top + 1)";
+            assert_eq!(browser.run(above).await, true, "names stand above times at {width}");
+        }
         let bars = browser
             .run(
                 "return [...document.querySelectorAll('.devices li')].map((row) => {
@@ -191,4 +196,31 @@ async fn ages_count_up_where_the_stream_never_connects() {
     eventually("a later age", async || age().await >= first + 2).await;
     let hero = browser.text(".age").await;
     assert!(hero.contains("sec ago"), "{hero}");
+}
+
+#[tokio::test]
+async fn shares_between_two_steps_are_the_same_with_and_without_a_script() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    for (id, beats) in [1, 3, 396].iter().enumerate() {
+        server.device("Laptop").await;
+        database
+            .execute(&format!(
+                "UPDATE heartbeat.devices SET num_beats = {beats}, last_beat = now() WHERE id = {id}"
+            ))
+            .await;
+    }
+    eventually("the shares", async || server.stranger().stats().await["total_beats"] == 400).await;
+    let page = server.stranger().get("/").await.body;
+    let browser = Browser::start().await;
+    browser.open(&url(&server, "/")).await;
+    eventually("text by the script", async || {
+        browser.run("return document.querySelector('.seen time').title !== ''").await == true
+    })
+    .await;
+    for (id, share) in [(0, "0.3%"), (1, "0.8%"), (2, "99.0%")] {
+        let counts = page.split("class=\"count\">").nth(id + 1).and_then(|rest| rest.split('<').next());
+        assert!(counts.is_some_and(|text| text.ends_with(share)), "{page}");
+        assert!(browser.text(&format!("#device-{id} .count")).await.ends_with(share), "{share}");
+    }
 }

@@ -198,3 +198,27 @@ async fn the_tab_and_the_words_under_the_age_carry_the_state() {
         assert_eq!(server.stranger().get(&format!("/assets/{icon}")).await.status, 200, "{icon}");
     }
 }
+
+#[tokio::test]
+async fn nothing_moves_while_the_page_loads_and_beats_arrive() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let (laptop, phone) = (server.device("Laptop").await, server.device("Phone").await);
+    laptop.beat().await;
+    phone.beat().await;
+    let browser = Browser::start().await;
+    let observe = "window.moved = []; new PerformanceObserver((list) => list.getEntries().forEach(({ sources }) => sources.forEach(
+        ({ node, previousRect: before, currentRect: after }) => {
+            // Text may grow to its right; lines must stay where they are.
+            if (Math.abs(before.top - after.top) >= 2) window.moved.push(`${(node?.parentElement ?? node)?.outerHTML.slice(0, 80)} ${before.top} ${after.top} ${before.width} ${after.width}`);
+        }))).observe({ type: 'layout-shift', buffered: true })";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": observe })).await;
+    for width in WIDTHS {
+        browser.resize(width, 900).await;
+        browser.open(&url(&server, "/")).await;
+        laptop.beat().await;
+        browser.wait_for_text(".age", "1 sec").await;
+        browser.wait_for_text(".age", "2 sec").await;
+        assert_eq!(browser.run("return window.moved").await, json!([]), "at {width}");
+    }
+}

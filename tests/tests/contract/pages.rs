@@ -130,6 +130,8 @@ async fn without_a_script_the_pages_are_complete() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(page.contains("data-recency=\"lost\""), "{page}");
+    // No point in time is called never.
+    assert!(!page.contains("never</time>"), "{page}");
     assert!(
         page.contains("<p class=\"lost\">After 48 hours without a beat, something is probably wrong."),
         "{page}"
