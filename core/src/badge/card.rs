@@ -1,11 +1,14 @@
 //! The link preview of the pages (`og:image`): the name of the server, its last beat, and as of when.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
 
 use time::OffsetDateTime;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{fonts, png, text::Text};
+use super::{png, runs, text::Text};
 use crate::{humanize, recency::Recency};
 
 /// Width in pixels. With [`HEIGHT`] it makes services show a large preview (`summary_large_image`).
@@ -56,11 +59,11 @@ impl Card {
         let mut name = String::new();
         for (at, line) in (0_u8..).zip(&lines) {
             let y = 72.0 + f32::from(size) * (0.9 + 1.25 * f32::from(at));
-            let (line, width) = (fonts::escape(line), fonts::width(line) * f32::from(size));
+            let (line, width) = (runs::escape(line), runs::width(line) * f32::from(size));
             let x = 80.0 + width / 2.0;
             write!(name, r#"<text x="{x}" y="{y}" textLength="{width}">{line}</text>"#).expect("memory");
         }
-        let (message, as_of) = (fonts::escape(&self.message), &self.as_of);
+        let (message, as_of) = (runs::escape(&self.message), &self.as_of);
         format!(
             r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="DejaVu Sans">
 <rect width="100%" height="100%" fill="#11151c"/>
@@ -76,8 +79,9 @@ impl Card {
 
 /// Returns the largest size at which the name fits, and its lines.
 fn lay_out(name: &str) -> (u16, Vec<String>) {
+    let clusters: HashSet<&str> = name.graphemes(true).collect();
     let widths: HashMap<&str, f32> =
-        name.graphemes(true).map(|cluster| (cluster, fonts::width(cluster))).collect();
+        clusters.into_iter().map(|cluster| (cluster, runs::width(cluster))).collect();
     let fitting = NAME_SIZES.iter().find_map(|(size, max_lines)| {
         let lines = wrap(name, NAME_WIDTH / f32::from(*size), &widths);
         (lines.len() <= *max_lines).then_some((*size, lines))
@@ -158,7 +162,7 @@ mod tests {
             let blanks = |text: &str| text.replace(' ', "");
             assert_eq!(blanks(&lines.concat()), blanks(card.name.drawable().as_str()));
             for line in &lines {
-                assert!(fonts::width(line) * f32::from(size) <= NAME_WIDTH * 1.001, "{line} at {size}");
+                assert!(runs::width(line) * f32::from(size) <= NAME_WIDTH * 1.001, "{line} at {size}");
             }
         }
     }

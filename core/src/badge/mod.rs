@@ -4,13 +4,14 @@
 //! - [`text`]: label and message, limited to text that can be drawn.
 //! - [`svg`]: badges as SVG, as shields.io draws them.
 //! - [`png`]: badges as PNG, for sites that refuse SVG.
-//! - [`fonts`]: fonts of PNGs.
+//! - [`fonts`], [`runs`]: the fonts of PNGs, and texts that need several.
 //! - [`card`]: the link preview of the pages.
 
 pub mod card;
 pub mod color;
 mod fonts;
 mod png;
+mod runs;
 mod svg;
 pub mod text;
 

@@ -5,7 +5,7 @@ use resvg::{
     usvg::{ImageHrefResolver, Options, Tree},
 };
 
-use super::fonts;
+use super::{fonts, runs};
 
 /// Renders `svg` as PNG, with `scale` pixels in each direction for one of the SVG's.
 ///
@@ -27,7 +27,7 @@ pub(super) fn width(svg: &str) -> f32 {
 }
 
 fn parse(svg: &str) -> Tree {
-    let svg = fonts::with_system_fonts(svg);
+    let svg = runs::with_system_fonts(svg);
     let options = Options {
         fontdb: fonts::database(&svg),
         font_resolver: fonts::resolver(),

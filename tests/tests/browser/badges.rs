@@ -3,7 +3,10 @@
 use heartbeat_tests::{Browser, Database, eventually};
 use serde_json::json;
 
-use crate::{server, url};
+use crate::{
+    quality::{tool, violations},
+    server, url,
+};
 
 in_both_browsers!(
     a_badge_is_configured_previewed_and_copied,
@@ -191,4 +194,31 @@ async fn without_a_script_the_form_comes_back_with_the_badge() {
         (value(&browser, "badge").await, value(&browser, "style").await),
         ("total-beats".into(), "plastic".into())
     );
+}
+
+#[tokio::test]
+async fn hints_and_mistakes_are_accessible_on_every_screen() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await;
+    server.device("Laptop").await;
+    let axe = std::fs::read_to_string(tool("node_modules/axe-core/axe.min.js")).expect("axe");
+    let browser = Browser::start().await;
+    for (query, name) in
+        [("color=notacolor&labelColor=x&device=1", "mistakes"), ("style=social&color=red&noLabel=1", "hints")]
+    {
+        for scheme in ["light", "dark"] {
+            browser.emulate_media(&[("prefers-color-scheme", scheme)]).await;
+            for (width, height) in [(320, 568), (1280, 800)] {
+                browser.resize(width, height).await;
+                browser.open(&url(&server, &format!("/badges?{query}"))).await;
+                let overflow = browser
+                    .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    .await;
+                assert_eq!(overflow, 0, "{name} at {width}");
+                browser.save_screenshot(&format!("badges-{name}-{scheme}-{width}")).await;
+                assert_eq!(violations(&browser, &axe).await, Vec::<String>::new(), "{name} at {width}");
+            }
+        }
+    }
 }

@@ -115,7 +115,7 @@ async fn the_empty_page_is_accessible_too() {
 }
 
 /// Accessibility violations that axe finds in the page.
-async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
+pub(crate) async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
     let script = format!(
         "{axe}; const done = arguments[arguments.length - 1];
          axe.run().then(({{ violations }}) => done(violations.map(({{ id, nodes }}) => `${{id}}: ${{nodes[0].html}}`)), (error) => done([String(error)]))"
@@ -190,7 +190,7 @@ async fn the_html_is_valid() {
 }
 
 /// Path of a file that `infra/scripts/install-browser` installs.
-fn tool(path: &str) -> std::path::PathBuf {
+pub(crate) fn tool(path: &str) -> std::path::PathBuf {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools-web").join(path);
     assert!(file.exists(), "{path} is missing: infra/scripts/install-browser installs it");
     file

@@ -7,7 +7,7 @@ use super::form::{Form, named};
 const PAGE: &str = "https://beat.example.org/";
 
 fn devices(names: &[Option<&str>]) -> Vec<DeviceStats> {
-    let device = |(id, name): (i64, &Option<&str>)| DeviceStats {
+    let device = |(id, name): (i64, &Option<_>)| DeviceStats {
         id,
         former_id: None,
         name: name.map(Into::into),
