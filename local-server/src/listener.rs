@@ -3,13 +3,16 @@
 use std::{
     fs, io,
     net::SocketAddr,
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
 use heartbeat_core::config::Bind;
 use heartbeat_functions::http::client_ip::Peer;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
+
+/// Connections to a Unix socket that may wait to be accepted; as many as to a TCP port.
+const UNIX_BACKLOG: u32 = 1024;
 
 /// An error that keeps the server from listening.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,26 @@ pub(crate) enum ListenError {
     InUse(PathBuf),
     #[error("bind unix:{}: there is a file, and it is not a socket; set bind to another path", .0.display())]
     NotASocket(PathBuf),
+    #[error("bind_group: there is no group {0:?} in /etc/group; set it to one that is, or to a number")]
+    NoGroup(String),
+    #[error(
+        "bind_group {group:?}: {error}; make the user of Heartbeat a member of that group, or leave it empty"
+    )]
+    Group { group: String, error: io::Error },
+}
+
+/// Who may connect to a Unix socket.
+#[derive(Debug)]
+pub(crate) struct UnixAccess<'a> {
+    /// Mode of its file.
+    pub(crate) mode: u32,
+    /// Name or number of its group, if it is not that of this process.
+    pub(crate) group: Option<&'a str>,
+}
+
+impl UnixAccess<'static> {
+    /// The user of this process alone.
+    pub(crate) const OWNER: Self = Self { mode: 0o600, group: None };
 }
 
 /// A listening socket.
@@ -51,14 +74,14 @@ impl Socket {
 }
 
 impl Listener {
-    /// Starts to listen.
-    pub(crate) async fn bind(bind: &Bind) -> Result<Self, ListenError> {
+    /// Starts to listen; on a Unix socket with `access`.
+    pub(crate) async fn bind(bind: &Bind, access: UnixAccess<'_>) -> Result<Self, ListenError> {
         match bind {
             Bind::Tcp { host, port } => TcpListener::bind((host.as_str(), *port))
                 .await
                 .map(Self::Tcp)
                 .map_err(|error| ListenError::Tcp { host: host.clone(), port: *port, error }),
-            Bind::Unix(path) => bind_unix(path).await,
+            Bind::Unix(path) => bind_unix(path, access).await,
         }
     }
 
@@ -96,7 +119,7 @@ fn local_url(address: SocketAddr) -> Option<String> {
     is_local.then(|| format!("http://localhost:{}", address.port()))
 }
 
-async fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
+async fn bind_unix(path: &Path, access: UnixAccess<'_>) -> Result<Listener, ListenError> {
     let failed = |error| ListenError::Unix { path: path.to_owned(), error };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -110,9 +133,36 @@ async fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
             _ => return Err(ListenError::InUse(path.to_owned())),
         },
     }
-    let listener = UnixListener::bind(path).map_err(failed)?;
+    let group = access.group.map(group_id).transpose()?;
+    let socket = UnixSocket::new_stream().map_err(failed)?;
+    socket.bind(path).map_err(failed)?;
     let file = SocketFile::new(path).map_err(failed)?;
+    // Nobody can connect before it listens, so nobody ever does by the permissions that it was made with.
+    if let Some((group, id)) = access.group.zip(group) {
+        chown(path, None, Some(id)).map_err(|error| ListenError::Group { group: group.to_owned(), error })?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(access.mode)).map_err(failed)?;
+    let listener = socket.listen(UNIX_BACKLOG).map_err(failed)?;
     Ok(Listener::Unix(listener, file))
+}
+
+/// Returns the number of a group, which `group` names or is.
+fn group_id(group: &str) -> Result<u32, ListenError> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    group
+        .parse()
+        .ok()
+        .or_else(|| find_group(&groups, group))
+        .ok_or_else(|| ListenError::NoGroup(group.to_owned()))
+}
+
+/// Finds a group in the text of `/etc/group` (group(5)).
+fn find_group(groups: &str, name: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then_some(())?;
+        fields.nth(1)?.parse().ok()
+    })
 }
 
 /// The file of a Unix socket, removed on drop.
@@ -140,4 +190,16 @@ impl Drop for SocketFile {
 /// Returns device and inode, which identify a file.
 fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_found_by_their_whole_name() {
+        let groups = "root:x:0:\nwww-data2:x:7:\nwww-data:x:33:ada,grace\n";
+        assert_eq!(find_group(groups, "www-data"), Some(33));
+        assert_eq!(find_group(groups, "www"), None);
+    }
 }

@@ -23,7 +23,7 @@ use crate::{
     embedded::{Embedded, EmbeddedError},
     health,
     limits::ConnectionLimits,
-    listener::{ListenError, Listener},
+    listener::{ListenError, Listener, UnixAccess},
     server,
     stream::{LocalStream, management},
     tasks::Tasks,
@@ -98,9 +98,10 @@ pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Optio
 pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let limits = ConnectionLimits::new(config.max_viewers);
-    let listener = Listener::bind(&config.bind).await?;
+    let access = UnixAccess { mode: config.bind_mode, group: config.bind_group.as_deref() };
+    let listener = Listener::bind(&config.bind, access).await?;
     let management = match &config.management_bind {
-        Some(bind) => Some(Listener::bind(bind).await?),
+        Some(bind) => Some(Listener::bind(bind, UnixAccess::OWNER).await?),
         None => None,
     };
     let (options, mut embedded) = tokio::select! {

@@ -16,7 +16,7 @@
 #![expect(clippy::must_use_candidate, reason = "a test that forgets a value has other warnings")]
 
 use std::{
-    io::Write,
+    io::{Write, stderr},
     time::{Duration, Instant},
 };
 
@@ -59,6 +59,11 @@ pub fn is_soak() -> bool {
 
 /// Timeout of [`eventually`].
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Says why a test, or a part of it, cannot run here. Not by `eprintln!`, whose output tests keep to themselves.
+pub fn skipped(why: &str) {
+    let _ = writeln!(stderr(), "skipped: {why}");
+}
 
 /// Polls until `condition` holds, for states that nothing announces. Panics after a timeout.
 pub async fn eventually(description: &str, mut condition: impl AsyncFnMut() -> bool) {

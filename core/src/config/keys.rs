@@ -129,6 +129,20 @@ keys! {
         help: "<host>:<port> to listen on, or unix:<path>",
         parse: Bind::parse,
     }
+    /// Mode of the Unix socket that [`Config::bind`] names.
+    bind_mode: u32 = "bind_mode" {
+        kind: Text,
+        default: "660",
+        help: "Mode of the Unix socket, in octal; who may write to it may connect",
+        parse: values::file_mode,
+    }
+    /// Group of the Unix socket that [`Config::bind`] names, if it is not that of this process.
+    bind_group: Option<String> = "bind_group" {
+        kind: Text,
+        default: "",
+        help: "Group of the Unix socket, such as www-data for nginx; Heartbeat's own if empty",
+        parse: |text| optional(text, values::group),
+    }
     /// URL of the stream, if it is not `/api/stats/ws` on the host that a page came from.
     ws_url: Option<Url> = "ws_url" {
         kind: Text,

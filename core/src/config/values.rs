@@ -161,6 +161,20 @@ pub(super) fn loopback_bind(text: &str) -> Result<Bind, &'static str> {
     private.then_some(bind).ok_or(EXPECTED)
 }
 
+/// Parses the mode of a file, in octal as chmod(1) takes it: `660` or `0660`.
+pub(super) fn file_mode(text: &str) -> Result<u32, &'static str> {
+    const EXPECTED: &str = "a mode in octal, such as 660 for the owner and the group, or 600";
+    let digits = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| digits && *mode <= 0o777);
+    mode.ok_or(EXPECTED)
+}
+
+/// Parses the name or the number of a group.
+pub(super) fn group(text: &str) -> Result<String, &'static str> {
+    let is_legal = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    text.bytes().all(is_legal).then(|| text.to_owned()).ok_or("the name of a group, or its number")
+}
+
 /// Parses an `http` or `https` URL.
 pub(super) fn web_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
