@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use heartbeat_core::{
     Config,
+    config::Database,
     database::{
         dump::{self, Count},
         migrate,
@@ -17,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    embedded,
     progress::Display,
     run::{self, RunError, SHUTDOWN_TIMEOUT, Signals},
 };
@@ -79,6 +81,10 @@ async fn with_database<T>(
     config: &Config,
     work: impl AsyncFnOnce(PgConnectOptions) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
+    if matches!(config.database, Database::Embedded) {
+        let is_named = std::env::var_os("HEARTBEAT_HOME").is_some_and(|home| !home.is_empty());
+        embedded::require_data(&config.home, is_named)?;
+    }
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let (options, embedded) = tokio::select! {
         database = run::database(config) => database?,

@@ -43,15 +43,6 @@ pub use port::ReservedPort;
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
 
-/// Says that the present test cannot run here, and why. Not through the macros of the standard library, whose output
-/// shows only when a test fails.
-pub fn skip(reason: &str) {
-    let test = std::thread::current();
-    let line = format!("skipped: {}: {reason}\n", test.name().unwrap_or_default());
-    // Nobody reads it where that fails.
-    let _ = std::io::stderr().write_all(line.as_bytes());
-}
-
 /// Whether this is the long run of `make soak`.
 pub fn is_soak() -> bool {
     std::env::var_os("SOAK").is_some()
@@ -60,9 +51,11 @@ pub fn is_soak() -> bool {
 /// Timeout of [`eventually`].
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Says why a test, or a part of it, cannot run here. Not by `eprintln!`, whose output tests keep to themselves.
+/// Says why the present test, or a part of it, cannot run here. Not by `eprintln!`, whose output tests keep to themselves.
 pub fn skipped(why: &str) {
-    let _ = writeln!(stderr(), "skipped: {why}");
+    let test = std::thread::current();
+    let line = format!("skipped: {}: {why}\n", test.name().unwrap_or_default());
+    let _ = stderr().write_all(line.as_bytes());
 }
 
 /// Polls until `condition` holds, for states that nothing announces. Panics after a timeout.

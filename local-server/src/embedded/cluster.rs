@@ -97,7 +97,9 @@ pub(super) fn owner(home: &Path) -> Result<Option<(PathBuf, User)>, EmbeddedErro
 fn data_folder(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedError> {
     let link = home.join("postgres");
     if link.is_dir() {
-        return fs::canonicalize(&link).map_err(EmbeddedError::file(&link));
+        let data = fs::canonicalize(&link).map_err(EmbeddedError::file(&link))?;
+        let is_reachable = data.parent().is_none_or(|parent| identity.can_enter(parent));
+        return if is_reachable { Ok(data) } else { Err(EmbeddedError::DataOutOfReach(data)) };
     }
     if home.parent().is_none_or(|parent| identity.can_enter(parent)) {
         identity.grant_entry(home)?;

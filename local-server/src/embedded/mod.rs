@@ -38,6 +38,10 @@ const RESTART_BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// Longest backoff between attempts to restart the database after a crash.
 const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
+/// Home folder of the service of systemd (`heartbeat.service`).
+#[cfg(feature = "migrate")]
+const SYSTEM_HOME: &str = "/var/lib/heartbeat";
+
 /// An error of the embedded database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EmbeddedError {
@@ -53,8 +57,8 @@ pub(crate) enum EmbeddedError {
     )]
     OtherVersion { folder: PathBuf, needed: u32, found: String },
     #[error(
-        "PostgreSQL refuses to run as root, and neither a user namespace (unshare -U) nor a user \
-         postgres or nobody is to be had; run Heartbeat as another user"
+        "PostgreSQL refuses to run as root, and there is neither a user namespace (unshare -U) nor a user \
+         heartbeat or postgres; run Heartbeat as another user, or make one: useradd --system heartbeat"
     )]
     NoUnprivilegedUser,
     #[error(
@@ -66,6 +70,27 @@ pub(crate) enum EmbeddedError {
         "{} leads to data that is gone; bring it back, or remove the link to start without it", .0.display()
     )]
     DataMissing(PathBuf),
+    #[error(
+        "the owner of the data in {} cannot enter the folders above it; run this as that user", .0.display()
+    )]
+    DataOutOfReach(PathBuf),
+    #[error(
+        "a PostgreSQL that cannot be seen from here, as in another container, runs on the data in {}; stop it, or \
+         set HEARTBEAT_HOME to another folder", .0.display()
+    )]
+    RunsElsewhere(PathBuf),
+    #[cfg(feature = "migrate")]
+    #[error(
+        "there is no database in {}; set HEARTBEAT_HOME to the folder of the server whose database is meant (of the \
+         service of systemd: {SYSTEM_HOME})", .0.display()
+    )]
+    NoData(PathBuf),
+    #[cfg(feature = "migrate")]
+    #[error(
+        "there is a database in {} and one in {}; set HEARTBEAT_HOME to the folder of the one that is meant",
+        home.display(), other.display()
+    )]
+    Ambiguous { home: PathBuf, other: PathBuf },
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("{program} failed: {output}")]
@@ -76,6 +101,25 @@ impl EmbeddedError {
     fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::File { path: path.to_owned(), error }
     }
+}
+
+/// Fails unless `home` holds the data of a database. For commands that work on what a server has recorded, started as
+/// root perhaps and so with another home than the server has: they would report success on a new, empty database.
+/// `is_named` says whether `HEARTBEAT_HOME` names the folder.
+#[cfg(feature = "migrate")]
+pub(crate) fn require_data(home: &Path, is_named: bool) -> Result<(), EmbeddedError> {
+    require_data_beside(home, is_named, Path::new(SYSTEM_HOME))
+}
+
+#[cfg(feature = "migrate")]
+fn require_data_beside(home: &Path, is_named: bool, system_home: &Path) -> Result<(), EmbeddedError> {
+    if cluster::owner(home)?.is_none() {
+        return Err(EmbeddedError::NoData(home.to_owned()));
+    }
+    if !is_named && home != system_home && system_home.join("postgres").exists() {
+        return Err(EmbeddedError::Ambiguous { home: home.to_owned(), other: system_home.to_owned() });
+    }
+    Ok(())
 }
 
 /// A running private PostgreSQL.
@@ -169,5 +213,23 @@ fn lock(home: &Path) -> Result<File, EmbeddedError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(home.to_owned())),
         Err(TryLockError::Error(error)) => Err(EmbeddedError::File { path, error }),
+    }
+}
+
+#[cfg(all(test, feature = "migrate"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_work_on_a_default_home_only_where_the_service_has_no_data() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (home, system_home) = (folder.path().join("home"), folder.path().join("system"));
+        fs::create_dir_all(home.join("postgres")).expect("data");
+        assert!(require_data_beside(&home, false, &system_home).is_ok());
+        fs::create_dir_all(system_home.join("postgres")).expect("data");
+        assert!(require_data_beside(&home, true, &system_home).is_ok());
+        assert!(require_data_beside(&system_home, false, &system_home).is_ok());
+        let ambiguous = require_data_beside(&home, false, &system_home).expect_err("two databases");
+        assert!(ambiguous.to_string().contains("set HEARTBEAT_HOME"), "{ambiguous}");
     }
 }

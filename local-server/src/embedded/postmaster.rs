@@ -1,12 +1,21 @@
 //! The running database: PostgreSQL's main process.
 
-use std::{fmt, fs, io, os::unix::ffi::OsStrExt, path::Path, process::Stdio, time::Duration};
+use std::{
+    fmt,
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Split},
+    net::UnixStream,
     process::{Child, ChildStderr, Command},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
@@ -21,6 +30,12 @@ const READY_MESSAGE: &str = "database system is ready to accept connections";
 /// immediate one that follows, which leaves recovery to the next start.
 const SHUTDOWN_MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Timeout of the lock on the data, which the processes of a database that has ended may hold for a moment longer.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Poll interval of that lock, whose release nothing tells.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
 /// The main process of the database, a child of this process.
 #[derive(Debug)]
 pub(super) struct Postmaster(Child);
@@ -28,7 +43,7 @@ pub(super) struct Postmaster(Child);
 impl Postmaster {
     /// Starts the database and waits until it accepts connections.
     pub(super) async fn start(cluster: &Cluster) -> Result<Self, EmbeddedError> {
-        clean_up(cluster).await?;
+        let lock = clean_up(cluster).await?;
         let mut command = cluster.identity.command(cluster.version.program("postgres"));
         command.arg("-D").arg(&cluster.data);
         // The setting is a list of folders, in which quotes protect commas and spaces.
@@ -38,6 +53,8 @@ impl Postmaster {
         for setting in ["listen_addresses=", "port=5432", "logging_collector=off", "log_destination=stderr"] {
             command.arg("-c").arg(setting);
         }
+        // Every process of the database inherits the lock, so it is held as long as one of them lives.
+        command.stdin(lock);
         // `drop` requests a shutdown instead.
         command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(false);
         let mut postmaster = Self(command.spawn().map_err(|error| failed(&error))?);
@@ -87,7 +104,10 @@ impl Drop for Postmaster {
 
 /// Cleans up after a Heartbeat that was killed: stops its database, which runs on, and removes stale lock files.
 /// The process id in them may be another process's by now, which PostgreSQL would take for a running database.
-async fn clean_up(cluster: &Cluster) -> Result<(), EmbeddedError> {
+///
+/// Returns the lock on the data. Process ids mean nothing in another container, but the lock does: it keeps the data
+/// of a database that runs there from being opened twice.
+async fn clean_up(cluster: &Cluster) -> Result<File, EmbeddedError> {
     let pid_file = cluster.data.join("postmaster.pid");
     let text = match fs::read_to_string(&pid_file) {
         Ok(text) => text,
@@ -105,8 +125,12 @@ async fn clean_up(cluster: &Cluster) -> Result<(), EmbeddedError> {
             return Err(failed(&String::from_utf8_lossy(&output.stderr).trim()));
         }
     }
-    // The lock on the home folder rules out that another Heartbeat runs a database here.
+    let lock = lock(cluster).await?;
     let socket = cluster.sockets.join(SOCKET_NAME);
+    // Databases that Heartbeat 0.1.0 or somebody else started hold no lock, but answer.
+    if UnixStream::connect(&socket).await.is_ok() {
+        return Err(EmbeddedError::RunsElsewhere(cluster.data.clone()));
+    }
     for stale in [pid_file, socket.with_added_extension("lock"), socket] {
         match fs::remove_file(&stale) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -115,7 +139,23 @@ async fn clean_up(cluster: &Cluster) -> Result<(), EmbeddedError> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(lock)
+}
+
+/// Locks the data for a database.
+async fn lock(cluster: &Cluster) -> Result<File, EmbeddedError> {
+    let path = cluster.data.join("heartbeat.lock");
+    let file = File::create(&path).map_err(EmbeddedError::file(&path))?;
+    cluster.identity.chown(&path)?;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(LOCK_POLL_INTERVAL).await,
+            Err(TryLockError::WouldBlock) => return Err(EmbeddedError::RunsElsewhere(cluster.data.clone())),
+            Err(TryLockError::Error(error)) => return Err(EmbeddedError::File { path, error }),
+        }
+    }
 }
 
 /// Whether process `pid` is a PostgreSQL that runs on `data`. Its command line holds the folder.

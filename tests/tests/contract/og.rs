@@ -1,6 +1,6 @@
 //! `GET /og.png`
 
-use heartbeat_tests::{Database, Server, ServerBuilder, skip};
+use heartbeat_tests::{Database, Server, ServerBuilder, skipped};
 
 #[tokio::test]
 async fn the_open_graph_image_changes_with_a_beat() {
@@ -31,7 +31,7 @@ async fn the_preview_of_a_link_says_as_of_when() {
 async fn chinese_and_emoji_are_drawn_with_fonts_of_the_system() {
     if !std::path::Path::new("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf").exists() {
         assert!(std::env::var_os("CI").is_none(), "infra/scripts/install-browser installs fonts");
-        skip("the fonts that infra/scripts/install-browser installs are missing");
+        skipped("the fonts that infra/scripts/install-browser installs are missing");
         return;
     }
     let database = Database::create().await;

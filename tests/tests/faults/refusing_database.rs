@@ -1,7 +1,7 @@
 //! Database that accepts connections, or not even those, and refuses its work: read-only, out of connections, dropped
 //! tables, full disk.
 
-use heartbeat_tests::{Client, Cluster, Database, Server, ServerBuilder, skip};
+use heartbeat_tests::{Client, Cluster, Database, Server, ServerBuilder, skipped};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// Asserts that writes are rejected: a beat and a registration get 503 with `Retry-After`.
@@ -76,7 +76,7 @@ async fn tables_that_are_dropped_while_it_runs_are_logged_and_set_up_again() {
 #[tokio::test]
 async fn while_the_disk_is_full_beats_are_rejected_and_none_is_lost() {
     let Some(cluster) = Cluster::start_with_small_disk().await else {
-        skip("a small disk cannot be mounted");
+        skipped("a small disk cannot be mounted");
         return;
     };
     let database = cluster.database_on_small_disk().await;
