@@ -1,9 +1,10 @@
 //! Services that say no: not to us, not to this event, or not any more.
 
 use heartbeat_tests::{
-    Database, eventually,
+    Database, Function, eventually,
     fake_discord::{Behavior, FakeDiscord, SECRET},
 };
+use serde_json::json;
 
 use crate::discord::{WAITING, notifying, outbox_is_empty, start, titles};
 
@@ -37,11 +38,14 @@ async fn a_channel_that_is_gone_is_disabled_and_its_events_wait_for_another_url(
         );
         assert_eq!(database.number(&leaked).await, 0);
 
-        // No more is sent to it, by this process or the next one.
+        // No more is sent to it, by this process or another one.
         let mut another = another_channel(&database).await;
-        server.device("second").await;
+        let mut second = notifying(&database, &discord.url, "new_devices").start().await;
+        second.device("second").await;
         another.message().await;
         server.stop().await;
+        second.stop().await;
+        assert!(!second.log().contains("channel disabled"), "{}", second.log());
         assert_eq!(server.log().matches("channel disabled").count(), 1);
         assert!(!server.log().contains(SECRET), "{}", server.log());
         let mut server = notifying(&database, &discord.url, "new_devices").start().await;
@@ -63,6 +67,30 @@ async fn a_channel_that_is_gone_is_disabled_and_its_events_wait_for_another_url(
         assert_eq!(embeds.len(), 4);
         outbox_is_empty(&database).await;
     }
+}
+
+#[tokio::test]
+async fn a_function_sends_nothing_to_a_channel_that_is_gone_until_its_url_is_another() {
+    let (database, gone) =
+        (Database::create().await, FakeDiscord::start(Behavior::Responds(404, "x-nothing", "")).await);
+    let minutely = Function::start("minutely", &database, &[("HEARTBEAT_WEBHOOK_URL", &gone.url)]).await;
+    minutely.invoke(json!({})).await.expect("tables");
+    database
+        .execute(
+            "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+             VALUES ('config:discord', 'device.added', now(), '{}')",
+        )
+        .await;
+    for _ in 0..2 {
+        minutely.invoke(json!({})).await.expect("an end");
+        assert_eq!(gone.attempts().len(), 1);
+        assert_eq!(database.number(WAITING).await, 1);
+    }
+    let mut mended = FakeDiscord::start(Behavior::Accepts).await;
+    let minutely = Function::start("minutely", &database, &[("HEARTBEAT_WEBHOOK_URL", &mended.url)]).await;
+    minutely.invoke(json!({})).await.expect("an end");
+    assert_eq!(titles(&mended.embeds()), ["New device"]);
+    assert_eq!(database.number(WAITING).await, 0);
 }
 
 #[tokio::test]
