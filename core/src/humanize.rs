@@ -1,7 +1,5 @@
 //! Durations, ages, counts and shares as people read them: `3 min 12 sec`, `3 minutes ago`, `1,234 beats`, `33.3`.
 
-use time::{OffsetDateTime, UtcOffset, macros::format_description};
-
 /// Units of time: the short name in durations, the name in ages, and the length in seconds, the largest first. Both
 /// count in days at most, so that "400 days 3 hr" and "400 days ago" are recognized as one span. The short names are
 /// those of browsers' `Intl.NumberFormat` in English, so that a page looks the same once its script writes them.
@@ -64,16 +62,6 @@ pub fn percent(part: i64, whole: i64) -> String {
     format!("{}.{}", thousandths / 10, thousandths % 10)
 }
 
-/// Formats the time of a text that others may keep for days: `as of 2 November 2023, 09:48 UTC`. To the minute, so that
-/// what is generated from it does not change each second.
-#[must_use]
-#[expect(clippy::missing_panics_doc, reason = "the format has only what every time has")]
-pub fn as_of(now: OffsetDateTime) -> String {
-    let format =
-        format_description!("as of [day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-    now.to_offset(UtcOffset::UTC).format(format).expect("a time")
-}
-
 /// Formats a number with commas between groups of three digits: `1,234,567`.
 #[must_use]
 pub fn grouped(number: i64) -> String {
@@ -86,6 +74,17 @@ pub fn grouped(number: i64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Formats the time of a text that others may keep for days: `as of 2 November 2023, 09:48 UTC`. To the minute, so that
+/// what is generated from it does not change each second.
+#[must_use]
+#[expect(clippy::missing_panics_doc, reason = "the format has only what every time has")]
+pub fn as_of(now: time::OffsetDateTime) -> String {
+    let format = time::macros::format_description!(
+        "as of [day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
+    );
+    now.to_offset(time::UtcOffset::UTC).format(format).expect("a time")
 }
 
 #[cfg(test)]
@@ -132,12 +131,6 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_given_to_the_minute() {
-        let time = time::macros::datetime!(2023-11-02 10:48:40 +1);
-        assert_eq!(as_of(time), "as of 2 November 2023, 09:48 UTC");
-    }
-
-    #[test]
     fn one_is_singular() {
         let counted = [0, 1, 2, 1_234].map(|number| count(number, "beat"));
         assert_eq!(counted, ["0 beats", "1 beat", "2 beats", "1,234 beats"]);
@@ -168,5 +161,11 @@ mod tests {
             assert_eq!(grouped(number), text);
         }
         assert_eq!(grouped(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn a_time_is_given_to_the_minute() {
+        let time = time::macros::datetime!(2023-11-02 10:48:40 +1);
+        assert_eq!(as_of(time), "as of 2 November 2023, 09:48 UTC");
     }
 }
