@@ -160,8 +160,7 @@ async fn count_and_update_stats(
             FROM unnest($1::bytea[]) WITH ORDINALITY AS beat (token_hash, number)
             JOIN recognized USING (token_hash)
         ), inserted AS (
-            INSERT INTO heartbeat.beats (device, time_stamp)
-            SELECT id, now() FROM accepted
+            INSERT INTO heartbeat.beats (device, time_stamp) SELECT id, now() FROM accepted
         ), counted AS (
             UPDATE heartbeat.devices AS device
             SET num_beats = LEAST(device.num_beats, 9007199254740991 - new.beats) + new.beats,
@@ -177,30 +176,17 @@ async fn count_and_update_stats(
         ), updated_stats AS (
             UPDATE heartbeat.stats
             -- All devices are looked at only here, at most once a second, and as of before this statement.
-            SET last_beat = now(),
-                silent_since = CASE
-                    WHEN stats.last_beat IS NULL OR stats.last_beat BETWEEN 'epoch' AND clock_timestamp()
-                    THEN GREATEST(
-                        stats.last_beat,
-                        (
-                            SELECT max(last_beat) FROM heartbeat.devices
-                            WHERE last_beat BETWEEN 'epoch' AND clock_timestamp()
-                        )
-                    )
-                END,
-                longest_absence = GREATEST(
-                    stats.longest_absence,
-                    CASE
+            SET (last_beat, silent_since, longest_absence) = (
+                SELECT now(), previous.time, GREATEST(stats.longest_absence, now() - previous.time)
+                FROM (
+                    SELECT CASE
                         WHEN stats.last_beat IS NULL OR stats.last_beat BETWEEN 'epoch' AND clock_timestamp()
-                        THEN now() - GREATEST(
-                            stats.last_beat,
-                            (
-                                SELECT max(last_beat) FROM heartbeat.devices
-                                WHERE last_beat BETWEEN 'epoch' AND clock_timestamp()
-                            )
-                        )
-                    END
-                )
+                        THEN GREATEST(stats.last_beat, max(last_beat))
+                    END AS time
+                    FROM heartbeat.devices
+                    WHERE last_beat BETWEEN 'epoch' AND clock_timestamp()
+                ) AS previous
+            )
             FROM batch
             WHERE batch.first_device IS NOT NULL
               AND (
@@ -226,8 +212,7 @@ async fn count_and_update_stats(
             SELECT channel, kind FROM heartbeat.subscriptions
         ), queued AS (
             INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-            SELECT channel, kind, now(), payload
-            FROM (
+            SELECT channel, kind, now(), payload FROM (
                 SELECT 0 AS number, channel, kind,
                     jsonb_build_object('device', ended_by, 'started_at', started_at) AS payload
                 FROM ended JOIN subscription ON kind = 'absence.ended'
