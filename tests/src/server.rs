@@ -95,6 +95,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Trusts this machine as a proxy, so that clients here have no share of connections and viewers.
+    #[must_use]
+    pub fn without_shares(self) -> Self {
+        self.environment("HEARTBEAT_TRUSTED_PROXIES", "127.0.0.1")
+    }
+
     /// Limits the number of open files (`ulimit -n`).
     #[must_use]
     pub fn max_file_descriptors(self, number: u64) -> Self {

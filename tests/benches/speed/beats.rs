@@ -59,7 +59,7 @@ pub(crate) async fn devices(server: &Server, count: usize) -> Arc<[Vec<u8>]> {
 
 pub(crate) async fn measure(table: &mut Table) {
     let database = Database::create().await;
-    let server = ServerBuilder::on(&database).start().await;
+    let server = ServerBuilder::on(&database).without_shares().start().await;
     let many = devices(&server, MANY_DEVICES).await;
     let constant = Limit::start("constant", "1795419943".len()).await;
     let beats = |connections, devices: &[Vec<u8>]| Load {

@@ -27,7 +27,7 @@ const PATHS: [&str; 6] = [
 
 pub(crate) async fn measure(table: &mut Table) {
     let database = Database::create().await;
-    let server = ServerBuilder::on(&database).start().await;
+    let server = ServerBuilder::on(&database).without_shares().start().await;
     for (devices, added, minimum) in [("1 device", 1, 0.85), ("1,000 devices", MANY_DEVICES - 1, 0.7)] {
         // One beat for each device, so that responses have their usual size.
         for beat in beats::devices(&server, added).await.iter() {

@@ -26,7 +26,7 @@ const MEASUREMENT_TIME: Duration = Duration::from_secs(10);
 
 pub(crate) async fn measure(table: &mut Table) {
     let database = Database::create().await;
-    let server = ServerBuilder::on(&database).start().await;
+    let server = ServerBuilder::on(&database).without_shares().start().await;
     for (devices, added) in [("1 device", 1), ("1,000 devices", MANY_DEVICES - 1)] {
         beats::devices(&server, added).await;
         table.heading(&format!("stream, {devices}, processor time a frame"), "bare write");
