@@ -43,7 +43,7 @@ pub(super) async fn replace_in_beats(
         .await?;
         first += BATCH_BLOCKS;
         let done = first.min(blocks);
-        observer.observe(Progress { step: "looking for former ids, block", done, total: Some(blocks) });
+        observer.observe(Progress { step: "replacing former ids, blocks", done, total: Some(blocks) });
     }
     Ok(())
 }

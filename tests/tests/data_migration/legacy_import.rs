@@ -193,6 +193,24 @@ async fn ids_that_javascript_would_round_become_small_and_go_on_naming_their_dev
 }
 
 #[tokio::test]
+async fn beats_of_the_future_count_and_are_not_the_last_ones() {
+    let database = legacy_database::database(999).await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.beats VALUES (0, 'infinity'), (0, '-infinity'), (1, now() + interval '2 years');
+             UPDATE heartbeat.stats SET server_start_time = NULL, longest_absence = NULL",
+        )
+        .await;
+    let (code, output) = legacy_database::migrate(&database).run().await;
+    assert_eq!(code, 0, "{output}");
+    let server = ServerBuilder::on(&database).start().await;
+    let stats = server.stranger().stats().await;
+    assert_eq!((&stats["total_beats"], &stats["last_seen"]), (&json!(1002), &json!(1_767_225_569)));
+    let record = "SELECT floor(extract(epoch FROM longest_absence))::bigint FROM heartbeat.stats";
+    assert_eq!(database.number(record).await, 30);
+}
+
+#[tokio::test]
 async fn an_obstacle_is_named_and_nothing_is_changed() {
     let cases = [
         (
