@@ -117,7 +117,6 @@ class StatsView {
 
   /** Shows the stats as of now: durations grow between frames. */
   tick() {
-    if (!this.#stats) return;
     const stats = this.#stats;
     const elapsed = Math.floor((Date.now() - this.#frameAt) / 1000);
     const age = stats.last_seen === null ? null : Math.max(0, Math.floor((Date.now() - this.#lastBeatAt) / 1000));
@@ -129,7 +128,7 @@ class StatsView {
     for (const element of $$("[data-duration]", this.#main)) {
       write(element, duration(durations[element.dataset.duration]));
     }
-    if (age !== null) this.#showRecency(recency(age));
+    this.#showRecency(age === null ? "never" : recency(age));
     if ($(".hero", this.#main)) this.#showBeats(age);
   }
 
@@ -137,7 +136,7 @@ class StatsView {
   #showRecency(step) {
     if (this.#iconStep === step) return;
     this.#iconStep = this.#main.dataset.recency = step;
-    const name = step === "now" ? "icon" : step === "lost" ? "icon-lost" : "icon-away";
+    const name = { now: "icon", never: "icon", lost: "icon-lost" }[step] ?? "icon-away";
     $('link[rel=icon][type="image/svg+xml"]').href = `/assets/${name}.svg`;
   }
 
@@ -148,6 +147,8 @@ class StatsView {
     $(".first").hidden = devices.length > 0;
     if (devices.length > 0) $(".then").hidden = false;
     $(".devices").hidden = devices.length === 0;
+    const title = age === null ? this.#title : `${recency(age) === "now" ? "Here now" : ago(age)} · ${this.#title}`;
+    if (document.title !== title) document.title = title;
     if (age !== null) {
       this.#showVerdict(age);
       this.#showAge(age);
@@ -158,17 +159,14 @@ class StatsView {
     this.#showDots(age);
   }
 
-  /** Says in words, and in the title of the tab, what the recency means. */
+  /** Says in words what the recency means. */
   #showVerdict(age) {
     const { last_seen: lastSeen, devices } = this.#stats;
-    const isNow = recency(age) === "now";
     const name = devices.find((device) => device.last_beat === lastSeen)?.name;
-    write($(".verdict"), isNow ? "Here now" : "Last heartbeat");
+    write($(".verdict"), recency(age) === "now" ? "Here now" : "Last heartbeat");
     $("#verdict .on").hidden = !name;
     write($("#verdict bdi"), name ?? "");
     $(".lost").hidden = recency(age) !== "lost";
-    const title = `${isNow ? "Here now" : ago(age)} · ${this.#title}`;
-    if (document.title !== title) document.title = title;
   }
 
   #showAge(age) {

@@ -65,6 +65,12 @@ async fn an_open_page_drops_renames_and_adds_devices_in_their_order() {
     eventually("the new row", async || browser.run(ROWS).await == shown).await;
     assert_eq!(browser.run(DOTS).await, json!(["A device without a name", "Tablet", "Table"]));
     assert_eq!(browser.run("return document.querySelectorAll('[id=device-1]').length").await, 1);
+
+    database.execute("DELETE FROM heartbeat.devices").await;
+    eventually("no row", async || browser.run(ROWS).await == json!([])).await;
+    assert_eq!(browser.run(DOTS).await, json!([]));
+    assert_eq!(browser.run("return document.title").await, "Ada's heartbeat");
+    assert!(browser.text(".empty").await.contains("No device is registered"));
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
