@@ -75,6 +75,11 @@ impl Browser {
         self.client.back().await.expect("the page before");
     }
 
+    /// Reloads the page.
+    pub async fn reload(&self) {
+        self.client.refresh().await.expect("the same page");
+    }
+
     /// Runs the body of a JavaScript function in the page; returns its result.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect(script)

@@ -102,7 +102,7 @@ async fn going_back_reloading_and_sharing_keep_the_fields_and_the_badge(browser:
     browser.wait_for_text("h1", "Privacy").await;
     browser.back().await;
     keeps("back").await;
-    browser.run("location.reload()").await;
+    browser.reload().await;
     keeps("reloaded").await;
     let shared = browser.run("return location.href").await;
     browser.open("about:blank").await;
