@@ -60,12 +60,14 @@ pub(super) async fn start(kind: Kind, profile: &Path) -> (Child, String) {
         });
     let mut lines = BufReader::new(driver.stdout.take().expect("output of the driver")).lines();
     let started = async {
+        let mut said = Vec::new();
         while let Some(line) = lines.next_line().await.expect("output of the driver") {
             if let Some((_, port)) = line.split_once(mark) {
                 return port.trim_end_matches('.').to_owned();
             }
+            said.push(line);
         }
-        panic!("the driver exited before it was ready");
+        panic!("the driver exited before it was ready: {said:?}");
     };
     let port = timeout(TEST_TIMEOUT, started).await.expect("the driver starts in time");
     // The driver, and the browser, may have more to say: geckodriver ends when nobody reads it.
