@@ -13,18 +13,31 @@ const SMALL_ID_MAX: i64 = 1 << 52;
 /// Result of a check, with what is wrong.
 pub(super) type Checked<T> = Result<T, String>;
 
+/// The first version of the format in which the ids of all devices are exact in JavaScript.
+const SMALL_IDS_VERSION: u32 = 2;
+
 /// Ids of the devices in a dump. Larger ones than are exact in JavaScript, which dumps before version 2 may have, become
-/// former ids, and their devices get small ones.
-#[derive(Debug, Default)]
+/// former ids, and their devices get small ones. So do ids that only beats have, of devices that are gone.
+#[derive(Debug)]
 pub(super) struct Ids {
+    /// Version of the dump.
+    version: u32,
     next: i64,
     /// Device ids by former ids.
     former: HashMap<i64, i64>,
 }
 
 impl Ids {
+    /// Ids of a dump of this version.
+    pub(super) fn new(version: u32) -> Self {
+        Self { version, next: 0, former: HashMap::new() }
+    }
+
     /// Checks the ids of a device, and returns the id that it has from here on.
     pub(super) fn add(&mut self, id: i64, former_id: Option<i64>) -> Checked<i64> {
+        if id > ID_MAX && self.version >= SMALL_IDS_VERSION {
+            return Err(out_of_range(id));
+        }
         let id = self.resolve(id)?;
         if id < SMALL_ID_MAX {
             self.next = self.next.max(id + 1);
@@ -43,7 +56,7 @@ impl Ids {
     /// Checks the id of a device that another line names, and returns the id that it has from here on.
     pub(super) fn resolve(&mut self, id: i64) -> Checked<i64> {
         match id {
-            ..0 => Err(format!("device id {id}: expected a number from 0 to {ID_MAX}")),
+            ..0 => Err(out_of_range(id)),
             0..=ID_MAX => Ok(id),
             _ => Ok(*self.former.entry(id).or_insert_with(|| {
                 self.next += 1;
@@ -56,6 +69,10 @@ impl Ids {
     pub(super) fn former(&self) -> (Vec<i64>, Vec<i64>) {
         self.former.iter().unzip()
     }
+}
+
+fn out_of_range(id: i64) -> String {
+    format!("device id {id}: expected a number from 0 to {ID_MAX}")
 }
 
 /// Checks the name of a device. Devices of the legacy schema may have none.
@@ -99,7 +116,7 @@ mod tests {
 
     #[test]
     fn small_ids_stay_and_larger_ones_become_former_ids() {
-        let mut ids = Ids::default();
+        let mut ids = Ids::new(1);
         assert_eq!(ids.add(0, None), Ok(0));
         assert_eq!(ids.add(6, None), Ok(6));
         assert_eq!(ids.add(LARGE, None), Ok(7));
@@ -118,10 +135,17 @@ mod tests {
 
     #[test]
     fn ids_that_no_device_can_have_are_refused() {
-        for (id, former_id) in [(-1, None), (i64::MIN, None), (1, Some(0)), (1, Some(ID_MAX))] {
-            assert!(Ids::default().add(id, former_id).is_err(), "{id} {former_id:?}");
+        for (id, former_id) in [
+            (-1, None),
+            (i64::MIN, None),
+            (ID_MAX + 1, None),
+            (LARGE, Some(LARGE)),
+            (1, Some(0)),
+            (1, Some(ID_MAX)),
+        ] {
+            assert!(Ids::new(2).add(id, former_id).is_err(), "{id} {former_id:?}");
         }
-        let mut ids = Ids::default();
+        let mut ids = Ids::new(2);
         assert!(ids.add(0, Some(LARGE)).is_ok());
         assert!(ids.add(1, Some(LARGE)).is_err());
     }

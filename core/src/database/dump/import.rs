@@ -34,12 +34,12 @@ pub async fn import(
     let mut transaction = connection.begin().await?;
     require_empty(&mut transaction).await?;
     let mut reader = Reader { input, line: Vec::new(), number: 0 };
-    reader.read_header().await?;
+    let version = reader.read_header().await?;
     // An export that is still being written began before this.
     let now =
         sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut *transaction).await?;
     let mut rows =
-        Rows { ids: Ids::default(), beats: BeatBatch::default(), count: Count::default(), stats: 0, now };
+        Rows { ids: Ids::new(version), beats: BeatBatch::default(), count: Count::default(), stats: 0, now };
     let count = read_all(&mut transaction, &mut reader, &mut rows, observer).await?;
     insert_former_ids(&mut transaction, &rows.ids).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
@@ -95,10 +95,10 @@ impl<R: AsyncBufRead + Unpin> Reader<R> {
         })
     }
 
-    /// Reads the first line.
-    async fn read_header(&mut self) -> Result<(), DumpError> {
+    /// Reads the first line; returns the version of the format.
+    async fn read_header(&mut self) -> Result<u32, DumpError> {
         match self.next().await? {
-            Some(Line::HeartbeatExport { version: 1..=VERSION }) => Ok(()),
+            Some(Line::HeartbeatExport { version: version @ 1..=VERSION }) => Ok(version),
             Some(Line::HeartbeatExport { version }) => {
                 Err(self.error(format!("version {version} of the format needs a newer Heartbeat")))
             }
