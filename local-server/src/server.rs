@@ -48,8 +48,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// is read within it at 8 kB a second. A client that reads a byte now and then would hold its response for ever.
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Maximum size of the head of a request.
-const HEAD_MAX_BYTES: usize = 64 * 1024;
+/// Maximum size of the head of a request: what other servers allow, too. Each connection may make the server hold as
+/// much.
+const HEAD_MAX_BYTES: usize = 16 * 1024;
 
 /// Interval of log lines about refused connections.
 const REFUSED_LOG_INTERVAL: Duration = Duration::from_mins(1);
