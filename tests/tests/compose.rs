@@ -25,12 +25,7 @@ struct Container {
 }
 
 impl Container {
-    /// Returns `None` where a database cannot run as another user.
-    fn new(number: u8) -> Option<Self> {
-        if !geteuid().is_root() {
-            skipped("only root can run a database as a container does");
-            return None;
-        }
+    fn new(number: u8) -> Self {
         let [_, _, high, low] = std::process::id().to_be_bytes();
         let folder = TempDir::new().expect("a temporary folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("an open folder");
@@ -41,7 +36,10 @@ impl Container {
         }
         let entrypoint = folder.path().join("bin/docker-entrypoint.sh");
         symlink(infra("scripts/stand-in-entrypoint"), entrypoint).expect("an entry point");
-        Some(Self { folder, address: Ipv4Addr::new(127, 64 + number, high, low) })
+        if !geteuid().is_root() {
+            symlink("/bin/true", folder.path().join("bin/chown")).expect("a stand-in");
+        }
+        Self { folder, address: Ipv4Addr::new(127, 64 + number, high, low) }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -153,10 +151,15 @@ async fn total_beats(server: &Server) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_new_database_has_a_password_of_its_own_and_a_role_that_is_no_superuser() {
-    let Some(container) = Container::new(0) else { return };
+    let container = Container::new(0);
     let database = container.start_database().await;
     let file = fs::metadata(container.path("credentials/pgpass")).expect("a password");
-    assert_eq!((file.uid(), file.mode() & 0o777), (HEARTBEAT_USER, 0o600));
+    assert_eq!(file.mode() & 0o777, 0o600);
+    if geteuid().is_root() {
+        assert_eq!(file.uid(), HEARTBEAT_USER);
+    } else {
+        skipped("only root can give the password to the user of another container");
+    }
     let mut server = container.heartbeat().start().await;
     server.device("Laptop").await.beat().await;
     container.assert_secured().await;
@@ -175,7 +178,7 @@ async fn a_new_database_has_a_password_of_its_own_and_a_role_that_is_no_superuse
 
 #[tokio::test]
 async fn a_database_of_0_1_0_goes_on_and_can_be_secured_while_it_runs() {
-    let Some(container) = Container::new(1) else { return };
+    let container = Container::new(1);
     let database = container.start_database_of_0_1_0().await;
     let mut server = container.heartbeat().start().await;
     server.device("Laptop").await.beat().await;
