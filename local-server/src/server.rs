@@ -10,16 +10,17 @@ use heartbeat_functions::http::client_ip::{self, Peer};
 use hyper::{
     Request,
     body::Incoming,
+    server::conn::http1,
     service::{Service, service_fn},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::watch,
     time::{Instant, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
@@ -84,7 +85,7 @@ pub(crate) async fn serve(
     }
     // From here on new connections are refused, not left waiting.
     drop(listener);
-    if timeout(DRAIN_TIMEOUT, server.graceful.shutdown()).await.is_err() {
+    if timeout(DRAIN_TIMEOUT, server.shut_down()).await.is_err() {
         tracing::warn!("some requests did not finish in time, and were cut off");
     }
 }
@@ -125,15 +126,22 @@ impl Refusals {
 /// HTTP on each connection.
 struct HttpServer {
     router: Router,
-    http: auto::Builder<TokioExecutor>,
-    graceful: GracefulShutdown,
+    http: http1::Builder,
+    /// Whether connections must end after the request in flight. Each of them holds a receiver.
+    stopping: watch::Sender<bool>,
 }
 
 impl HttpServer {
     fn new(router: Router) -> Self {
-        let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_MAX_BYTES);
-        Self { router, http, graceful: GracefulShutdown::new() }
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_MAX_BYTES);
+        Self { router, http, stopping: watch::Sender::new(false) }
+    }
+
+    /// Waits until all connections have ended, which they do after the request in flight.
+    async fn shut_down(self) {
+        self.stopping.send_replace(true);
+        self.stopping.closed().await;
     }
 
     fn serve_socket(&self, socket: Socket, place: Place) {
@@ -155,16 +163,25 @@ impl HttpServer {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let stream = TokioIo::new(Box::pin(stream));
-        let connection = self.http.serve_connection_with_upgrades(stream, service).into_owned();
-        let connection = self.graceful.watch(connection);
+        let connection = self.http.serve_connection(stream, service).with_upgrades();
+        let mut stopping = self.stopping.subscribe();
         tokio::spawn(async move {
+            let mut connection = pin!(connection);
             // The place is free again at the upgrade of a viewer, since viewers have limits of their own.
-            tokio::select! {
-                // First, so that a response that is complete is written before the connection is closed.
-                biased;
-                // An error means that the client broke the connection.
-                _ = connection => {}
-                () = place.lost(HEAD_TIMEOUT, RESPONSE_TIMEOUT) => {}
+            let mut lost = pin!(place.lost(HEAD_TIMEOUT, RESPONSE_TIMEOUT));
+            let mut is_told = false;
+            loop {
+                tokio::select! {
+                    // First, so that a response that is complete is written before the connection is closed.
+                    biased;
+                    // An error means that the client broke the connection.
+                    _ = connection.as_mut() => return,
+                    () = &mut lost => return,
+                    _ = stopping.wait_for(|stopping| *stopping), if !is_told => {
+                        connection.as_mut().graceful_shutdown();
+                        is_told = true;
+                    }
+                }
             }
         });
     }
