@@ -21,6 +21,12 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+/// Maximum number of connections that are told to end, and have not yet: so many more file descriptors are in use.
+pub(crate) const MAX_EVICTING: usize = 256;
+
+/// Maximum number of those of one client.
+const MAX_EVICTING_PER_CLIENT: usize = 16;
+
 /// No request so far.
 const NONE: u64 = u64::MAX;
 
@@ -77,7 +83,7 @@ enum Attempt {
     Admitted(u64, Arc<Connection>),
     /// Until something changes.
     Wait,
-    /// All connections of the client's share have a request in progress.
+    /// The client's share is in use by requests in progress, or by more evictions than the server keeps up with.
     Refused,
 }
 
@@ -93,8 +99,8 @@ impl Admission {
         }))
     }
 
-    /// Waits for a place for a connection of `client`, or of one without a share. `None` if each connection of its
-    /// share has a request in progress.
+    /// Waits for a place for a connection of `client`, or of one without a share. `None` if its share is in use by
+    /// requests in progress, or if it opens connections faster than the server can close those that make room.
     pub(crate) async fn admit(&self, client: Option<IpAddr>) -> Option<Place> {
         loop {
             let mut changed = pin!(self.0.changed.notified());
@@ -124,24 +130,30 @@ impl Shared {
 }
 
 impl Places {
+    /// Admits a connection. One that makes room for it is told to end, and counts no more: to wait for its end would
+    /// keep everybody waiting who comes after.
     fn admit(&mut self, client: Option<IpAddr>, max_connections: usize, max_per_client: usize) -> Attempt {
         if let Some(group) = client.and_then(|client| self.clients.get(&client))
-            && group.ids.len() >= max_per_client
+            && group.ids.len() >= group.evicting + max_per_client
         {
-            if group.evicting > 0 {
-                return Attempt::Wait;
-            }
             let victim = victim(|| group.ids.iter().filter_map(|id| self.open.get_key_value(id)));
-            return victim.map_or(Attempt::Refused, |id| self.evict(id));
+            match victim.filter(|_| group.evicting < MAX_EVICTING_PER_CLIENT) {
+                Some(id) => self.evict(id),
+                None => return Attempt::Refused,
+            }
         }
         if self.open.len() >= self.evicting + max_connections {
             let after = || self.open.range((Excluded(self.hand), Unbounded));
-            if let Some(id) = victim(|| after().chain(self.open.range(..=self.hand))) {
-                self.hand = id;
-                return self.evict(id);
+            let victim = victim(|| after().chain(self.open.range(..=self.hand)));
+            match victim.filter(|_| self.evicting < MAX_EVICTING) {
+                Some(id) => {
+                    self.hand = id;
+                    self.evict(id);
+                }
+                None => return Attempt::Wait,
             }
         }
-        if self.open.len() >= max_connections { Attempt::Wait } else { self.add(client) }
+        self.add(client)
     }
 
     fn add(&mut self, client: Option<IpAddr>) -> Attempt {
@@ -154,8 +166,8 @@ impl Places {
         Attempt::Admitted(self.next_id, connection)
     }
 
-    /// Tells a connection to end, and waits for that.
-    fn evict(&mut self, id: u64) -> Attempt {
+    /// Tells a connection to end.
+    fn evict(&mut self, id: u64) {
         let connection = &self.open[&id];
         connection.is_evicted.store(true, Ordering::Relaxed);
         connection.evicted.notify_one();
@@ -163,7 +175,6 @@ impl Places {
         if let Some(group) = connection.client.and_then(|client| self.clients.get_mut(&client)) {
             group.evicting += 1;
         }
-        Attempt::Wait
     }
 
     fn remove(&mut self, id: u64) {
@@ -332,6 +343,18 @@ mod tests {
         handling.await.expect("as the test is made").expect("as the test is made");
         assert!(other.await.expect("as the test is made").is_some());
         held.await.expect("as the test is made");
+    }
+
+    #[tokio::test]
+    async fn who_opens_connections_faster_than_they_can_be_closed_is_refused() {
+        let admission = Admission::new(1_000, 2);
+        // None of these notices that it must end.
+        let mut places = Vec::new();
+        while let Some(place) = admission.admit(ALICE).await {
+            places.push(place);
+        }
+        assert_eq!(places.len(), 2 + MAX_EVICTING_PER_CLIENT);
+        assert!(admission.admit(BOB).await.is_some());
     }
 
     #[tokio::test]

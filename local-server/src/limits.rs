@@ -2,6 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::admission::MAX_EVICTING;
+
 /// Maximum number of connections that do not watch the stream. Strangers open them, and each takes memory.
 const MAX_CONNECTIONS: usize = 16 * 1024;
 
@@ -14,6 +16,9 @@ const SHARE_MIN: usize = 32;
 
 /// File descriptors kept for everything but connections: the database, the listeners, the runtime.
 const RESERVED_DESCRIPTORS: usize = 64;
+
+/// Part of all file descriptors that is kept for connections that are about to end, [`MAX_EVICTING`] at most.
+const EVICTING_SHARE: usize = 16;
 
 /// Maximum numbers of simultaneous connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +47,8 @@ impl ConnectionLimits {
 
     fn within(descriptors: usize, max_viewers: usize) -> Self {
         let max_viewers = max_viewers.min(descriptors / 2);
-        let rest = descriptors.saturating_sub(max_viewers).saturating_sub(RESERVED_DESCRIPTORS);
+        let evicting = MAX_EVICTING.min(descriptors / EVICTING_SHARE);
+        let rest = descriptors.saturating_sub(max_viewers + RESERVED_DESCRIPTORS + evicting);
         Self::of(rest.clamp(1, MAX_CONNECTIONS), max_viewers)
     }
 
@@ -66,9 +72,9 @@ mod tests {
     fn there_is_room_for_others_whatever_viewers_take() {
         for (descriptors, allowed, max_viewers, max_connections) in [
             (1_048_576, 10_000, 10_000, 16_384),
-            (20_000, 10_000, 10_000, 9_936),
-            (1_024, 10_000, 512, 448),
-            (1_024, 10, 10, 950),
+            (20_000, 10_000, 10_000, 9_680),
+            (1_024, 10_000, 512, 384),
+            (1_024, 10, 10, 886),
             (64, 10_000, 32, 1),
         ] {
             assert_eq!(

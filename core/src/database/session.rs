@@ -71,9 +71,11 @@ pub struct Session {
     runtime: Runtime,
     last_used: OffsetDateTime,
     ping_after_idle: time::Duration,
-    /// When the ongoing outage was last logged. An outage is logged when it begins, at intervals, and when it
-    /// ends, not with each request.
+    /// When an outage was last logged. One is logged when it begins, at intervals, and when it ends, not with each
+    /// request; and where outages come and go, not more often.
     outage_logged_at: Option<Instant>,
+    /// Whether the log says that there is an outage.
+    is_outage_logged: bool,
 }
 
 impl Session {
@@ -92,6 +94,7 @@ impl Session {
                 Runtime::Lambda => LAMBDA_PING_AFTER_IDLE,
             },
             outage_logged_at: None,
+            is_outage_logged: false,
         }
     }
 
@@ -107,7 +110,7 @@ impl Session {
         let attempt = timeout_at(deadline, self.attempt(deadline, work)).await;
         match attempt.unwrap_or(Err(error::DatabaseError::TimedOut)) {
             Ok(value) => {
-                if self.outage_logged_at.take().is_some() {
+                if std::mem::take(&mut self.is_outage_logged) {
                     tracing::info!("the database answers again");
                 }
                 Ok(value)
@@ -125,6 +128,7 @@ impl Session {
         } else if self.outage_logged_at.is_none_or(|logged_at| logged_at.elapsed() > OUTAGE_LOG_INTERVAL) {
             tracing::error!(%error, "database");
             self.outage_logged_at = Some(Instant::now());
+            self.is_outage_logged = true;
         } else {
             tracing::debug!(%error, "database");
         }

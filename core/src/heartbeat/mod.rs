@@ -1,9 +1,11 @@
 //! The handle that routes work with.
 //!
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
+//! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
+mod known_tokens;
 mod refresher;
 mod stats_cache;
 mod worker;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     Clock, Error,
@@ -23,6 +25,7 @@ use crate::{
     stats::Snapshot,
     token::{Token, TokenHash},
 };
+use known_tokens::KnownTokens;
 use refresher::Refresher;
 pub use stats_cache::Revision;
 use stats_cache::StatsCache;
@@ -31,6 +34,9 @@ use worker::{Change, Command, QueuedCommand, Worker};
 /// Commands that may wait for the worker. When the queue is full, callers fail fast with
 /// [`Error::Unavailable`], so that a database that hangs makes neither memory nor latency grow.
 const QUEUE_CAPACITY: usize = 4096;
+
+/// Beats among them whose token this process has not seen accepted.
+const UNKNOWN_BEATS_CAPACITY: usize = QUEUE_CAPACITY / 2;
 
 /// One running Heartbeat. Clones share connections and cache.
 #[derive(Debug, Clone)]
@@ -43,6 +49,8 @@ pub struct Heartbeat {
     runtime: Runtime,
     queued_events: Arc<Notify>,
     worker: Arc<watch::Sender<WorkerState>>,
+    known_tokens: KnownTokens,
+    unknown_beats: Arc<Semaphore>,
 }
 
 /// Whether the worker still takes commands.
@@ -104,12 +112,31 @@ impl Heartbeat {
         let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, Arc::clone(&queued_events));
         let worker = start(worker.run());
         let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
-        Self { cache, commands, refresher, reads, clock, runtime, queued_events, worker }
+        Self {
+            cache,
+            commands,
+            refresher,
+            reads,
+            clock,
+            runtime,
+            queued_events,
+            worker,
+            known_tokens: KnownTokens::default(),
+            unknown_beats: Arc::new(Semaphore::new(UNKNOWN_BEATS_CAPACITY)),
+        }
     }
 
     /// Records a beat; when this returns, it is committed. Returns its time, by the database's clock.
     pub async fn beat(&self, token: TokenHash) -> Result<OffsetDateTime, Error> {
-        self.ask(|reply| Command::Beat(worker::Beat { token, reply })).await
+        let record = || self.ask(|reply| Command::Beat(worker::Beat { token, reply }));
+        if self.known_tokens.contains(&token) {
+            return record().await;
+        }
+        // Strangers with made-up tokens leave room in the queue for devices.
+        let _permit = self.unknown_beats.try_acquire().map_err(|_| Error::Unavailable)?;
+        let recorded_at = record().await?;
+        self.known_tokens.insert(token);
+        Ok(recorded_at)
     }
 
     /// Adds a device.
@@ -201,11 +228,33 @@ impl Heartbeat {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::TcpListener, pin::pin};
+
+    use futures_util::{future::join_all, poll};
+
     use super::*;
 
     #[tokio::test]
     async fn a_worker_that_panics_is_noticed() {
         let state = start(async { panic!("as this test wants") });
         state.subscribe().wait_for(|state| *state == WorkerState::Ended).await.expect("a state");
+    }
+
+    #[tokio::test]
+    async fn made_up_tokens_leave_room_in_the_queue_for_devices() {
+        let token = |number: usize| TokenHash::of(number.to_string().as_bytes());
+        // A database that never answers.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = silent.local_addr().expect("a local address").port();
+        let database = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
+        let clock = || OffsetDateTime::UNIX_EPOCH;
+        let heartbeat = Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default());
+        let mut strangers =
+            pin!(join_all((0..UNKNOWN_BEATS_CAPACITY).map(|number| heartbeat.beat(token(number)))));
+        assert!(poll!(strangers.as_mut()).is_pending(), "they wait");
+        assert_eq!(heartbeat.beat(token(UNKNOWN_BEATS_CAPACITY)).await, Err(Error::Unavailable));
+        let device = token(UNKNOWN_BEATS_CAPACITY + 1);
+        heartbeat.known_tokens.insert(device);
+        assert!(poll!(pin!(heartbeat.beat(device))).is_pending(), "it waits with them");
     }
 }

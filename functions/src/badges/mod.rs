@@ -35,6 +35,7 @@ use crate::{
     http::{
         client_ip::ClientIp,
         conditional::{REVALIDATE_ALWAYS, Representation},
+        number::canonical_number,
         problem::{Problem, RETRY_AFTER_SECONDS},
     },
 };
@@ -161,7 +162,7 @@ async fn create_badge(
         None => (None, Cow::Borrowed(kind.label)),
         Some(id) => {
             let unknown = BadgeError { status: StatusCode::NOT_FOUND, message: "no such device".into() };
-            let id: i64 = id.parse().map_err(|_| unknown.clone())?;
+            let id: i64 = canonical_number(id).ok_or_else(|| unknown.clone())?;
             let index = stats.device_index(id).ok_or(unknown)?;
             let label = match &stats.devices[index].name {
                 Some(name) => Cow::Owned(format!("{name} {}", kind.label)),
@@ -287,12 +288,12 @@ impl Parameters {
                 }
             }
             "cacheSeconds" => {
-                let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
+                let seconds = canonical_number(&value).filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
                 self.cache_seconds = Some(seconds.ok_or("cacheSeconds: not from 0 to 86400")?);
             }
             "device" => self.device = Some(value.to_owned()),
             "scale" => {
-                let scale = value.parse().ok().filter(|scale| (1..=MAX_SCALE).contains(scale));
+                let scale = canonical_number(&value).filter(|scale| (1..=MAX_SCALE).contains(scale));
                 self.scale = scale.ok_or("scale: not from 1 to 4")?;
             }
             _ => {}

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,6 +19,9 @@ use super::{
 };
 use crate::{App, pages::error};
 
+/// Maximum length of a path and its query. What handlers do with a query takes time that grows with it.
+const URI_MAX_BYTES: usize = 4 * 1024;
+
 /// Runs a request through its route, then applies the rate limit, the CORS header and the log line.
 pub(crate) async fn every_response(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
@@ -24,8 +30,14 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
     let client = peer.map_or(ClientIp(None), |peer| ClientIp::of(*peer, request.headers(), &app.config));
     request.extensions_mut().insert(client);
     let started = Instant::now();
-    let mut response = next.run(request).await;
-    if response.status() == StatusCode::UNAUTHORIZED {
+    // A request without credentials is no guess. Any web page can make its visitor's browser send such.
+    let is_attempt = request.headers().contains_key(AUTHORIZATION);
+    let mut response = if request.uri().path_and_query().is_some_and(|it| it.as_str().len() > URI_MAX_BYTES) {
+        Problem::UriTooLong.into_response()
+    } else {
+        next.run(request).await
+    };
+    if response.status() == StatusCode::UNAUTHORIZED && is_attempt {
         let retry_after = app.rate_limiter.record_failure(client, (app.clock)());
         response = retry_after.map_or(response, |delay| Problem::too_many_requests(delay).into_response());
     }

@@ -5,6 +5,7 @@
 //! - [`auth`]: authentication: the owner's key and device tokens.
 //! - [`client_ip`]: the IP address that a request came from.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
+//! - [`number`]: numbers in paths and queries.
 //! - [`problem`]: everything that can go wrong, with its status and its JSON.
 //! - [`error_responses`]: the same for the `OpenAPI` document.
 //! - [`json`]: JSON responses as people read them in a terminal.
@@ -19,6 +20,7 @@ pub(crate) mod error_responses;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod middleware;
+pub(crate) mod number;
 pub mod problem;
 pub(crate) mod rate_limit;
 pub(crate) mod response_cache;

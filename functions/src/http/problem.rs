@@ -55,6 +55,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// The body exceeds the maximum size.
     PayloadTooLarge,
+    /// Path and query exceed the maximum length.
+    UriTooLong,
     /// The route accepts WebSockets only.
     UpgradeRequired,
     /// The body did not arrive before the timeout.
@@ -85,6 +87,7 @@ impl Problem {
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -107,6 +110,7 @@ impl Problem {
                 "This address does not support this method; the Allow header lists those it does."
             }
             Self::PayloadTooLarge => "The body is larger than 16 KiB.",
+            Self::UriTooLong => "The path and the query are longer than 4 KiB.",
             Self::UpgradeRequired => "This address is for WebSockets (RFC 6455, version 13, over HTTP/1.1).",
             Self::RequestTimeout => "The body did not come within ten seconds.",
             Self::TooManyRequests(_) => {

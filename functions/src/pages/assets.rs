@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{Path, RawQuery},
+    extract::{Path, RawQuery, rejection::PathRejection},
     http::{
         HeaderMap, HeaderValue, Method,
         header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY},
@@ -32,16 +32,18 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATHS[0], get(asset)).route(
         PATHS[1],
-        get(async |query, headers| asset(Path("icon-192.png".to_owned()), query, headers).await),
+        get(async |query, headers| asset(Ok(Path("icon-192.png".to_owned())), query, headers).await),
     )
 }
 
 async fn asset(
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let asset = asset_files::find(&name).ok_or_else(|| error::page(Problem::NotFound))?;
+    // A name that is no text is the name of nothing.
+    let asset = name.ok().and_then(|Path(name)| asset_files::find(&name));
+    let asset = asset.ok_or_else(|| error::page(Problem::NotFound))?;
     let is_accepted = |encoding: &str| accepts(&headers, encoding);
     let (encoding, body) = match (asset.brotli, asset.gzip) {
         (Some(brotli), _) if is_accepted("br") => (Some("br"), brotli),

@@ -1,7 +1,7 @@
 //! The registry of viewers, which delivers commands to their connections: the counterpart of API Gateway on AWS.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -11,6 +11,9 @@ use std::{
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::watch;
+
+/// Maximum number of viewers that were told to make room, and have not yet: so many more than allowed there may be.
+const MAX_EVICTED: usize = 32;
 
 /// Registry of all viewers.
 #[derive(Debug, Default)]
@@ -31,19 +34,46 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Connections {
     inboxes: HashMap<String, Inbox>,
-    /// Number of viewers from each client IP.
-    clients: HashMap<IpAddr, usize>,
+    /// Viewers from each client IP, the oldest first.
+    clients: HashMap<IpAddr, BTreeSet<u64>>,
+    /// Viewers that were told to make room, and are still there.
+    evicted: HashSet<u64>,
     /// Whether the server stops. Connections that register afterwards are closed as well.
     closing: bool,
 }
 
 impl Connections {
-    fn remove(&mut self, id: &str, client: Option<IpAddr>) {
-        self.inboxes.remove(id);
+    /// Number of viewers from a client IP.
+    fn number(&self, client: Option<IpAddr>) -> usize {
+        client.and_then(|client| self.clients.get(&client)).map_or(0, BTreeSet::len)
+    }
+
+    /// Tells the oldest viewer from the client IP with the most of them to make room for one of `client`, unless that
+    /// would then have as many. Returns whether there is room.
+    fn make_room(&mut self, client: Option<IpAddr>) -> bool {
+        let Some((largest, viewers)) = self.clients.iter_mut().max_by_key(|(_, viewers)| viewers.len())
+        else {
+            return false;
+        };
+        let (largest, number) = (*largest, viewers.len());
+        if self.evicted.len() >= MAX_EVICTED || number <= self.number(client) + 1 {
+            return false;
+        }
+        let Some(oldest) = self.clients.get_mut(&largest).and_then(BTreeSet::pop_first) else { return false };
+        self.evicted.insert(oldest);
+        if let Some(inbox) = self.inboxes.get(&oldest.to_string()) {
+            inbox.send_replace(Command::MakeRoom);
+        }
+        true
+    }
+
+    fn remove(&mut self, id: u64, client: Option<IpAddr>) {
+        self.inboxes.remove(&id.to_string());
+        self.evicted.remove(&id);
         let Some(client) = client else { return };
         let Entry::Occupied(mut viewers) = self.clients.entry(client) else { return };
-        *viewers.get_mut() -= 1;
-        if *viewers.get() == 0 {
+        viewers.get_mut().remove(&id);
+        if viewers.get().is_empty() {
             viewers.remove();
         }
     }
@@ -69,6 +99,8 @@ pub(super) enum Command {
     Send(Utf8Bytes),
     /// Close, as a management call requested.
     Close,
+    /// Close, because a viewer from a client IP with fewer of them needs the place.
+    MakeRoom,
     /// Close, because the server stops.
     GoAway,
 }
@@ -76,6 +108,7 @@ pub(super) enum Command {
 /// A registered connection, removed from the registry on drop.
 #[derive(Debug)]
 pub(super) struct RegisteredViewer {
+    number: u64,
     id: String,
     client: Option<IpAddr>,
     /// The last command to this connection.
@@ -89,21 +122,22 @@ impl ViewerRegistry {
         Self(Arc::new(Shared { max_viewers, max_per_client, ..Shared::default() }))
     }
 
-    /// Registers a new connection of `client`, if that is known. `None` if a maximum is reached.
+    /// Registers a new connection of `client`, if that is known. `None` if there is no room.
     pub(super) fn register(&self, client: Option<IpAddr>) -> Option<RegisteredViewer> {
         let shared = Arc::clone(&self.0);
-        let id = shared.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let number = shared.next.fetch_add(1, Ordering::Relaxed);
+        let id = number.to_string();
         let (inbox, command) = watch::channel(Command::Idle);
         let mut connections = shared.connections();
-        if connections.inboxes.len() >= shared.max_viewers {
+        if connections.number(client) >= shared.max_per_client {
+            return None;
+        }
+        let is_full = connections.inboxes.len() >= shared.max_viewers + connections.evicted.len();
+        if is_full && !connections.make_room(client) {
             return None;
         }
         if let Some(client) = client {
-            let viewers = connections.clients.entry(client).or_default();
-            if *viewers >= shared.max_per_client {
-                return None;
-            }
-            *viewers += 1;
+            connections.clients.entry(client).or_default().insert(number);
         }
         if connections.closing {
             inbox.send_replace(Command::GoAway);
@@ -111,7 +145,7 @@ impl ViewerRegistry {
         connections.inboxes.insert(id.clone(), inbox);
         drop(connections);
         shared.count.send_modify(|count| *count += 1);
-        Some(RegisteredViewer { id, client, command, shared })
+        Some(RegisteredViewer { number, id, client, command, shared })
     }
 
     /// Whether a connection has this id.
@@ -125,7 +159,7 @@ impl ViewerRegistry {
         let Some(inbox) = connections.inboxes.get(id) else { return false };
         inbox.send_if_modified(|last| {
             // A connection that is told to close takes no further command.
-            let is_open = !matches!(last, Command::Close | Command::GoAway);
+            let is_open = !matches!(last, Command::Close | Command::MakeRoom | Command::GoAway);
             if is_open {
                 *last = command;
             }
@@ -163,7 +197,34 @@ impl RegisteredViewer {
 
 impl Drop for RegisteredViewer {
     fn drop(&mut self) {
-        self.shared.connections().remove(&self.id, self.client);
+        self.shared.connections().remove(self.number, self.client);
         self.shared.count.send_modify(|count| *count -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn client(number: u32) -> Option<IpAddr> {
+        Some(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    }
+
+    #[test]
+    fn the_client_with_the_most_viewers_makes_room() {
+        let registry = ViewerRegistry::new(4, 3);
+        let greedy: Vec<_> = (0..3).filter_map(|_| registry.register(client(1))).collect();
+        let modest = registry.register(client(2)).expect("a place");
+        assert!(registry.register(client(1)).is_none(), "more than its share");
+        let newcomer = registry.register(client(3)).expect("a place");
+        assert!(matches!(*greedy[0].command.borrow(), Command::MakeRoom));
+        assert!(matches!(*modest.command.borrow(), Command::Idle));
+        // All but one have one viewer or two now: who comes next would only take turns with them.
+        assert!(registry.register(client(3)).is_none());
+        drop((greedy, modest, newcomer));
+        let connections = registry.0.connections();
+        assert!(connections.clients.is_empty() && connections.evicted.is_empty());
     }
 }

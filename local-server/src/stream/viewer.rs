@@ -19,6 +19,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Timeout after the last message of a viewer, pongs included. Checked at each ping.
 const PONG_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Maximum number of messages from a viewer between two pings. It has nothing to say but pongs, and each message costs
+/// the server as much as a frame.
+const MESSAGES_MAX: u32 = 100;
+
 /// Timeout of sending a frame, for viewers that do not read.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -28,6 +32,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Sends frames to a viewer until it disconnects, times out, or the server stops.
 pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewer, stream: Arc<LocalStream>) {
     let mut last_received = Instant::now();
+    // Since the last ping.
+    let mut messages = 0_u32;
     if stream.pushes
         && let Some(frame) = stream.current_frame().await
         && !send(&mut socket, Message::Text(frame)).await
@@ -52,12 +58,17 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
             Ok(()) = connection.command.changed() => match connection.command.borrow_and_update().clone() {
                 Command::Send(frame) => Message::Text(frame),
                 Command::Close => close_message(close_code::NORMAL, "closed by request"),
+                Command::MakeRoom => close_message(close_code::AGAIN, "others need the place"),
                 Command::GoAway => close_message(close_code::AWAY, "the server stops"),
                 Command::Idle => continue,
             },
             received = socket.recv() => match received {
                 Some(Ok(_)) => {
                     last_received = Instant::now();
+                    messages += 1;
+                    if messages > MESSAGES_MAX {
+                        return;
+                    }
                     continue;
                 }
                 Some(Err(_)) | None => return,
@@ -66,6 +77,7 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
                 if last_received.elapsed() > PONG_TIMEOUT {
                     return;
                 }
+                messages = 0;
                 Message::Ping(Bytes::new())
             },
         };

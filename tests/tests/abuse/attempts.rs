@@ -34,6 +34,17 @@ async fn guesses_at_the_key_are_refused_even_when_they_are_right_until_the_rate_
 }
 
 #[tokio::test]
+async fn requests_without_credentials_lock_nobody_out() {
+    let (server, _database) = Server::fresh().await;
+    // What a web page can make its visitor's browser send.
+    for _ in 0..30 {
+        assert_eq!(server.stranger().post("/api/beat", "").await.status, 401);
+        assert_eq!(server.stranger().post("/api/devices", "").await.status, 401);
+    }
+    server.owner().register("Laptop").await;
+}
+
+#[tokio::test]
 async fn failed_attempts_are_rate_limited_and_beats_never_are() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;

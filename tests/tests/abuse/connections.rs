@@ -121,7 +121,32 @@ async fn a_client_ip_has_a_share_of_the_viewers() {
         assert_eq!(upgrade(1).await, "101");
     }
     assert_eq!(upgrade(1).await, "503");
-    assert_eq!(upgrade(2).await, "101");
+    for host in [2, 3] {
+        for _ in 0..32 {
+            assert_eq!(upgrade(host).await, "101");
+        }
+    }
+    // All places are taken, by those who have most of them.
+    for _ in 0..10 {
+        assert_eq!(upgrade(4).await, "101");
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_that_talks_without_end_is_dropped() {
+    // A ping without content, masked with zeros (RFC 6455, section 5.2).
+    const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+    let (server, _database) = Server::fresh().await;
+    let mut stream = connect(server.port()).await;
+    stream.write_all(UPGRADE_REQUEST).await.expect("a request");
+    let talk = async {
+        // Writes fail once the server has closed the connection.
+        while stream.write_all(&PING).await.is_ok() {
+            let mut frames = [0; 4096];
+            let _ = timeout(Duration::from_millis(1), stream.read(&mut frames)).await;
+        }
+    };
+    timeout(IDLE_CONNECTION_TIMEOUT, talk).await.expect("an end");
 }
 
 /// Raises the limit of open files to the maximum that the system allows.

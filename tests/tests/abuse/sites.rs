@@ -65,6 +65,10 @@ async fn oversized_requests_are_rejected() {
         let response = super::connections::exchange(server.port(), head.as_bytes()).await;
         assert!(response.starts_with("HTTP/1.1 431"), "{response}");
     }
+    let head =
+        format!("GET /badges?label={} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n", "'".repeat(5_000));
+    let response = super::connections::exchange(server.port(), head.as_bytes()).await;
+    assert!(response.starts_with("HTTP/1.1 414"), "{response}");
     let body = format!("{{\"name\": \"{long}\"}}");
     assert_eq!(server.owner().post("/api/devices", body).await.status, 413);
 }

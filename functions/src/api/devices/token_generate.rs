@@ -16,6 +16,7 @@ use crate::{
     http::{
         auth::Owner,
         error_responses::ErrorResponse,
+        number::canonical_number,
         problem::{Details, PROBLEM_JSON, Problem},
         route::Route,
     },
@@ -71,28 +72,8 @@ async fn generate(
     Random(mut rng): Random,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let id = id.ok().and_then(|Path(id)| parse_id(&id)).ok_or(Problem::UnknownDevice)?;
+    let id = id.ok().and_then(|Path(id)| canonical_number(&id)).ok_or(Problem::UnknownDevice)?;
     let token = Token::generate(&mut rng);
     let device = app.heartbeat.replace_token(id, &token).await?;
     Ok(device_response(&device, &token))
-}
-
-/// Parses a device id in its canonical spelling. Any other text is the id of no device.
-fn parse_id(text: &str) -> Option<i64> {
-    let id: i64 = text.parse().ok()?;
-    (id.to_string() == text).then_some(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_id;
-
-    #[test]
-    fn an_id_has_one_spelling() {
-        assert_eq!(parse_id("0"), Some(0));
-        assert_eq!(parse_id("9223372036854775807"), Some(i64::MAX));
-        for text in ["", "+1", "01", " 1", "1.0", "1e3", "one", "9223372036854775808"] {
-            assert_eq!(parse_id(text), None, "{text}");
-        }
-    }
 }
