@@ -21,11 +21,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Maximum number of connections that are told to end, and have not yet: so many more file descriptors are in use.
-pub(crate) const MAX_EVICTING: usize = 256;
-
-/// Maximum number of those of one client.
-const MAX_EVICTING_PER_CLIENT: usize = 16;
+use crate::limits::ConnectionLimits;
 
 /// No request so far.
 const NONE: u64 = u64::MAX;
@@ -36,8 +32,7 @@ pub(crate) struct Admission(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    max_connections: usize,
-    max_per_client: usize,
+    limits: ConnectionLimits,
     places: Mutex<Places>,
     /// Whether a connection waits for a place.
     is_awaited: AtomicBool,
@@ -88,11 +83,10 @@ enum Attempt {
 }
 
 impl Admission {
-    /// Admits `max_connections` in all and `max_per_client` of one client.
-    pub(crate) fn new(max_connections: usize, max_per_client: usize) -> Self {
+    /// Admits connections within `limits`.
+    pub(crate) fn new(limits: ConnectionLimits) -> Self {
         Self(Arc::new(Shared {
-            max_connections,
-            max_per_client,
+            limits,
             places: Mutex::default(),
             is_awaited: AtomicBool::new(false),
             changed: Notify::new(),
@@ -107,7 +101,7 @@ impl Admission {
             changed.as_mut().enable();
             // Connections are accepted one after the other, so no other call awaits a place.
             self.0.is_awaited.store(true, Ordering::SeqCst);
-            let attempt = self.0.places().admit(client, self.0.max_connections, self.0.max_per_client);
+            let attempt = self.0.places().admit(client, &self.0.limits);
             if let Attempt::Wait = attempt {
                 changed.await;
                 continue;
@@ -132,20 +126,20 @@ impl Shared {
 impl Places {
     /// Admits a connection. One that makes room for it is told to end, and counts no more: to wait for its end would
     /// keep everybody waiting who comes after.
-    fn admit(&mut self, client: Option<IpAddr>, max_connections: usize, max_per_client: usize) -> Attempt {
+    fn admit(&mut self, client: Option<IpAddr>, limits: &ConnectionLimits) -> Attempt {
         if let Some(group) = client.and_then(|client| self.clients.get(&client))
-            && group.ids.len() >= group.evicting + max_per_client
+            && group.ids.len() >= group.evicting + limits.max_connections_per_client
         {
             let victim = victim(|| group.ids.iter().filter_map(|id| self.open.get_key_value(id)));
-            match victim.filter(|_| group.evicting < MAX_EVICTING_PER_CLIENT) {
+            match victim.filter(|_| group.evicting < limits.max_evicting_per_client) {
                 Some(id) => self.evict(id),
                 None => return Attempt::Refused,
             }
         }
-        if self.open.len() >= self.evicting + max_connections {
+        if self.open.len() >= self.evicting + limits.max_connections {
             let after = || self.open.range((Excluded(self.hand), Unbounded));
             let victim = victim(|| after().chain(self.open.range(..=self.hand)));
-            match victim.filter(|_| self.evicting < MAX_EVICTING) {
+            match victim.filter(|_| self.evicting < limits.max_evicting) {
                 Some(id) => {
                     self.hand = id;
                     self.evict(id);
@@ -302,6 +296,19 @@ mod tests {
 
     const BOB: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
 
+    const MAX_EVICTING_PER_CLIENT: usize = 4;
+
+    fn admission(max_connections: usize, max_connections_per_client: usize) -> Admission {
+        Admission::new(ConnectionLimits {
+            max_connections,
+            max_connections_per_client,
+            max_evicting: 4 * MAX_EVICTING_PER_CLIENT,
+            max_evicting_per_client: MAX_EVICTING_PER_CLIENT,
+            max_viewers: 0,
+            max_viewers_per_client: 0,
+        })
+    }
+
     /// Ends when the connection must, and gives its place back.
     fn hold(place: Place) -> tokio::task::JoinHandle<()> {
         tokio::spawn(async move { place.lost(TEST_TIMEOUT, TEST_TIMEOUT).await })
@@ -309,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_connection_without_a_recent_request_makes_room() {
-        let admission = Admission::new(2, 2);
+        let admission = admission(2, 2);
         let (first, second) = (
             admission.admit(ALICE).await.expect("as the test is made"),
             admission.admit(BOB).await.expect("as the test is made"),
@@ -326,7 +333,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_with_a_request_in_progress_is_not_evicted() {
-        let admission = Admission::new(1, 1);
+        let admission = admission(1, 1);
         let place = admission.admit(ALICE).await.expect("as the test is made");
         let (finish, finished) = oneshot::channel::<()>();
         let requests = place.requests();
@@ -347,7 +354,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_opens_connections_faster_than_they_can_be_closed_is_refused() {
-        let admission = Admission::new(1_000, 2);
+        let admission = admission(1_000, 2);
         // None of these notices that it must end.
         let mut places = Vec::new();
         while let Some(place) = admission.admit(ALICE).await {
@@ -359,7 +366,7 @@ mod tests {
 
     #[tokio::test]
     async fn places_of_closed_connections_are_free_again() {
-        let admission = Admission::new(3, 2);
+        let admission = admission(3, 2);
         for _ in 0..10 {
             let places = [
                 admission.admit(ALICE).await.expect("as the test is made"),

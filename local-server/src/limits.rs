@@ -2,8 +2,6 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::admission::MAX_EVICTING;
-
 /// Maximum number of connections that do not watch the stream. Strangers open them, and each takes memory.
 const MAX_CONNECTIONS: usize = 16 * 1024;
 
@@ -17,8 +15,14 @@ const SHARE_MIN: usize = 32;
 /// File descriptors kept for everything but connections: the database, the listeners, the runtime.
 const RESERVED_DESCRIPTORS: usize = 64;
 
-/// Part of all file descriptors that is kept for connections that are about to end, [`MAX_EVICTING`] at most.
+/// One in this many file descriptors is kept for connections that were told to make room and have not ended yet.
 const EVICTING_SHARE: usize = 16;
+
+/// Maximum number of such connections.
+const MAX_EVICTING: usize = 256;
+
+/// A client may have one in this many of them.
+const EVICTING_SHARES: usize = 4;
 
 /// Maximum numbers of simultaneous connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,10 @@ pub(crate) struct ConnectionLimits {
     pub(crate) max_connections: usize,
     /// Other connections from one client IP.
     pub(crate) max_connections_per_client: usize,
+    /// Connections that were told to make room, and have not ended yet. They come on top of the others.
+    pub(crate) max_evicting: usize,
+    /// Those of them from one client IP.
+    pub(crate) max_evicting_per_client: usize,
 }
 
 impl ConnectionLimits {
@@ -49,17 +57,19 @@ impl ConnectionLimits {
         let max_viewers = max_viewers.min(descriptors / 2);
         let evicting = MAX_EVICTING.min(descriptors / EVICTING_SHARE);
         let rest = descriptors.saturating_sub(max_viewers + RESERVED_DESCRIPTORS + evicting);
-        Self::of(rest.clamp(1, MAX_CONNECTIONS), max_viewers)
+        Self::of(rest.clamp(1, MAX_CONNECTIONS), max_viewers, evicting.max(1))
     }
 
     /// Returns limits in all, and the shares that follow from them.
-    pub(crate) fn of(max_connections: usize, max_viewers: usize) -> Self {
+    fn of(max_connections: usize, max_viewers: usize, max_evicting: usize) -> Self {
         let share = |max: usize| (max / SHARES).max(SHARE_MIN).min(max);
         Self {
             max_viewers,
             max_viewers_per_client: share(max_viewers),
             max_connections,
             max_connections_per_client: share(max_connections),
+            max_evicting,
+            max_evicting_per_client: max_evicting.div_ceil(EVICTING_SHARES),
         }
     }
 }
@@ -70,16 +80,16 @@ mod tests {
 
     #[test]
     fn there_is_room_for_others_whatever_viewers_take() {
-        for (descriptors, allowed, max_viewers, max_connections) in [
-            (1_048_576, 10_000, 10_000, 16_384),
-            (20_000, 10_000, 10_000, 9_680),
-            (1_024, 10_000, 512, 384),
-            (1_024, 10, 10, 886),
-            (64, 10_000, 32, 1),
+        for (descriptors, allowed, max_viewers, max_connections, max_evicting) in [
+            (1_048_576, 10_000, 10_000, 16_384, 256),
+            (20_000, 10_000, 10_000, 9_680, 256),
+            (1_024, 10_000, 512, 384, 64),
+            (1_024, 10, 10, 886, 64),
+            (64, 10_000, 32, 1, 4),
         ] {
             assert_eq!(
                 ConnectionLimits::within(descriptors, allowed),
-                ConnectionLimits::of(max_connections, max_viewers),
+                ConnectionLimits::of(max_connections, max_viewers, max_evicting),
                 "{descriptors}"
             );
         }
@@ -88,7 +98,7 @@ mod tests {
     #[test]
     fn a_client_has_a_share_that_suffices_for_a_household() {
         for (max, share) in [(16_384, 1_024), (448, 32), (16, 16), (0, 0)] {
-            let limits = ConnectionLimits::of(max, max);
+            let limits = ConnectionLimits::of(max, max, 4);
             assert_eq!((limits.max_connections_per_client, limits.max_viewers_per_client), (share, share));
         }
     }

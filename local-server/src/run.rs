@@ -53,6 +53,8 @@ const MANAGEMENT_LIMITS: ConnectionLimits = ConnectionLimits {
     max_viewers_per_client: 0,
     max_connections: 128,
     max_connections_per_client: 128,
+    max_evicting: 16,
+    max_evicting_per_client: 16,
 };
 
 /// An error that ended the program.

@@ -71,7 +71,7 @@ pub(crate) async fn serve(
 ) {
     let mut stop = pin!(stop);
     let server = HttpServer::new(router);
-    let admission = Admission::new(limits.max_connections, limits.max_connections_per_client);
+    let admission = Admission::new(limits);
     let mut refusals = Refusals::default();
     loop {
         tokio::select! {
