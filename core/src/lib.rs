@@ -5,6 +5,7 @@
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
+//! - [`shares`]: how much of something a client IP may take.
 //! - [`stats`]: the public stats, and their JSON.
 //! - [`humanize`]: durations and numbers as people read them.
 //! - [`recency`]: what the age of the last beat means.
@@ -33,6 +34,7 @@ pub mod progress;
 pub mod recency;
 pub mod runtime;
 pub mod secret;
+pub mod shares;
 pub mod stats;
 pub mod stream;
 pub mod token;

@@ -22,7 +22,7 @@ const DEFAULT_FILTER: &str = if cfg!(debug_assertions) {
 /// Prefix of our own targets. No line of ours holds a secret at any level.
 const OUR_TARGETS: &str = "heartbeat";
 
-/// Most detailed level of libraries, whatever `RUST_LOG` says. Below it they log what they handle: requests and events
+/// Most detailed level of libraries; no `RUST_LOG` overrides it. Below it they log what they handle: requests and events
 /// with their tokens and IP addresses, statements with their values.
 const LIBRARIES_MAX_LEVEL: Level = Level::INFO;
 

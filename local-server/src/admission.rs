@@ -124,8 +124,8 @@ impl Shared {
 }
 
 impl Places {
-    /// Admits a connection. One that makes room for it is told to end, and counts no more: to wait for its end would
-    /// keep everybody waiting who comes after.
+    /// Admits a connection. One that makes room for it is told to end, and counts no more: all connections that come
+    /// after would have to wait for its end.
     fn admit(&mut self, client: Option<IpAddr>, limits: &ConnectionLimits) -> Attempt {
         if let Some(group) = client.and_then(|client| self.clients.get(&client))
             && group.ids.len() >= group.evicting + limits.max_connections_per_client
@@ -163,7 +163,7 @@ impl Places {
     /// Tells a connection to end.
     fn evict(&mut self, id: u64) {
         let connection = &self.open[&id];
-        connection.is_evicted.store(true, Ordering::Relaxed);
+        connection.is_evicted.store(true, Ordering::SeqCst);
         connection.evicted.notify_one();
         self.evicting += 1;
         if let Some(group) = connection.client.and_then(|client| self.clients.get_mut(&client)) {
@@ -240,8 +240,17 @@ impl Place {
                 sleep_until(end).await;
             }
         };
+        let evicted = async {
+            // A request may have begun since the connection was chosen; its end notifies again.
+            loop {
+                self.connection.evicted.notified().await;
+                if !self.connection.is_handling.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+        };
         tokio::select! {
-            () = self.connection.evicted.notified() => {}
+            () = evicted => {}
             () = stale => {}
         }
     }
@@ -280,6 +289,9 @@ impl Requests {
         self.connection.is_handling.store(false, Ordering::SeqCst);
         if self.shared.is_awaited.load(Ordering::SeqCst) {
             self.shared.changed.notify_waiters();
+        }
+        if self.connection.is_evicted.load(Ordering::SeqCst) {
+            self.connection.evicted.notify_one();
         }
         result
     }

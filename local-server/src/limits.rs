@@ -26,6 +26,7 @@ const EVICTING_SHARES: usize = 4;
 
 /// Maximum numbers of simultaneous connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "all of them are maxima")]
 pub(crate) struct ConnectionLimits {
     /// Viewers of the stream.
     pub(crate) max_viewers: usize,

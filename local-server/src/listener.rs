@@ -137,7 +137,7 @@ async fn bind_unix(path: &Path, access: UnixAccess<'_>) -> Result<Listener, List
     let socket = UnixSocket::new_stream().map_err(failed)?;
     socket.bind(path).map_err(failed)?;
     let file = SocketFile::new(path).map_err(failed)?;
-    // Nobody can connect before it listens, so nobody ever does by the permissions that it was made with.
+    // No client can connect before it listens, so none ever does by the permissions that it was made with.
     if let Some((group, id)) = access.group.zip(group) {
         chown(path, None, Some(id)).map_err(|error| ListenError::Group { group: group.to_owned(), error })?;
     }

@@ -3,6 +3,7 @@
 //! - [`cli`]: the command line.
 //! - [`run`]: the server from start to graceful shutdown.
 //! - [`listener`]: listening sockets, TCP or Unix.
+//! - [`admission`]: which connections get a place, and which make room.
 //! - [`limits`]: limits on simultaneous connections and viewers.
 //! - [`server`]: HTTP on each connection.
 //! - [`tasks`]: background tasks.
@@ -78,10 +79,9 @@ fn main() -> ExitCode {
 }
 
 fn prepare(invocation: &Invocation) -> Result<Config, String> {
-    let config = Config::load(&invocation.flags, &Environment::of_this_process())
-        .map_err(|error| error.to_string())?;
+    // First, since a setting may be worth a warning.
     logging::start()?;
-    Ok(config)
+    Config::load(&invocation.flags, &Environment::of_this_process()).map_err(|error| error.to_string())
 }
 
 /// Builds a runtime with threads for half of the processors. PostgreSQL and the clients need the other half: more

@@ -45,7 +45,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// Timeout of a write that is blocked because the client does not read its response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Timeout from one request of a connection to the next, whatever the client does meanwhile: our largest response
+/// Timeout from one request of a connection to the next, however slowly the client reads: our largest response
 /// is read within it at 8 kB a second. A client that reads a byte now and then would hold its response for ever.
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 

@@ -47,7 +47,7 @@ impl Browser {
     pub async fn start_firefox() -> Option<Self> {
         if let Some(missing) = drivers::missing_for_firefox() {
             assert!(std::env::var_os("CI").is_none(), "{missing}: infra/scripts/install-browser installs it");
-            skipped(&missing);
+            skipped(missing);
             return None;
         }
         Some(Self::start_kind(Kind::Firefox).await)

@@ -108,7 +108,7 @@ async fn message(
     webhook.attempts.lock().expect("the mutex is not poisoned").push(Instant::now());
     let mut behavior = webhook.behavior.subscribe();
     let behavior = behavior.wait_for(|it| !matches!(it, Behavior::Holds)).await.expect("a sender").clone();
-    // The test may have ended: nobody waits for the message then.
+    // The test may have ended, and not wait for the message.
     let accept = || drop(webhook.accepted.send((Instant::now(), message.clone())));
     match behavior {
         Behavior::Holds | Behavior::Hangs => std::future::pending().await,

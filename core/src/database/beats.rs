@@ -37,7 +37,7 @@ pub struct CountedDevice {
     pub beats_wanted: Option<bool>,
 }
 
-/// Results of an earlier [`record`], which may allow the shorter statement.
+/// Results of an earlier [`record`], which may allow a [`Shortcut`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known {
     /// Time of the latest beats that moved `stats`, by the database's clock, and when this process learned of it.
@@ -54,22 +54,21 @@ impl Known {
     }
 }
 
-/// Records one beat for each of `tokens`, in the order of their arrival, in one statement and one commit. Returns the
-/// devices that were recognized; beats with any other token leave no trace. Events that the `configured` channels or
-/// those in the database subscribe to are put into the outbox.
-pub async fn record(
-    connection: &mut PgConnection,
-    tokens: &[TokenHash],
-    configured: &Subscriptions,
-    known: Known,
-) -> Result<Vec<CountedDevice>, sqlx::Error> {
-    // The same second bounds how long a new subscription to beats goes unnoticed.
-    if let (Some(token), Some(last_beat)) = (only(tokens), known.recent_beat())
-        && let Some(counted) = count(connection, token, tokens.len(), last_beat).await?
-    {
-        return Ok(counted);
+/// Beats of one device that may be recorded by the shorter statement.
+#[derive(Debug, Clone, Copy)]
+pub struct Shortcut<'a> {
+    token: &'a TokenHash,
+    beats: usize,
+    last_beat: OffsetDateTime,
+}
+
+impl<'a> Shortcut<'a> {
+    /// Returns the shortcut for one beat of each of `tokens`, if there may be one.
+    #[must_use]
+    pub fn of(tokens: &'a [TokenHash], known: Known) -> Option<Self> {
+        // The same second bounds how long a new subscription to beats goes unnoticed.
+        Some(Self { token: only(tokens)?, beats: tokens.len(), last_beat: known.recent_beat()? })
     }
-    count_and_update_stats(connection, tokens, configured).await
 }
 
 /// The token of all beats, if it is the same.
@@ -78,14 +77,12 @@ fn only(tokens: &[TokenHash]) -> Option<&TokenHash> {
     rest.iter().all(|token| token == first).then_some(first)
 }
 
-/// Records beats of one device, and nothing else: less than half of the work of [`count_and_update_stats`]. Returns
-/// `None`, having done nothing, if that is not enough: by the database's clock it is not the second that began at
-/// `last_beat`.
-async fn count(
+/// Records beats of one device, and nothing else: less than half of the work of [`record`]. Returns
+/// `None`, having done nothing, if that is not enough: by the database's clock it is not the second that began at the
+/// last beat.
+pub async fn count(
     connection: &mut PgConnection,
-    token: &TokenHash,
-    beats: usize,
-    last_beat: OffsetDateTime,
+    Shortcut { token, beats, last_beat }: Shortcut<'_>,
 ) -> Result<Option<Vec<CountedDevice>>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
@@ -129,8 +126,10 @@ async fn count(
     Ok(row.soon_after.then(|| Vec::from_iter(counted())))
 }
 
-/// Records beats: finds the devices by their tokens, adds a row for each beat, counts it, keeps the longest
-/// absence, and puts events into the outbox.
+/// Records one beat for each of `tokens`, in the order of their arrival, in one statement and one commit: finds the
+/// devices, adds a row for each beat, counts it, keeps the longest absence, and puts events into the outbox that the
+/// `configured` channels or those in the database subscribe to. Returns the devices that were recognized; beats with any
+/// other token leave no trace.
 ///
 /// Devices are locked in the order of their ids, and the one row of `stats` last, so that processes cannot
 /// deadlock. `stats` is written only when the last beat it knows is a second old: absences are whole seconds,
@@ -138,9 +137,9 @@ async fn count(
 /// one that ended the absence: another that waited for the row finds the condition gone. So an absence of more
 /// than an hour is recorded, and notified, once, however many processes record beats at the same time.
 ///
-/// Stored times that lie in the future are overruled. If the last beat that `stats` knows of is one of them, nobody
-/// knows when it was, so no absence has ended. Counts stop at the largest number that is exact in JavaScript.
-async fn count_and_update_stats(
+/// Stored times that lie in the future are overruled. If the last beat that `stats` knows of is one of them, it is
+/// not known when it was, so no absence has ended. Counts stop at the largest number that is exact in JavaScript.
+pub async fn record(
     connection: &mut PgConnection,
     tokens: &[TokenHash],
     configured: &Subscriptions,

@@ -134,7 +134,7 @@ pub async fn dead_letter(
     Ok(lease.is_some())
 }
 
-/// Which events are too old to wait any longer, for whatever channel.
+/// Events that are too old to wait any longer, for any channel.
 #[derive(Debug, Clone, Copy)]
 pub struct TooOld {
     /// Whether this is about the kinds of events that the program knows, or about all others.

@@ -1,4 +1,4 @@
-//! Tokens whose beats this process has recorded. The queue keeps room for them, whatever strangers send.
+//! Tokens that this process has made, or whose beats it has recorded. The queue keeps room for them.
 
 use std::{
     collections::HashSet,

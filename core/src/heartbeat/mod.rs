@@ -10,11 +10,11 @@ mod refresher;
 mod stats_cache;
 mod worker;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::{
     Clock, Error,
@@ -22,6 +22,7 @@ use crate::{
     device::DeviceName,
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
+    shares::Shares,
     stats::Snapshot,
     token::{Token, TokenHash},
 };
@@ -38,6 +39,9 @@ const QUEUE_CAPACITY: usize = 4096;
 /// Beats among them whose token this process has not seen accepted.
 const UNKNOWN_BEATS_CAPACITY: usize = QUEUE_CAPACITY / 2;
 
+/// Those of them from one client IP: more than the devices of a household, all of which are unknown after a start.
+const UNKNOWN_BEATS_PER_CLIENT: usize = UNKNOWN_BEATS_CAPACITY / 4;
+
 /// One running Heartbeat. Clones share connections and cache.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
@@ -50,7 +54,7 @@ pub struct Heartbeat {
     queued_events: Arc<Notify>,
     worker: Arc<watch::Sender<WorkerState>>,
     known_tokens: KnownTokens,
-    unknown_beats: Arc<Semaphore>,
+    unknown_beats: Arc<Shares>,
 }
 
 /// Whether the worker still takes commands.
@@ -122,18 +126,19 @@ impl Heartbeat {
             queued_events,
             worker,
             known_tokens: KnownTokens::default(),
-            unknown_beats: Arc::new(Semaphore::new(UNKNOWN_BEATS_CAPACITY)),
+            unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
         }
     }
 
-    /// Records a beat; when this returns, it is committed. Returns its time, by the database's clock.
-    pub async fn beat(&self, token: TokenHash) -> Result<OffsetDateTime, Error> {
+    /// Records a beat from `client`, if that is known; when this returns, it is committed. Returns its time, by the
+    /// database's clock.
+    pub async fn beat(&self, token: TokenHash, client: Option<IpAddr>) -> Result<OffsetDateTime, Error> {
         let record = || self.ask(|reply| Command::Beat(worker::Beat { token, reply }));
         if self.known_tokens.contains(&token) {
             return record().await;
         }
-        // Strangers with made-up tokens leave room in the queue for devices.
-        let _permit = self.unknown_beats.try_acquire().map_err(|_| Error::Unavailable)?;
+        // Strangers with made-up tokens leave room in the queue for devices, and for each other.
+        let _share = self.unknown_beats.take(client).ok_or(Error::Unavailable)?;
         let recorded_at = record().await?;
         self.known_tokens.insert(token);
         Ok(recorded_at)
@@ -142,13 +147,17 @@ impl Heartbeat {
     /// Adds a device.
     pub async fn register(&self, name: DeviceName, token: &Token) -> Result<Registered, Error> {
         let token = token.hash();
-        self.ask(|reply| Command::Change(Change::Register { name, token, reply })).await
+        let device = self.ask(|reply| Command::Change(Change::Register { name, token, reply })).await?;
+        self.known_tokens.insert(token);
+        Ok(device)
     }
 
-    /// Gives the device that has this id, or had it formerly, a new token; the old one is invalid from here on.
+    /// Gives device `id` a new token; the old one is invalid from here on.
     pub async fn replace_token(&self, id: i64, token: &Token) -> Result<Registered, Error> {
         let token = token.hash();
-        self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await
+        let device = self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await?;
+        self.known_tokens.insert(token);
+        Ok(device)
     }
 
     /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at
@@ -250,11 +259,11 @@ mod tests {
         let clock = || OffsetDateTime::UNIX_EPOCH;
         let heartbeat = Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default());
         let mut strangers =
-            pin!(join_all((0..UNKNOWN_BEATS_CAPACITY).map(|number| heartbeat.beat(token(number)))));
+            pin!(join_all((0..UNKNOWN_BEATS_CAPACITY).map(|number| heartbeat.beat(token(number), None))));
         assert!(poll!(strangers.as_mut()).is_pending(), "they wait");
-        assert_eq!(heartbeat.beat(token(UNKNOWN_BEATS_CAPACITY)).await, Err(Error::Unavailable));
+        assert_eq!(heartbeat.beat(token(UNKNOWN_BEATS_CAPACITY), None).await, Err(Error::Unavailable));
         let device = token(UNKNOWN_BEATS_CAPACITY + 1);
         heartbeat.known_tokens.insert(device);
-        assert!(poll!(pin!(heartbeat.beat(device))).is_pending(), "it waits with them");
+        assert!(poll!(pin!(heartbeat.beat(device, None))).is_pending(), "it waits with them");
     }
 }

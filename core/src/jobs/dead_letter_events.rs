@@ -1,5 +1,5 @@
 //! Dead-letters events that have waited for too long: for a channel that fails, is disabled, was taken out of the
-//! configuration, or that no program knows how to deliver to. So the outbox stays bounded, whatever the channels.
+//! configuration, or that no program knows how to deliver to. So the outbox stays bounded.
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};

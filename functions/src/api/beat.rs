@@ -1,10 +1,16 @@
 //! `POST /api/beat`: a device sends a beat.
 
-use axum::{Router, extract::State, http::Method, routing::post};
+use axum::{Extension, Router, extract::State, http::Method, routing::post};
 
 use crate::{
     App,
-    http::{auth::DeviceToken, error_responses::ErrorResponse, problem::Problem, route::Route},
+    http::{
+        auth::DeviceToken,
+        client_ip::{ClientIp, share_key},
+        error_responses::ErrorResponse,
+        problem::Problem,
+        route::Route,
+    },
 };
 
 const PATH: &str = "/api/beat";
@@ -35,7 +41,11 @@ fn router(_: &App) -> Router<App> {
         ErrorResponse<503>,
     ),
 )]
-async fn beat(State(app): State<App>, DeviceToken(token): DeviceToken) -> Result<String, Problem> {
-    let recorded_at = app.heartbeat.beat(token).await?;
+async fn beat(
+    State(app): State<App>,
+    Extension(client): Extension<ClientIp>,
+    DeviceToken(token): DeviceToken,
+) -> Result<String, Problem> {
+    let recorded_at = app.heartbeat.beat(token, client.0.map(share_key)).await?;
     Ok(recorded_at.unix_timestamp().to_string())
 }

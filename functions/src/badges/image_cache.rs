@@ -2,13 +2,15 @@
 //! drawing one takes up to some milliseconds of CPU time.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
-    net::IpAddr,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use heartbeat_core::badge::{Badge, card::Card};
+use heartbeat_core::{
+    badge::{Badge, card::Card},
+    shares::Shares,
+};
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -69,13 +71,14 @@ impl Image {
 pub(crate) struct ImageCache {
     images: Mutex<HashMap<Image, Representation>>,
     permits: Arc<Semaphore>,
-    queue: DrawingQueue,
+    /// Places of requests that wait for a drawing.
+    queue: Shares,
 }
 
 impl Default for ImageCache {
     fn default() -> Self {
         let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_DRAWINGS));
-        Self { images: Mutex::default(), permits, queue: DrawingQueue::default() }
+        Self { images: Mutex::default(), permits, queue: Shares::new(MAX_WAITING, MAX_WAITING_PER_CLIENT) }
     }
 }
 
@@ -90,7 +93,7 @@ impl ImageCache {
         match self.get(&image) {
             Some(drawing) => Ok(drawing),
             None if image.is_slow() => {
-                let _place = self.queue.enter(client.0.map(share_key)).ok_or(Problem::Overloaded)?;
+                let _place = self.queue.take(client.0.map(share_key)).ok_or(Problem::Overloaded)?;
                 Ok(self.draw_blocking(image).await)
             }
             None => Ok(self.insert(image.clone(), image.draw())),
@@ -129,59 +132,5 @@ impl ImageCache {
     fn lock(&self) -> MutexGuard<'_, HashMap<Image, Representation>> {
         // Nothing panics while it holds the lock.
         self.images.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Requests that wait for a drawing, in all and from each client IP.
-#[derive(Debug, Default)]
-struct DrawingQueue(Mutex<HashMap<Option<IpAddr>, usize>>);
-
-/// Place in the queue, free again on drop.
-#[derive(Debug)]
-struct QueuePlace<'a> {
-    queue: &'a DrawingQueue,
-    client: Option<IpAddr>,
-}
-
-impl DrawingQueue {
-    /// Enters the queue, unless it is full. Clients whose IP address is unknown have no share.
-    fn enter(&self, client: Option<IpAddr>) -> Option<QueuePlace<'_>> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_client = waiting.get(&client).copied().unwrap_or_default();
-        let is_over_share = client.is_some() && of_client >= MAX_WAITING_PER_CLIENT;
-        if is_over_share || waiting.values().sum::<usize>() >= MAX_WAITING {
-            return None;
-        }
-        waiting.insert(client, of_client + 1);
-        Some(QueuePlace { queue: self, client })
-    }
-}
-
-impl Drop for QueuePlace<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut of_client) = waiting.entry(self.client) {
-            *of_client.get_mut() -= 1;
-            if *of_client.get() == 0 {
-                of_client.remove();
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_queue_of_drawings_is_bounded_in_all_and_for_each_client() {
-        let queue = DrawingQueue::default();
-        let client = |number: u32| Some(IpAddr::V4(number.into()));
-        let first: Vec<_> = (0..MAX_WAITING_PER_CLIENT).filter_map(|_| queue.enter(client(1))).collect();
-        assert!(first.len() == MAX_WAITING_PER_CLIENT && queue.enter(client(1)).is_none());
-        let others: Vec<_> = (2..1_000).map_while(|number| queue.enter(client(number))).collect();
-        assert_eq!(first.len() + others.len(), MAX_WAITING);
-        drop((first, others));
-        assert!(queue.0.lock().expect("nothing panics").is_empty());
     }
 }

@@ -288,12 +288,12 @@ impl Parameters {
                 }
             }
             "cacheSeconds" => {
-                let seconds = canonical_number(&value).filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
+                let seconds = canonical_number(value).filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
                 self.cache_seconds = Some(seconds.ok_or("cacheSeconds: not from 0 to 86400")?);
             }
             "device" => self.device = Some(value.to_owned()),
             "scale" => {
-                let scale = canonical_number(&value).filter(|scale| (1..=MAX_SCALE).contains(scale));
+                let scale = canonical_number(value).filter(|scale| (1..=MAX_SCALE).contains(scale));
                 self.scale = scale.ok_or("scale: not from 1 to 4")?;
             }
             _ => {}

@@ -113,7 +113,7 @@ mod tests {
 
     const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-    /// Returns the client IP where proxies in 10.0.0.0/8 and at ::1 write `believed`.
+    /// Returns the client IP where proxies in `10.0.0.0/8` and at `::1` write `believed`.
     fn client(peer: Peer, headers: &[(&'static str, &[u8])], believed: &HeaderName) -> Option<String> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {

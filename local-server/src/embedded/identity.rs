@@ -95,10 +95,16 @@ impl Identity {
         }
     }
 
-    /// Lets this identity enter `folder`, but not list its files, and nobody else. Files that were private because
-    /// nobody could enter, such as a configuration with the secret key, stay so.
+    /// Lets this identity enter `folder`, but not list its files, and no other user. Files that were private because
+    /// no user could enter, such as a configuration with the secret key, stay so.
     pub(super) fn grant_entry(&self, folder: &Path) -> Result<(), EmbeddedError> {
         let Self::User(user) = self else { return Ok(()) };
+        let mode = fs::metadata(folder).map_err(EmbeddedError::file(folder))?.permissions().mode();
+        if mode & 0o007 != 0 {
+            tracing::warn!(
+                "every user of this machine can enter HEARTBEAT_HOME, as Heartbeat 0.1.0 left it; chmod o= closes it"
+            );
+        }
         if user.may_enter(folder) {
             return Ok(());
         }

@@ -127,7 +127,7 @@ async fn clean_up(cluster: &Cluster) -> Result<File, EmbeddedError> {
     }
     let lock = lock(cluster).await?;
     let socket = cluster.sockets.join(SOCKET_NAME);
-    // Databases that Heartbeat 0.1.0 or somebody else started hold no lock, but answer.
+    // Databases that Heartbeat 0.1.0 or another program started hold no lock, but answer.
     if UnixStream::connect(&socket).await.is_ok() {
         return Err(EmbeddedError::RunsElsewhere(cluster.data.clone()));
     }
@@ -142,11 +142,11 @@ async fn clean_up(cluster: &Cluster) -> Result<File, EmbeddedError> {
     Ok(lock)
 }
 
-/// Locks the data for a database.
+/// Locks the data for a database. The file is beside the data, not in it: there the database's user could put a link to
+/// a file that root would then write to.
 async fn lock(cluster: &Cluster) -> Result<File, EmbeddedError> {
-    let path = cluster.data.join("heartbeat.lock");
+    let path = cluster.data.with_extension("running.lock");
     let file = File::create(&path).map_err(EmbeddedError::file(&path))?;
-    cluster.identity.chown(&path)?;
     let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         match file.try_lock() {
@@ -174,7 +174,7 @@ async fn wait_until_ready(lines: &mut Split<BufReader<ChildStderr>>) -> Result<(
     let mut lines_so_far = Vec::new();
     while let Some(line) = lines.next_segment().await.map_err(|error| failed(&error))? {
         let line = String::from_utf8_lossy(&line).into_owned();
-        tracing::debug!(target: "postgres", "{line}");
+        tracing::debug!(target: "heartbeat::postgres", "{line}");
         if line.contains(READY_MESSAGE) {
             return Ok(());
         }
@@ -186,7 +186,7 @@ async fn wait_until_ready(lines: &mut Split<BufReader<ChildStderr>>) -> Result<(
 /// Passes PostgreSQL's log on, line by line.
 async fn relay_log(mut lines: Split<BufReader<ChildStderr>>) {
     while let Ok(Some(line)) = lines.next_segment().await {
-        tracing::debug!(target: "postgres", "{}", String::from_utf8_lossy(&line));
+        tracing::debug!(target: "heartbeat::postgres", "{}", String::from_utf8_lossy(&line));
     }
 }
 

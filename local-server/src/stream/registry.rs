@@ -12,7 +12,8 @@ use std::{
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::watch;
 
-/// Maximum number of viewers that were told to make room, and have not yet: so many more than allowed there may be.
+/// Maximum number of viewers that were told to make room, and have not yet. There may be so many more than allowed, for
+/// which file descriptors are reserved.
 const MAX_EVICTED: usize = 32;
 
 /// Registry of all viewers.
@@ -105,6 +106,12 @@ pub(super) enum Command {
     GoAway,
 }
 
+impl Command {
+    fn is_closing(&self) -> bool {
+        matches!(self, Self::Close | Self::MakeRoom | Self::GoAway)
+    }
+}
+
 /// A registered connection, removed from the registry on drop.
 #[derive(Debug)]
 pub(super) struct RegisteredViewer {
@@ -159,7 +166,7 @@ impl ViewerRegistry {
         let Some(inbox) = connections.inboxes.get(id) else { return false };
         inbox.send_if_modified(|last| {
             // A connection that is told to close takes no further command.
-            let is_open = !matches!(last, Command::Close | Command::MakeRoom | Command::GoAway);
+            let is_open = !last.is_closing();
             if is_open {
                 *last = command;
             }
@@ -188,10 +195,11 @@ impl RegisteredViewer {
         &self.id
     }
 
-    /// Waits until the server stops.
-    pub(super) async fn wait_for_go_away(&mut self) {
-        // Fails only if the sender is gone, which means the same.
-        let _ = self.command.wait_for(|command| matches!(command, Command::GoAway)).await;
+    /// Waits for a command that closes the connection. Others that come meanwhile are passed over.
+    pub(super) async fn closing_command(&mut self) -> Command {
+        let command = self.command.wait_for(Command::is_closing).await;
+        // Fails only if the sender is gone, which means that the server stops.
+        command.map_or(Command::GoAway, |command| command.clone())
     }
 }
 
@@ -208,23 +216,42 @@ mod tests {
 
     use super::*;
 
-    fn client(number: u32) -> Option<IpAddr> {
-        Some(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    fn client(number: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(number))
     }
 
     #[test]
     fn the_client_with_the_most_viewers_makes_room() {
         let registry = ViewerRegistry::new(4, 3);
-        let greedy: Vec<_> = (0..3).filter_map(|_| registry.register(client(1))).collect();
-        let modest = registry.register(client(2)).expect("a place");
-        assert!(registry.register(client(1)).is_none(), "more than its share");
-        let newcomer = registry.register(client(3)).expect("a place");
+        let greedy: Vec<_> = (0..3).filter_map(|_| registry.register(Some(client(1)))).collect();
+        let modest = registry.register(Some(client(2))).expect("a place");
+        assert!(registry.register(Some(client(1))).is_none(), "more than its share");
+        let newcomer = registry.register(Some(client(3))).expect("a place");
         assert!(matches!(*greedy[0].command.borrow(), Command::MakeRoom));
         assert!(matches!(*modest.command.borrow(), Command::Idle));
-        // All but one have one viewer or two now: who comes next would only take turns with them.
-        assert!(registry.register(client(3)).is_none());
+        // No client has more than one viewer more than this one would have: they would only take turns.
+        assert!(registry.register(Some(client(3))).is_none());
         drop((greedy, modest, newcomer));
         let connections = registry.0.connections();
         assert!(connections.clients.is_empty() && connections.evicted.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_viewer_that_waits_for_a_frame_hears_that_it_must_make_room() {
+        let registry = ViewerRegistry::new(1, 2);
+        let mut viewer = registry.register(Some(client(1))).expect("a place");
+        {
+            let mut waiting = std::pin::pin!(viewer.closing_command());
+            for _ in 0..2 {
+                tokio::select! {
+                    biased;
+                    command = &mut waiting => panic!("{command:?}"),
+                    () = std::future::ready(()) => {}
+                }
+                registry.send("0", Command::Send("{}".into()));
+            }
+        }
+        registry.send("0", Command::MakeRoom);
+        assert!(matches!(viewer.closing_command().await, Command::MakeRoom));
     }
 }

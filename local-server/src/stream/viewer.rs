@@ -53,15 +53,18 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
                     Some(frame) => Message::Text(frame),
                     None => continue,
                 },
-                () = connection.wait_for_go_away() => close_message(close_code::AWAY, "the server stops"),
+                command = connection.closing_command() => match message(command) {
+                    Some(message) => message,
+                    None => continue,
+                },
             },
-            Ok(()) = connection.command.changed() => match connection.command.borrow_and_update().clone() {
-                Command::Send(frame) => Message::Text(frame),
-                Command::Close => close_message(close_code::NORMAL, "closed by request"),
-                Command::MakeRoom => close_message(close_code::AGAIN, "others need the place"),
-                Command::GoAway => close_message(close_code::AWAY, "the server stops"),
-                Command::Idle => continue,
-            },
+            Ok(()) = connection.command.changed() => {
+                let command = connection.command.borrow_and_update().clone();
+                match message(command) {
+                    Some(message) => message,
+                    None => continue,
+                }
+            }
             received = socket.recv() => match received {
                 Some(Ok(_)) => {
                     last_received = Instant::now();
@@ -90,6 +93,17 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
         if last || !sent {
             return;
         }
+    }
+}
+
+/// Returns the message that carries a command out.
+fn message(command: Command) -> Option<Message> {
+    match command {
+        Command::Idle => None,
+        Command::Send(frame) => Some(Message::Text(frame)),
+        Command::Close => Some(close_message(close_code::NORMAL, "closed by request")),
+        Command::MakeRoom => Some(close_message(close_code::AGAIN, "others need the place")),
+        Command::GoAway => Some(close_message(close_code::AWAY, "the server stops")),
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) async fn start(kind: Kind, profile: &Path) -> (Child, String) {
         panic!("the driver exited before it was ready: {said:?}");
     };
     let port = timeout(TEST_TIMEOUT, started).await.expect("the driver starts in time");
-    // The driver, and the browser, may have more to say: geckodriver ends when nobody reads it.
+    // The driver, and the browser, may have more to say: geckodriver ends when its output is not read.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (driver, port)
 }

@@ -105,7 +105,7 @@ async fn behind_a_trusted_proxy_each_client_ip_has_a_rate_limit_of_its_own() {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a header")));
         let base = format!("http://127.0.0.1:{}", server.port());
-        let forger = Client::with(&base, http().default_headers(HeaderMap::from_iter(named)));
+        let forger = Client::with(&base, http().default_headers(named.collect()));
         assert!(fail(&forger, "/api/beat", 5).await.contains_key(&429), "{header:?}");
     }
     let other = with_header(&server, "x-forwarded-for", "192.0.2.2");

@@ -181,12 +181,10 @@ async fn a_port_in_use_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn http_2_is_not_served_in_cleartext() {
+async fn a_client_that_asks_for_http_2_gets_its_response_over_http_1() {
     let (server, _database) = Server::fresh().await;
     let base = format!("http://127.0.0.1:{}/api/stats", server.port());
-    let two = http().http2_prior_knowledge().build().expect("a client");
-    two.get(&base).send().await.expect_err("the connection is closed");
-    // A client that asks to upgrade to HTTP/2 gets its response over HTTP/1.1 (RFC 9110, section 7.8).
+    // RFC 9110, section 7.8: a server may ignore the header.
     let one = http().http1_only().build().expect("a client");
     let request = one.get(&base).header("connection", "upgrade").header("upgrade", "h2c");
     let response = request.send().await.expect("a response");

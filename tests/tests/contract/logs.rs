@@ -23,6 +23,7 @@ async fn no_log_line_contains_a_token_a_key_or_an_ip_address() {
 
     let log = server.log();
     assert!(log.contains("route=\"/api/beat\" status=401"), "{log}");
+    assert!(log.contains("database.dsn has a parameter that is not known"), "{log}");
     for secret in [&token, "the owner's key", password, "v4lue", "hbt_", "127.0.0.1", "[::1]"] {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
     }

@@ -114,8 +114,7 @@ async fn what_was_refused_because_time_ran_out_is_not_done_when_the_database_goe
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let first = beat(&laptop);
     eventually("a beat that waits for the locks", async || database.number(waiting).await > 0).await;
-    // These share the next batch. Beats that are a second apart need two statements, and little time is left for the
-    // second one and for the new token.
+    // These share the next batch, whose time is nearly over when it comes to the new token.
     let second = beat(&phone);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let third = beat(&phone);

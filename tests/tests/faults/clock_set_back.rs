@@ -42,7 +42,7 @@ impl Process {
 
     /// Records a beat; returns its Unix time.
     async fn beat(&self, token: &str) -> i64 {
-        let recorded_at = self.heartbeat.beat(TokenHash::of(token.as_bytes())).await;
+        let recorded_at = self.heartbeat.beat(TokenHash::of(token.as_bytes()), None).await;
         recorded_at.expect("a recorded beat").unix_timestamp()
     }
 
