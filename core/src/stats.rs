@@ -173,7 +173,7 @@ pub struct Snapshot {
     pub stats: Stats,
     /// The stats as JSON, as frames of the stream hold them.
     pub json: Bytes,
-    /// The same with a newline at its end, as `/api/stats` answers it.
+    /// The stats as a line of JSON, as `/api/stats` answers them.
     pub json_line: Bytes,
 }
 

@@ -55,7 +55,7 @@ struct Places {
 #[derive(Debug, Default)]
 struct Group {
     ids: BTreeSet<u64>,
-    /// Those of them that were evicted, and are still open.
+    /// Number of connections of the client that were evicted, and are still open.
     evicting: usize,
 }
 

@@ -18,10 +18,10 @@ const RESERVED_DESCRIPTORS: usize = 64;
 /// One in this many file descriptors is kept for connections that were told to make room and have not ended yet.
 const EVICTING_SHARE: usize = 16;
 
-/// Maximum number of such connections.
+/// Maximum number of connections that were told to make room and have not ended yet.
 const MAX_EVICTING: usize = 256;
 
-/// A client may have one in this many of them.
+/// A client IP may have one in this many of the connections that were told to make room.
 const EVICTING_SHARES: usize = 4;
 
 /// Maximum numbers of simultaneous connections.
@@ -38,7 +38,7 @@ pub(crate) struct ConnectionLimits {
     pub(crate) max_connections_per_client: usize,
     /// Connections that were told to make room, and have not ended yet. They come on top of the others.
     pub(crate) max_evicting: usize,
-    /// Those of them from one client IP.
+    /// Connections from one client IP that were told to make room, and have not ended yet.
     pub(crate) max_evicting_per_client: usize,
 }
 

@@ -36,10 +36,10 @@ use worker::{Change, Command, QueuedCommand, Worker};
 /// [`Error::Unavailable`], so that a database that hangs makes neither memory nor latency grow.
 const QUEUE_CAPACITY: usize = 4096;
 
-/// Beats among them whose token this process has not seen accepted.
+/// Beats with unknown tokens that may wait for the worker, see [`known_tokens`].
 const UNKNOWN_BEATS_CAPACITY: usize = QUEUE_CAPACITY / 2;
 
-/// Those of them from one client IP: more than the devices of a household, all of which are unknown after a start.
+/// Beats with unknown tokens that may wait from one client IP: more than the devices of a household, all of which are unknown after a start.
 const UNKNOWN_BEATS_PER_CLIENT: usize = UNKNOWN_BEATS_CAPACITY / 4;
 
 /// One running Heartbeat. Clones share connections and cache.

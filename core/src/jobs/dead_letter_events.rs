@@ -12,7 +12,8 @@ use crate::{
 /// Age at which events are dead-lettered.
 const EVENT_MAX_AGE: Duration = Duration::DAY;
 
-/// The same for kinds that this program does not know: a newer one may let them wait longer, but none for ever.
+/// Age at which events of kinds that this program does not know are dead-lettered: a newer one may let them wait
+/// longer, but none for ever.
 const UNKNOWN_EVENT_MAX_AGE: Duration = Duration::WEEK;
 
 /// Time for which events that are too old are gathered, to be logged together.

@@ -43,7 +43,7 @@ const _: () = assert!(
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(10);
 
-/// The same after attempts that were denied: Discord bans an IP address that makes 10,000 of these in 10 minutes.
+/// The backoff after attempts that were denied: Discord bans an IP address that makes 10,000 of these in 10 minutes.
 const DENIED_BACKOFF_MIN: Duration = Duration::from_mins(20);
 const DENIED_BACKOFF_MAX: Duration = Duration::from_hours(1);
 

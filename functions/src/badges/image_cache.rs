@@ -31,7 +31,7 @@ const MAX_CONCURRENT_DRAWINGS: usize = 2;
 /// keeps its connection, so more would keep connections from devices.
 const MAX_WAITING: usize = 64;
 
-/// Maximum number of those that wait for one client IP.
+/// Maximum number of PNGs that wait for one client IP.
 const MAX_WAITING_PER_CLIENT: usize = 16;
 
 /// An image that can be drawn. It is its own cache key, so it holds everything that the drawing depends on.
