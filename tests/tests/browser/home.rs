@@ -148,7 +148,7 @@ async fn the_script_renders_the_same_text_as_the_server() {
     let browser = Browser::start().await;
     let server = server(&database).await;
     // Ages in the middle of their units, so that a second more or less changes nothing.
-    let ages = [150, 3_000, 5_400, 90_030, 200_000, 6_000_000, 40_000_000, 90_000_000];
+    let ages = [150, 3_030, 5_430, 90_030, 200_000, 6_000_000, 40_000_000, 90_000_000];
     for (id, age) in ages.iter().enumerate() {
         server.device(&format!("Device {id}")).await;
         database
