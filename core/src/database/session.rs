@@ -163,7 +163,6 @@ impl Session {
         };
         open.set_statement_timeout(timeout).await?;
         let result = work(&mut open.connection).await;
-        open.is_new = false;
         if result.as_ref().map_or_else(leaves_connection_healthy, |_| true) {
             self.connection = Some(open);
             self.last_used = (self.clock)();
@@ -225,8 +224,6 @@ struct Open {
     statement_timeout: Duration,
     /// Time that the database takes to answer when it has nothing to do.
     round_trip: Duration,
-    /// Whether it has run no work yet. The first statement has to be prepared, for which the timeout counts apart.
-    is_new: bool,
 }
 
 impl Open {
@@ -241,7 +238,6 @@ impl Open {
     fn statement_timeout_before(&self, deadline: Instant) -> Option<Duration> {
         let margin = STATEMENT_TIMEOUT_MARGIN + ROUND_TRIPS * self.round_trip;
         let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(margin);
-        let left = if self.is_new { left / 2 } else { left };
         let steps = left.min(STATEMENT_TIMEOUT).as_millis() / STATEMENT_TIMEOUT_STEP.as_millis();
         let timeout = STATEMENT_TIMEOUT_STEP * u32::try_from(steps).unwrap_or(u32::MAX);
         (!timeout.is_zero()).then_some(timeout)
@@ -273,7 +269,7 @@ async fn open(options: PgConnectOptions) -> Result<Open, error::DatabaseError> {
     let asked_at = Instant::now();
     timeout(CONNECT_TIMEOUT, connection.execute(SESSION_SETTINGS)).await??;
     let round_trip = asked_at.elapsed().min(ROUND_TRIP_MAX);
-    Ok(Open { connection, statement_timeout: STATEMENT_TIMEOUT, round_trip, is_new: true })
+    Ok(Open { connection, statement_timeout: STATEMENT_TIMEOUT, round_trip })
 }
 
 /// A session that several tasks take turns with.
