@@ -1,4 +1,4 @@
-//! Names of devices.
+//! Devices: their names and ids.
 
 use utoipa::ToSchema;
 
@@ -10,6 +10,15 @@ pub(crate) const NAME_MAX_CHARS: u8 = 100;
 
 /// Name shown for a device that has none, as the legacy import may bring.
 pub const UNNAMED: &str = "A device without a name";
+
+/// A device as it is shown to the owner who registered it.
+#[derive(Debug)]
+pub struct Registered {
+    /// Device id.
+    pub id: i64,
+    /// Its name; missing for some devices of the earlier service.
+    pub name: Option<String>,
+}
 
 /// A device's name: 1 to 100 characters, no control characters, no whitespace around it.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]

@@ -1,7 +1,7 @@
 //! The core of Heartbeat, without HTTP and without AWS.
 //!
 //! - [`config`]: every configuration key, its sources, its parsing.
-//! - [`device`]: names of devices.
+//! - [`device`]: names and ids of devices.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.

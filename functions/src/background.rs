@@ -13,10 +13,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
-    notify::{
-        channels::Channels,
-        dispatcher::{Dispatcher, Setup},
-    },
+    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup},
     token::Token,
 };
 #[cfg(feature = "webhook")]

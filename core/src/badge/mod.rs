@@ -4,7 +4,7 @@
 //! - [`text`]: label and message, limited to text that can be drawn.
 //! - [`svg`]: badges as SVG, as shields.io draws them.
 //! - [`png`]: badges as PNG, for sites that refuse SVG.
-//! - [`fonts`], [`runs`]: the fonts of PNGs, and texts that need several.
+//! - [`fonts`], [`runs`], [`tree`]: the fonts of PNGs, texts that need several, and what the renderer makes of them.
 //! - [`card`]: the link preview of the pages.
 
 pub mod card;
@@ -14,6 +14,7 @@ mod png;
 mod runs;
 mod svg;
 pub mod text;
+mod tree;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{fonts, png};
+use super::{fonts, tree};
 
 /// Returns a drawing in which each run of characters from one font of the system is a text of its own. The renderer
 /// could mix fonts in one text, but then loses characters where one of the fonts has ligatures.
@@ -84,7 +84,7 @@ fn run_width(font: Option<usize>, run: &str) -> f32 {
     // The font may compose many characters into one glyph.
     let (attributes, run) = (run_attributes(font), escape(run));
     let svg = r#"<svg xmlns="http://www.w3.org/2000/svg" font-size="100">"#;
-    png::width(&format!("{svg}<text{attributes}>{run}</text></svg>")) / 100.0
+    tree::width(&format!("{svg}<text{attributes}>{run}</text></svg>")) / 100.0
 }
 
 /// Escapes a text for XML.

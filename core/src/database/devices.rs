@@ -3,8 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::{
-    device::{DeviceName, NAME_MAX_CHARS},
-    heartbeat::Registered,
+    device::{DeviceName, NAME_MAX_CHARS, Registered},
     token::TokenHash,
 };
 

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::{
     Clock, Error,
     database::{Reads, Session, SharedSession},
-    device::DeviceName,
+    device::{DeviceName, Registered},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     shares::Shares,
@@ -82,15 +82,6 @@ impl Drop for EndedOnDrop {
     fn drop(&mut self) {
         self.0.send_replace(WorkerState::Ended);
     }
-}
-
-/// A device as it is shown to the owner who registered it.
-#[derive(Debug)]
-pub struct Registered {
-    /// Device id.
-    pub id: i64,
-    /// Its name; missing for some devices of the earlier service.
-    pub name: Option<String>,
 }
 
 impl Heartbeat {

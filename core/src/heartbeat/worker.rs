@@ -13,11 +13,11 @@ use tokio::{
 
 use tracing::{Instrument, Span};
 
-use super::{QUEUE_CAPACITY, Registered, stats_cache::StatsCache};
+use super::{QUEUE_CAPACITY, stats_cache::StatsCache};
 use crate::{
     Error,
     database::{SharedSession, beats, devices, stats},
-    device::DeviceName,
+    device::{DeviceName, Registered},
     notify::{event::EventKind, subscriptions::Subscriptions},
     token::TokenHash,
 };

@@ -9,9 +9,9 @@ use tokio::time::{Instant, timeout};
 use super::{
     channel::Outcome,
     channels::KeyedChannel,
-    dispatcher::Setup,
     event::{Event, EventDevice, EventKind},
     http::{Http, SEND_TIMEOUT},
+    setup::Setup,
 };
 use crate::{
     Error,

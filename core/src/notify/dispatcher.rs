@@ -5,20 +5,18 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use super::{
-    channels::{Channels, KeyedChannel},
+    channels::KeyedChannel,
     delivery::{DELIVERY_TIMEOUT, Delivery, SERVICE_DELAY_MAX, STATEMENT_TIMEOUT},
     event::EventKind,
     http::Http,
+    setup::Setup,
 };
 use crate::{
-    Clock, Error, Heartbeat,
-    database::{SharedSession, channels::all, dispatch_leases},
+    Error, Heartbeat,
+    database::{channels::all, dispatch_leases},
 };
 
 /// Poll interval for events written by other processes, and events that these could not deliver.
@@ -44,21 +42,6 @@ impl Next {
             Self::Idle => POLL_INTERVAL,
         }
     }
-}
-
-/// Dependencies of a dispatcher.
-#[derive(Debug)]
-pub struct Setup {
-    /// The channels of the configuration and of the database.
-    pub channels: Mutex<Channels>,
-    /// The database session for the outbox.
-    pub session: SharedSession,
-    /// Tells the present time.
-    pub clock: Clock,
-    /// Unique name of this dispatcher, for leases.
-    pub holder: String,
-    /// Returns a random number from 0 to 1.
-    pub random: fn() -> f64,
 }
 
 /// Delivers what waits in the outbox.

@@ -6,6 +6,7 @@
 //! - `channels`: the list of kinds of channels, and making channels from settings.
 //! - `http`: the one HTTP client, and the one classification of responses.
 //! - `dispatcher`: takes events from the outbox and sends them.
+//! - `setup`: what the dispatcher and its deliveries work with.
 //! - `delivery`: what the dispatcher does while it holds the lease on a channel.
 //! - `discord`, `webhook`: one file for each kind of channel.
 
@@ -22,6 +23,8 @@ pub mod dispatcher;
 pub mod event;
 #[cfg(feature = "webhook")]
 pub mod http;
+#[cfg(feature = "webhook")]
+pub mod setup;
 pub mod subscriptions;
 #[cfg(feature = "webhook")]
 mod webhook;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use heartbeat_tests::{CountingProxy, Database, ServerBuilder};
+use heartbeat_tests::{Client, CountingProxy, Database, Server, ServerBuilder};
 use tokio::{sync::watch, task::JoinSet, time::interval};
 
 use super::connections::{allow_many_connections, connect_from, status_of_stats};
@@ -15,6 +15,30 @@ const DATABASE_LATENCY: Duration = Duration::from_millis(40);
 
 /// Number of requests of each reader.
 const REQUESTS_PER_READER: usize = 30;
+
+/// Starts a server whose database is distant. The proxy in between runs as long as the test.
+async fn start_far_from_the_database() -> (Server, Database) {
+    let (database, proxy) =
+        (Database::create().await, CountingProxy::start_with_delay(DATABASE_LATENCY).await);
+    let server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
+        .start()
+        .await;
+    (server, database)
+}
+
+/// Beats until all readers have their responses. Panics unless each beat is recorded; returns their number.
+async fn beat_during<T: 'static>(mut readers: JoinSet<T>, device: &Client) -> usize {
+    let mut beats = 0;
+    while !readers.is_empty() {
+        device.beat().await;
+        beats += 1;
+        while let Some(reader) = readers.try_join_next() {
+            reader.expect("responses to all requests");
+        }
+    }
+    beats
+}
 
 #[tokio::test]
 async fn under_a_flood_of_reads_the_database_is_queried_once_a_second_and_beats_are_recorded() {
@@ -36,14 +60,7 @@ async fn under_a_flood_of_reads_the_database_is_queried_once_a_second_and_beats_
             }
         });
     }
-    let mut beats = 0;
-    while !readers.is_empty() {
-        laptop.beat().await;
-        beats += 1;
-        while let Some(reader) = readers.try_join_next() {
-            reader.expect("responses to all requests");
-        }
-    }
+    let beats = beat_during(readers, &laptop).await;
     // A beat is one round trip or two, a read one; jobs and the dispatcher poll a few times in ten seconds.
     let seconds = usize::try_from(started.elapsed().as_secs()).expect("few") + 1;
     let reads = (proxy.round_trips() - before).saturating_sub(2 * beats);
@@ -58,12 +75,7 @@ async fn under_a_flood_of_reads_the_database_is_queried_once_a_second_and_beats_
 #[tokio::test]
 async fn a_distant_database_is_set_up_and_a_flood_of_reads_fails_no_beat() {
     // Setting the tables up takes longer than the timeout of a request.
-    let (database, proxy) =
-        (Database::create().await, CountingProxy::start_with_delay(DATABASE_LATENCY).await);
-    let server = ServerBuilder::on(&database)
-        .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
-        .start()
-        .await;
+    let (server, database) = start_far_from_the_database().await;
     let laptop = server.device("Laptop").await;
     let mut readers = JoinSet::new();
     for _ in 0..READERS {
@@ -74,16 +86,8 @@ async fn a_distant_database_is_set_up_and_a_flood_of_reads_fails_no_beat() {
             }
         });
     }
-    let mut beats = 0;
-    while !readers.is_empty() {
-        // Panics unless the response is 200.
-        laptop.beat().await;
-        beats += 1;
-        while let Some(reader) = readers.try_join_next() {
-            reader.expect("responses to all requests");
-        }
-    }
-    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, beats);
+    let beats = beat_during(readers, &laptop).await;
+    assert_eq!(usize::try_from(database.number("SELECT count(*) FROM heartbeat.beats").await), Ok(beats));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,12 +96,7 @@ async fn six_thousand_reads_a_second_before_a_distant_database_fail_no_beat() {
     const HOSTS: usize = 100;
     const SECONDS: usize = 3;
     allow_many_connections();
-    let (database, proxy) =
-        (Database::create().await, CountingProxy::start_with_delay(DATABASE_LATENCY).await);
-    let server = ServerBuilder::on(&database)
-        .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
-        .start()
-        .await;
+    let (server, database) = start_far_from_the_database().await;
     let laptop = server.device("Laptop").await;
     let (second, seconds) = watch::channel(0);
     let mut readers = JoinSet::new();
@@ -125,15 +124,7 @@ async fn six_thousand_reads_a_second_before_a_distant_database_fail_no_beat() {
         second.closed().await;
     });
     drop(seconds);
-    let mut beats = 0;
-    while !readers.is_empty() {
-        // Panics unless the response is 200.
-        laptop.beat().await;
-        beats += 1;
-        while let Some(reader) = readers.try_join_next() {
-            reader.expect("responses to all requests");
-        }
-    }
+    let beats = beat_during(readers, &laptop).await;
     ticks.await.expect("three seconds");
-    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, beats);
+    assert_eq!(usize::try_from(database.number("SELECT count(*) FROM heartbeat.beats").await), Ok(beats));
 }

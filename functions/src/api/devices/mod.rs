@@ -12,7 +12,10 @@ use axum::{
     routing::{any, post},
 };
 use bytes::Bytes;
-use heartbeat_core::{device::DeviceName, heartbeat::Registered, token::Token};
+use heartbeat_core::{
+    device::{DeviceName, Registered},
+    token::Token,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::timeout;

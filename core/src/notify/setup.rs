@@ -1,0 +1,21 @@
+//! What a dispatcher and its deliveries work with.
+
+use tokio::sync::Mutex;
+
+use super::channels::Channels;
+use crate::{Clock, database::SharedSession};
+
+/// Dependencies of a dispatcher.
+#[derive(Debug)]
+pub struct Setup {
+    /// The channels of the configuration and of the database.
+    pub channels: Mutex<Channels>,
+    /// The database session for the outbox.
+    pub session: SharedSession,
+    /// Tells the present time.
+    pub clock: Clock,
+    /// Unique name of this dispatcher, for leases.
+    pub holder: String,
+    /// Returns a random number from 0 to 1.
+    pub random: fn() -> f64,
+}
