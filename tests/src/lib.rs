@@ -5,6 +5,8 @@
 //! - [`server`]: a running `heartbeat`, with its log.
 //! - [`lambda`]: a Lambda function's program, fed with events by a local Runtime API.
 //! - [`client`]: an HTTP client, and responses fit for a snapshot.
+//! - [`agent`]: the agent's program, with a home of its own.
+//! - [`rigs`]: desktops for the agent, without a screen.
 //! - [`load`]: load of beats, and a tally of the acknowledged ones.
 //! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: a viewer of the stream.
@@ -20,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod agent;
 pub mod browser;
 pub mod client;
 pub mod cluster;
@@ -29,9 +32,11 @@ pub mod fake_discord;
 pub mod lambda;
 pub mod load;
 pub mod port;
+pub mod rigs;
 pub mod server;
 pub mod viewer;
 
+pub use agent::{Agent, AgentHome};
 pub use browser::Browser;
 pub use client::{Client, Response};
 pub use cluster::Cluster;

@@ -215,6 +215,11 @@ impl Server {
         self.stranger().authorized(&token)
     }
 
+    /// URL of the server.
+    pub fn url(&self) -> String {
+        self.base.clone()
+    }
+
     /// Port on which the server listens.
     pub fn port(&self) -> u16 {
         self.base.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")

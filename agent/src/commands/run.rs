@@ -1,0 +1,195 @@
+//! `run`: beats while this device is used, until stopped.
+
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    beat::Client,
+    clock::Moment,
+    config::{self, Config},
+    exit::Failure,
+    log,
+    paths::Paths,
+    pause::{self, PAUSE_INTERVAL},
+    reason::{Due, Usage},
+    report::{LastAnswer, Report, RunningLock},
+    rule::{BEAT_INTERVAL, Decision, KEPT_ON_MAX, Observation, Outcome, Rule},
+    session::Session,
+    sources::{Activity, Kind, Sources},
+    token::Token,
+    wake,
+};
+
+/// Interval between runs of a `token_command` whose token the server does not know: the password store may have
+/// another one by then.
+const TOKEN_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Runs the agent.
+pub(super) fn run(paths: &Paths, source: Option<Kind>) -> Result<(), Failure> {
+    let lock_file = paths.lock_file();
+    let lock = RunningLock::take(&lock_file).map_err(|error| Failure::File(lock_file, error))?;
+    let _lock = lock.ok_or(Failure::RunsAlready)?;
+    let (waker, sleep) = wake::channel();
+    let mut running = Running::start(paths, source, &waker)?;
+    log::log(&format!("beating at {} while this device is used", running.config.url));
+    loop {
+        sleep.sleep(running.step());
+    }
+}
+
+/// A running agent.
+#[derive(Debug)]
+struct Running<'a> {
+    paths: &'a Paths,
+    forced: Option<Kind>,
+    config: Config,
+    modified: Option<SystemTime>,
+    client: Client,
+    token: Token,
+    token_read_at: Duration,
+    sources: Sources,
+    session: Session,
+    rule: Rule,
+    waker: wake::Waker,
+    last_answer: Option<LastAnswer>,
+    last_beat: Option<i64>,
+    logged: Option<mem::Discriminant<Usage>>,
+}
+
+impl<'a> Running<'a> {
+    fn start(paths: &'a Paths, source: Option<Kind>, waker: &wake::Waker) -> Result<Self, Failure> {
+        let file = paths.config_file();
+        let modified = config::modified(&file);
+        let config = Config::load(&file)?;
+        let (client, token) = super::connect(&config)?;
+        let now = Moment::now();
+        Ok(Self {
+            paths,
+            forced: source,
+            modified,
+            client,
+            token,
+            token_read_at: now.elapsed(),
+            sources: Sources::new(source.or(config.source), waker.clone()),
+            session: Session::watch(waker.clone()),
+            rule: Rule::new(config.idle_after, now),
+            config,
+            waker: waker.clone(),
+            last_answer: None,
+            last_beat: None,
+            logged: None,
+        })
+    }
+
+    /// Looks at everything once, and beats if it is time. Returns for how long to sleep.
+    fn step(&mut self) -> Duration {
+        let now = Moment::now();
+        self.reload(now);
+        let seen = self.observe(now);
+        let mut decision = self.rule.decide(now, &seen);
+        if decision.beats() {
+            self.beat(now);
+            decision.due = self.rule.due(Moment::now());
+        }
+        self.tell(now, decision);
+        self.timeout(decision)
+    }
+
+    fn observe(&mut self, now: Moment) -> Observation {
+        let activity = self.sources.activity(now);
+        let session = self.session.state();
+        let Activity { last_input, kept_on } = activity.unwrap_or_default();
+        let ago = last_input.map(|input| now.awake.since(input));
+        let may_be_kept_on = ago.is_some_and(|ago| ago > self.config.idle_after && ago <= KEPT_ON_MAX);
+        Observation {
+            has_source: activity.is_some(),
+            last_input,
+            kept_on: kept_on || (may_be_kept_on && self.session.is_kept_on()),
+            locked: session.locked == Some(true),
+            in_background: session.active == Some(false),
+            falling_asleep: session.falling_asleep,
+            paused_until: pause::load(&self.paths.pause_file()),
+        }
+    }
+
+    fn beat(&mut self, sent: Moment) {
+        let answer = self.client.beat(&self.token);
+        let now = Moment::now();
+        self.rule.sent(sent, now, answer.outcome);
+        if answer.outcome == Outcome::Recorded {
+            self.last_beat = Some(now.unix);
+        }
+        let changed = self.last_answer.as_ref().is_none_or(|last| last.text != answer.text);
+        if changed {
+            log::log(&answer.text);
+        }
+        self.last_answer = Some(LastAnswer { at: now.unix, text: answer.text });
+    }
+
+    /// Takes a changed configuration, and a token that a command prints anew after the server refused the last one.
+    fn reload(&mut self, now: Moment) {
+        let modified = config::modified(&self.paths.config_file());
+        let asks_again = self.config.token_command.is_some()
+            && self.rule.due(now) == Due::UnknownToken
+            && now.elapsed() >= self.token_read_at + TOKEN_INTERVAL;
+        if modified == self.modified && !asks_again {
+            return;
+        }
+        self.modified = modified;
+        self.token_read_at = now.elapsed();
+        if let Err(failure) = self.reconfigure(now) {
+            log::error(&failure.to_string());
+        }
+    }
+
+    fn reconfigure(&mut self, now: Moment) -> Result<(), Failure> {
+        let config = Config::load(&self.paths.config_file())?;
+        let (client, token) = super::connect(&config)?;
+        if config == self.config && token == self.token {
+            return Ok(());
+        }
+        if config.source != self.config.source {
+            self.sources = Sources::new(self.forced.or(config.source), self.waker.clone());
+        }
+        self.rule.reconfigured(config.idle_after, now);
+        log::log("the configuration changed");
+        (self.config, self.client, self.token) = (config, client, token);
+        Ok(())
+    }
+
+    /// Logs what changed, and leaves a report for `status`.
+    fn tell(&mut self, now: Moment, decision: Decision) {
+        let usage = mem::discriminant(&decision.usage);
+        if self.logged != Some(usage) {
+            log::log(&decision.usage.to_string());
+            self.logged = Some(usage);
+        }
+        let report = Report {
+            pid: std::process::id(),
+            at: now.unix,
+            url: self.config.url.to_string(),
+            source: self.sources.taken().map(|kind| kind.name().to_owned()),
+            rejected: self.sources.rejected().to_vec(),
+            session: self.session.state(),
+            usage: decision.usage,
+            next_beat: decision.due,
+            last_answer: self.last_answer.clone(),
+            last_beat: self.last_beat,
+        };
+        if let Err(error) = report.write(&self.paths.report_file()) {
+            log::error(&format!("{}: {error}", self.paths.report_file().display()));
+        }
+    }
+
+    /// Returns when to look again, unless something wakes the agent before.
+    fn timeout(&self, decision: Decision) -> Duration {
+        let delay = match decision.usage {
+            Usage::Paused { .. } => PAUSE_INTERVAL,
+            usage if usage.is_use() => decision.due.delay().unwrap_or(BEAT_INTERVAL),
+            _ => self.sources.poll_interval().unwrap_or(BEAT_INTERVAL),
+        };
+        delay.min(BEAT_INTERVAL)
+    }
+}

@@ -1,0 +1,46 @@
+//! Files that their user alone may read, written whole or not at all.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+/// Writes a file, with its folder, such that others can read neither and no reader sees half of it.
+pub(crate) fn write_private(path: &Path, content: &str) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    create_private_folder(path)?;
+    // Left over from a process that was killed here.
+    let _ = fs::remove_file(&draft);
+    let mut file = private_file(OpenOptions::new().write(true).create_new(true), &draft)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&draft, path)
+}
+
+/// Creates the folder of `path`, readable by its user alone, unless it is there.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Opens a file that others cannot read, should it be created. On Windows, the user's own folders see to that.
+pub(crate) fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(path)
+}
+
+/// Removes a file; returns whether there was one.
+pub(crate) fn remove(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,59 @@
+//! The agent: beats at a Heartbeat server once a minute while this device is used. It knows the server's HTTP
+//! contract, and nothing else of it.
+//!
+//! - [`cli`]: the command line; [`commands`]: what each command does; [`exit`]: errors and exit codes.
+//! - [`rule`]: when to beat, a pure rule; [`reason`]: why, in sentences.
+//! - [`sources`]: when the last input came; [`session`]: whether the screen is locked or the machine sleeps.
+//! - [`beat`]: the request; [`transport`]: over TCP or a Unix socket; [`server_url`] and [`token`]: where and as whom.
+//! - [`config`]: the configuration file; [`pause`]: the pause; [`report`]: what `status` shows; [`paths`] and [`files`]: where
+//!   they are, and that others cannot read them.
+//! - [`autostart`]: starting with the session.
+//! - [`clock`]: time awake, asleep and on the wall; [`wake`]: how sources wake the agent; [`log`]: what it prints.
+
+mod autostart;
+mod beat;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod exit;
+mod files;
+mod log;
+mod paths;
+mod pause;
+mod reason;
+mod report;
+mod rule;
+mod server_url;
+mod session;
+mod sources;
+mod token;
+mod transport;
+mod wake;
+
+use std::process::ExitCode;
+
+/// Exit code for an error on the command line.
+const USAGE_ERROR_EXIT_CODE: u8 = 2;
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "output of a command-line program")]
+fn main() -> ExitCode {
+    let action = match cli::parse(std::env::args_os()) {
+        Ok(action) => action,
+        Err(cli::EarlyExit::Output(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(cli::EarlyExit::UsageError(text)) => {
+            eprint!("{text}");
+            return ExitCode::from(USAGE_ERROR_EXIT_CODE);
+        }
+    };
+    match commands::execute(action) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            log::error(&failure.to_string());
+            ExitCode::from(&failure)
+        }
+    }
+}

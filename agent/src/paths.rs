@@ -1,0 +1,68 @@
+//! Where the agent keeps its files: in the platform's own places.
+
+use std::path::PathBuf;
+
+/// Folders of this user.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    /// Configuration: kept, and readable by its user alone.
+    config: PathBuf,
+    /// State that is kept.
+    state: PathBuf,
+    /// State that may go when the session ends.
+    runtime: PathBuf,
+}
+
+/// An environment that does not say where the user's folders are.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment does not say where your files are: set {0}")]
+pub(crate) struct NoHome(&'static str);
+
+impl Paths {
+    /// Returns the folders of the user whose environment `variable` reads.
+    pub(crate) fn of(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Self, NoHome> {
+        let folder = |name: &str| variable(name).filter(|path| path.is_absolute());
+        if cfg!(windows) {
+            let roaming = folder("APPDATA").ok_or(NoHome("APPDATA"))?.join("Heartbeat");
+            let local = folder("LOCALAPPDATA").ok_or(NoHome("LOCALAPPDATA"))?.join("Heartbeat");
+            return Ok(Self { config: roaming, state: local.clone(), runtime: local });
+        }
+        let home = folder("HOME").ok_or(NoHome("HOME"))?;
+        if cfg!(target_os = "macos") {
+            let support = home.join("Library/Application Support/Heartbeat");
+            return Ok(Self { config: support.clone(), state: support.clone(), runtime: support });
+        }
+        // XDG Base Directory Specification 0.8.
+        let xdg = |name: &str, default: &str| {
+            folder(name).unwrap_or_else(|| home.join(default)).join("heartbeat-agent")
+        };
+        let state = xdg("XDG_STATE_HOME", ".local/state");
+        let runtime = folder("XDG_RUNTIME_DIR").map_or(state.clone(), |path| path.join("heartbeat-agent"));
+        Ok(Self { config: xdg("XDG_CONFIG_HOME", ".config"), state, runtime })
+    }
+
+    /// Configuration file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// File that says until when the agent is paused.
+    pub(crate) fn pause_file(&self) -> PathBuf {
+        self.state.join("paused-until")
+    }
+
+    /// File that one running agent holds locked.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.runtime.join("lock")
+    }
+
+    /// What the running agent last saw, for `status`.
+    pub(crate) fn report_file(&self) -> PathBuf {
+        self.runtime.join("status.json")
+    }
+
+    /// All folders, which `uninstall` removes once they are empty.
+    pub(crate) fn folders(&self) -> [&PathBuf; 3] {
+        [&self.config, &self.state, &self.runtime]
+    }
+}

@@ -1,0 +1,87 @@
+//! What the running agent last saw: it writes, `status` reads.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::Path,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    files,
+    reason::{Due, Usage},
+    session::SessionState,
+    sources::Rejected,
+};
+
+/// One look of the agent at everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Process id of the agent.
+    pub(crate) pid: u32,
+    /// Unix time of this look.
+    pub(crate) at: i64,
+    /// Server that it beats at.
+    pub(crate) url: String,
+    /// Source of input that was taken.
+    pub(crate) source: Option<String>,
+    /// Better sources, and why each was not taken.
+    pub(crate) rejected: Vec<Rejected>,
+    /// Session around it.
+    pub(crate) session: SessionState,
+    /// Whether the device is used.
+    pub(crate) usage: Usage,
+    /// When the next beat is due, if the device is used then.
+    pub(crate) next_beat: Due,
+    /// Last answer of the server.
+    pub(crate) last_answer: Option<LastAnswer>,
+    /// Unix time of the last beat that the server recorded.
+    pub(crate) last_beat: Option<i64>,
+}
+
+/// Last answer of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastAnswer {
+    /// Unix time.
+    pub(crate) at: i64,
+    /// What it was.
+    pub(crate) text: String,
+}
+
+impl Report {
+    /// Writes the report.
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        files::write_private(path, &serde_json::to_string(self)?)
+    }
+
+    /// Reads the report, if there is one.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+    }
+
+    /// Time since, at Unix time `now`.
+    pub(crate) fn age(&self, now: i64) -> Duration {
+        Duration::from_secs(u64::try_from(now - self.at).unwrap_or(0))
+    }
+}
+
+/// Lock that one running agent holds. The system releases it when the process ends.
+#[derive(Debug)]
+pub(crate) struct RunningLock {
+    _file: File,
+}
+
+impl RunningLock {
+    /// Takes the lock; returns `None` while another process holds it.
+    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
+        files::create_private_folder(path)?;
+        let file = files::private_file(OpenOptions::new().write(true).create(true).truncate(false), path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Sources of input: each tells when the user last touched a key, the mouse or the screen.
+//!
+//! - [`select`]: takes the best source that is there, and finds another when it is lost.
+//! - `x11`: X.org's screen saver extension.
+
+mod select;
+#[cfg(target_os = "linux")]
+mod x11;
+
+use std::{
+    fmt::{self, Display, Formatter},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::{Awake, Moment},
+    wake::Waker,
+};
+pub(crate) use select::{Rejected, Sources};
+
+/// Interval in which sources that do not wake the agent are asked while the device is not used. The first beat of
+/// a user who comes back is late by this at most.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(15);
+
+/// A kind of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// The screen saver extension of an X server.
+    #[cfg(target_os = "linux")]
+    X11,
+}
+
+/// Kinds of source on this platform, best first.
+pub(crate) const KINDS: &[Kind] = &[
+    #[cfg(target_os = "linux")]
+    Kind::X11,
+];
+
+impl Kind {
+    /// Name in the configuration, on the command line and in `status`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::X11 => "x11",
+        }
+    }
+
+    /// Opens a source of this kind, which wakes the agent by `waker` if it can.
+    fn open(self, waker: &Waker) -> Result<Box<dyn Source>, Unavailable> {
+        let _ = waker;
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::X11 => Ok(Box::new(x11::X11::open()?)),
+        }
+    }
+}
+
+impl Display for Kind {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What a source tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Activity {
+    /// Last input that the source knows of; `None` if it knows of none yet.
+    pub(crate) last_input: Option<Awake>,
+    /// Whether something else than input keeps the screen on, or may: a source that cannot tell input from inhibitors says
+    /// `true`, and the last input before.
+    pub(crate) kept_on: bool,
+}
+
+/// An open source.
+pub(crate) trait Source: fmt::Debug + Send {
+    /// Returns what it knows at `now`.
+    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable>;
+
+    /// Whether it wakes the agent at the first input after a pause. Others are asked each [`POLL_INTERVAL`].
+    fn wakes(&self) -> bool {
+        false
+    }
+}
+
+/// Reason why a source cannot be had, or no more: a sentence for `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unavailable(pub(crate) String);
+
+impl<E: std::error::Error> From<E> for Unavailable {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Display for Unavailable {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

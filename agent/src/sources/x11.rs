@@ -1,0 +1,45 @@
+//! Input at an X server, by its screen saver extension (MIT-SCREEN-SAVER 1.1, `QueryInfo`).
+
+use std::{env, time::Duration};
+
+use x11rb::{connection::Connection, protocol::screensaver::ConnectionExt, rust_connection::RustConnection};
+
+use super::{Activity, Source, Unavailable};
+use crate::clock::Moment;
+
+/// Connection to an X server.
+#[derive(Debug)]
+pub(super) struct X11 {
+    connection: RustConnection,
+    root: u32,
+}
+
+impl X11 {
+    /// Connects to the server that `DISPLAY` names.
+    pub(super) fn open() -> Result<Self, Unavailable> {
+        if env::var_os("WAYLAND_DISPLAY").is_some() {
+            // Xwayland counts the input of X windows alone.
+            return Err(Unavailable(
+                "this is a Wayland session; X11 sees only some of its windows".to_owned(),
+            ));
+        }
+        let (connection, screen) = RustConnection::connect(None)?;
+        let root = connection.setup().roots.get(screen).map(|screen| screen.root);
+        let root = root.ok_or_else(|| Unavailable("the X server has no screen".to_owned()))?;
+        let mut source = Self { connection, root };
+        source.idle()?;
+        Ok(source)
+    }
+
+    /// Time since the last input.
+    fn idle(&mut self) -> Result<Duration, Unavailable> {
+        let info = self.connection.screensaver_query_info(self.root)?.reply()?;
+        Ok(Duration::from_millis(info.ms_since_user_input.into()))
+    }
+}
+
+impl Source for X11 {
+    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
+        Ok(Activity { last_input: Some(now.awake.before(self.idle()?)), kept_on: false })
+    }
+}

@@ -1,0 +1,21 @@
+//! Desktops for the agent: real display servers and buses, without a screen.
+
+use std::{env, path::Path};
+
+pub mod xvfb;
+
+pub use xvfb::Xvfb;
+
+/// Whether the programs that a test needs are installed. Where our scripts install them, they must be.
+pub fn installed(programs: &[&str]) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_there =
+        |program: &&str| env::split_paths(&path).any(|folder| Path::new(&folder).join(program).exists());
+    let missing = Vec::from_iter(programs.iter().filter(|program| !is_there(program)));
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(env::var_os("CI").is_none(), "infra/scripts/install-desktops installs {missing:?}");
+    crate::skipped(&format!("not installed: {missing:?}; infra/scripts/install-desktops installs them"));
+    false
+}
