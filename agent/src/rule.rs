@@ -185,3 +185,6 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
