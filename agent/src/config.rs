@@ -63,8 +63,9 @@ impl Config {
     /// Parses the text of a file. Errors name the key and the line, and never quote a value: one may be the token.
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
-            let key = text.lines().nth(line.saturating_sub(1)).and_then(|line| line.split('=').next());
+            let before = error.span().map_or("", |span| &text[..span.start]);
+            let line = before.matches('\n').count() + 1;
+            let key = text.lines().nth(line - 1).and_then(|line| line.split('=').next());
             format!("line {line}, `{}`: {}", key.unwrap_or_default().trim(), error.message())
         })?;
         match (&config.token, &config.token_command) {

@@ -6,6 +6,7 @@
 //! - [`lambda`]: a Lambda function's program, fed with events by a local Runtime API.
 //! - [`client`]: an HTTP client, and responses fit for a snapshot.
 //! - [`agent`]: the agent's program, with a home of its own.
+//! - [`recorder`]: a server that records every byte.
 //! - [`rigs`]: desktops for the agent, without a screen.
 //! - [`load`]: load of beats, and a tally of the acknowledged ones.
 //! - [`fake_discord`]: a stand-in for Discord.
@@ -32,6 +33,7 @@ pub mod fake_discord;
 pub mod lambda;
 pub mod load;
 pub mod port;
+pub mod recorder;
 pub mod rigs;
 pub mod server;
 pub mod viewer;

@@ -55,7 +55,8 @@ struct Running<'a> {
     waker: wake::Waker,
     last_answer: Option<LastAnswer>,
     last_beat: Option<i64>,
-    logged: Option<mem::Discriminant<Usage>>,
+    logged_usage: Option<mem::Discriminant<Usage>>,
+    logged_answer: Option<String>,
 }
 
 impl<'a> Running<'a> {
@@ -79,7 +80,8 @@ impl<'a> Running<'a> {
             waker: waker.clone(),
             last_answer: None,
             last_beat: None,
-            logged: None,
+            logged_usage: None,
+            logged_answer: None,
         })
     }
 
@@ -121,10 +123,6 @@ impl<'a> Running<'a> {
         if answer.outcome == Outcome::Recorded {
             self.last_beat = Some(now.unix);
         }
-        let changed = self.last_answer.as_ref().is_none_or(|last| last.text != answer.text);
-        if changed {
-            log::log(&answer.text);
-        }
         self.last_answer = Some(LastAnswer { at: now.unix, text: answer.text });
     }
 
@@ -159,13 +157,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Logs what changed, and leaves a report for `status`.
+    /// Leaves a report for `status`, and then logs what changed.
     fn tell(&mut self, now: Moment, decision: Decision) {
-        let usage = mem::discriminant(&decision.usage);
-        if self.logged != Some(usage) {
-            log::log(&decision.usage.to_string());
-            self.logged = Some(usage);
-        }
         let report = Report {
             pid: std::process::id(),
             at: now.unix,
@@ -180,6 +173,15 @@ impl<'a> Running<'a> {
         };
         if let Err(error) = report.write(&self.paths.report_file()) {
             log::error(&format!("{}: {error}", self.paths.report_file().display()));
+        }
+        let usage = mem::discriminant(&decision.usage);
+        if self.logged_usage.replace(usage) != Some(usage) {
+            log::log(&decision.usage.to_string());
+        }
+        let answer = self.last_answer.as_ref().map(|answer| &answer.text);
+        if let Some(answer) = answer.filter(|answer| self.logged_answer.as_ref() != Some(*answer)) {
+            log::log(answer);
+            self.logged_answer = Some(answer.clone());
         }
     }
 

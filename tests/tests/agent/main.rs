@@ -1,5 +1,8 @@
 //! The agent on real desktops, beating at a real server.
 
+mod configuration;
+mod request;
+mod running;
 mod x11;
 
 use heartbeat_tests::{AgentHome, Database, Server};
