@@ -13,17 +13,18 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use heartbeat_tests::{Client, Database, Server, ServerBuilder, server::program};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::page::{Block, page, pages};
 
 /// Why a block does not run here.
-const MARKS: [&str; 8] = [
+const MARKS: [&str; 9] = [
     // Docker.
     "needs-docker",
     // A copy of the repository, in which to build.
@@ -37,9 +38,14 @@ const MARKS: [&str; 8] = [
     // Systems that this one is not.
     "needs-macos",
     "needs-systemd",
+    // A desktop.
+    "needs-session",
     // It does not end.
     "runs-on",
 ];
+
+/// A block that asks for the token: what the reader types then.
+const ASKS_FOR_TOKEN: &str = "asks-for-token";
 
 /// A block that starts the server: done by the test itself, to learn the port.
 const STARTS_SERVER: &str = "starts-server";
@@ -89,10 +95,12 @@ impl Reader {
     /// Does what a page says, up to a block that starts a server.
     async fn follow(&mut self, blocks: &[Block], figures: StoredStats) {
         for (at, block) in blocks.iter().enumerate() {
-            if block.language != "sh" || !block.marks.is_empty() {
+            let asks_for_token = block.marks == [ASKS_FOR_TOKEN];
+            if block.language != "sh" || !(block.marks.is_empty() || asks_for_token) {
                 continue;
             }
-            let answer = self.run(&block.text).await;
+            let typed = if asks_for_token { self.token.as_deref().expect("a token") } else { "" };
+            let answer = self.run(&block.text, typed).await;
             if let Ok(Value::Object(members)) = serde_json::from_str(&answer)
                 && let Some(Value::String(token)) = members.get("token")
             {
@@ -109,8 +117,8 @@ impl Reader {
         }
     }
 
-    /// Types some lines; returns what they print.
-    async fn run(&self, lines: &str) -> String {
+    /// Types some lines, and then what they ask for; returns what they print.
+    async fn run(&self, lines: &str, typed: &str) -> String {
         let mut lines = lines.replace(ADDRESS, &self.base).replace("YOUR_KEY", &self.key);
         if lines.contains("TOKEN") {
             lines = lines.replace("TOKEN", self.token.as_deref().expect("a token that was answered before"));
@@ -124,15 +132,20 @@ impl Reader {
             programs.parent().expect("a folder").display(),
             std::env::var("PATH").unwrap_or_default()
         );
-        let output = Command::new("bash")
+        let mut process = Command::new("bash")
             .args(["-c", &format!("{strict}\n{lines}")])
             .current_dir(self.home.path())
             .env_clear()
             .env("HOME", self.home.path())
             .env("PATH", path)
-            .output()
-            .await
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("bash");
+        // Most lines ask for nothing, and may have ended by now.
+        let _ = process.stdin.take().expect("its standard input").write_all(typed.as_bytes()).await;
+        let output = process.wait_with_output().await.expect("an end");
         let (said, complaint) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{lines}\nfailed: {said}{complaint}");
@@ -225,6 +238,16 @@ async fn the_first_device() {
     let (server, _database) = server_with_key().await;
     let mut reader = Reader::at(&server);
     reader.follow(&page("first-device.md").blocks, StoredStats::Told).await;
+    assert_eq!(server.stranger().stats().await["total_beats"], 1);
+    reader.run("heartbeat-agent once", "").await;
+    assert_eq!(server.stranger().stats().await["total_beats"], 2, "with the new token");
+}
+
+#[tokio::test]
+async fn a_device_without_the_agent() {
+    let (server, _database) = server_with_key().await;
+    let mut reader = Reader::at(&server);
+    reader.follow(&page("shell.md").blocks, StoredStats::Told).await;
     assert_eq!(mode(&reader.home.path().join(".config/heartbeat/header")) & 0o077, 0);
 
     // The programs that tell whether the machine is used.
@@ -255,7 +278,7 @@ async fn the_first_device() {
 async fn beats_of(reader: &Reader, stranger: &Client, program: &str) -> i64 {
     let beats = async || stranger.stats().await["total_beats"].as_i64().expect("a number");
     let before = beats().await;
-    reader.run(&format!("~/.local/bin/{program}")).await;
+    reader.run(&format!("~/.local/bin/{program}"), "").await;
     beats().await - before
 }
 
@@ -279,10 +302,11 @@ fn what_does_not_run_says_why() {
             marks.extend(block.marks.clone());
         }
     }
-    let known: BTreeSet<String> = MARKS.into_iter().chain([STARTS_SERVER]).map(str::to_owned).collect();
+    let known: BTreeSet<String> =
+        MARKS.into_iter().chain([STARTS_SERVER, ASKS_FOR_TOKEN]).map(str::to_owned).collect();
     assert_eq!(marks, known);
     // Those that the tests above follow.
-    let followed = ["docs/api.md", "docs/first-device.md", "docs/getting-started.md"];
+    let followed = ["docs/api.md", "docs/first-device.md", "docs/getting-started.md", "docs/shell.md"];
     assert_eq!(run, followed.map(str::to_owned).into());
 }
 

@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use crate::page::{page, top};
 
 /// Where messages come from.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
+    "agent/src",
     "core/src",
     "functions/src",
     "functions/assets/heartbeat.js",
