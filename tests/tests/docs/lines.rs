@@ -24,7 +24,7 @@ use tokio::{io::AsyncWriteExt, process::Command};
 use crate::page::{Block, page, pages};
 
 /// Why a block does not run here.
-const MARKS: [&str; 9] = [
+const MARKS: [&str; 10] = [
     // Docker.
     "needs-docker",
     // A copy of the repository, in which to build.
@@ -36,6 +36,7 @@ const MARKS: [&str; 9] = [
     // The reader's own server and database.
     "needs-settings",
     // Systems that this one is not.
+    "needs-android",
     "needs-macos",
     "needs-systemd",
     // A desktop.
