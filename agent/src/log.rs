@@ -1,25 +1,24 @@
-//! What the agent says: lines on standard output and standard error.
+//! What the agent says: lines on standard output and standard error. Where nothing reads them any more, such as a
+//! terminal that was closed, they are lost, and the agent goes on.
+
+use std::io::{Write, stderr, stdout};
 
 use crate::{clock::Moment, reason::local_time};
 
 /// Prints a line of a command's result.
-#[expect(clippy::print_stdout, reason = "output of a command-line program")]
 pub(crate) fn print(line: &str) {
-    println!("{line}");
+    let _ = writeln!(stdout(), "{line}");
 }
 
 /// Prints a line about something that went wrong.
-#[expect(clippy::print_stderr, reason = "output of a command-line program")]
 pub(crate) fn error(line: &str) {
-    eprintln!("heartbeat-agent: {line}");
+    let _ = writeln!(stderr(), "heartbeat-agent: {line}");
 }
 
 /// Logs what the running agent sees or does. systemd's journal notes the time by itself.
-#[expect(clippy::print_stderr, reason = "the log of a command-line program")]
 pub(crate) fn log(line: &str) {
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        eprintln!("{line}");
-    } else {
-        eprintln!("{} {line}", local_time(Moment::now().unix));
-    }
+    let _ = match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => writeln!(stderr(), "{line}"),
+        None => writeln!(stderr(), "{} {line}", local_time(Moment::now().unix)),
+    };
 }

@@ -36,16 +36,15 @@ use std::process::ExitCode;
 /// Exit code for an error on the command line.
 const USAGE_ERROR_EXIT_CODE: u8 = 2;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "output of a command-line program")]
 fn main() -> ExitCode {
     let action = match cli::parse(std::env::args_os()) {
         Ok(action) => action,
         Err(cli::EarlyExit::Output(text)) => {
-            print!("{text}");
+            log::print(text.trim_end());
             return ExitCode::SUCCESS;
         }
         Err(cli::EarlyExit::UsageError(text)) => {
-            eprint!("{text}");
+            log::error(text.trim_end().trim_start_matches("error: "));
             return ExitCode::from(USAGE_ERROR_EXIT_CODE);
         }
     };
