@@ -2,6 +2,7 @@
 //!
 //! - [`config`]: every configuration key, its sources, its parsing.
 //! - [`device`]: names and ids of devices.
+//! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
@@ -24,6 +25,7 @@ pub mod badge;
 pub mod config;
 pub mod database;
 pub mod device;
+pub mod editor_key;
 pub mod error;
 pub mod heartbeat;
 pub mod humanize;

@@ -60,6 +60,11 @@ impl TokenHash {
         Self(Sha256::digest(presented).into())
     }
 
+    /// Returns the hash with these bytes, as the database has it.
+    pub(crate) fn stored(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// Returns the 32 bytes of the hash.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {

@@ -9,8 +9,8 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`connections`], [`devices`], [`dispatch_leases`], [`outbox`], [`pusher`], [`stats`]:
-//!   the statements, by the table they are about.
+//! - [`beats`], [`channels`], [`connections`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
+//!   [`stats`]: the statements, by the table they are about.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
@@ -20,6 +20,7 @@ pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
 pub mod dump;
+pub mod editor_keys;
 pub mod error;
 #[cfg(feature = "migrate")]
 mod former_ids;

@@ -1,4 +1,5 @@
-//! Tokens that this process has made, or whose beats it has recorded. The queue keeps room for them.
+//! Tokens that this process has made, or whose beats it has recorded, and editor keys that it has found valid. Queues keep
+//! room for them.
 
 use std::{
     collections::HashSet,

@@ -8,6 +8,8 @@
 mod known_tokens;
 mod refresher;
 mod stats_cache;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{net::IpAddr, sync::Arc};
@@ -18,8 +20,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::{
     Clock, Error,
-    database::{Reads, Session, SharedSession},
+    database::{Reads, Session, SharedSession, editor_keys},
     device::{DeviceName, Registered},
+    editor_key::{EditorCredential, EditorKey},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     shares::Shares,
@@ -42,6 +45,13 @@ const UNKNOWN_BEATS_CAPACITY: usize = QUEUE_CAPACITY / 2;
 /// Beats with unknown tokens that may wait from one client IP: more than the devices of a household, all of which are unknown after a start.
 const UNKNOWN_BEATS_PER_CLIENT: usize = UNKNOWN_BEATS_CAPACITY / 4;
 
+/// Lookups of unknown credentials of editors that may wait for the reads session. Each is one round trip, so that all of
+/// them together delay the other reads by a few milliseconds.
+const UNKNOWN_EDITORS_CAPACITY: usize = 64;
+
+/// The same from one client IP: more than a household has editors that send in the same milliseconds.
+const UNKNOWN_EDITORS_PER_CLIENT: usize = UNKNOWN_EDITORS_CAPACITY / 4;
+
 /// One running Heartbeat. Clones share connections and cache.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
@@ -55,6 +65,7 @@ pub struct Heartbeat {
     worker: Arc<watch::Sender<WorkerState>>,
     known_tokens: KnownTokens,
     unknown_beats: Arc<Shares>,
+    unknown_editors: Arc<Shares>,
 }
 
 /// Whether the worker still takes commands.
@@ -118,6 +129,7 @@ impl Heartbeat {
             worker,
             known_tokens: KnownTokens::default(),
             unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
+            unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
         }
     }
 
@@ -135,6 +147,27 @@ impl Heartbeat {
         Ok(recorded_at)
     }
 
+    /// Returns the hash of the token of the device that an editor of `client`, if that is known, sends beats for. Asks the
+    /// database each time: a credential that was replaced is dead at once, whichever process replaced it.
+    pub async fn authenticate_editor(
+        &self,
+        credential: EditorCredential,
+        client: Option<IpAddr>,
+    ) -> Result<TokenHash, Error> {
+        // Strangers with made-up credentials leave room in the reads session.
+        let _share = if self.known_tokens.contains(credential.as_token()) {
+            None
+        } else {
+            Some(self.unknown_editors.take(client).ok_or(Error::Unavailable)?)
+        };
+        let find = async |connection: &mut _| editor_keys::token_hash(connection, &credential).await;
+        let token = self.reads.run(find).await?.ok_or(Error::UnknownToken)?;
+        let token = TokenHash::stored(&token).ok_or(Error::Internal)?;
+        self.known_tokens.insert(*credential.as_token());
+        self.known_tokens.insert(token);
+        Ok(token)
+    }
+
     /// Adds a device.
     pub async fn register(&self, name: DeviceName, token: &Token) -> Result<Registered, Error> {
         let token = token.hash();
@@ -149,6 +182,17 @@ impl Heartbeat {
         let device = self.ask(|reply| Command::Change(Change::ReplaceToken { id, token, reply })).await?;
         self.known_tokens.insert(token);
         Ok(device)
+    }
+
+    /// Gives device `id` a new editor key; the old one is invalid from here on. Its token stays.
+    pub async fn replace_editor_key(&self, id: i64, key: &EditorKey) -> Result<Registered, Error> {
+        let key = key.hash();
+        self.ask(|reply| Command::Change(Change::ReplaceEditorKey { id, key, reply })).await
+    }
+
+    /// Takes the editor key of device `id` away, if it has one.
+    pub async fn remove_editor_key(&self, id: i64) -> Result<(), Error> {
+        self.ask(|reply| Command::Change(Change::RemoveEditorKey { id, reply })).await
     }
 
     /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at
@@ -223,38 +267,5 @@ impl Heartbeat {
         let (reply, answer) = oneshot::channel();
         self.commands.try_send(QueuedCommand::new(command(reply))).map_err(|_| Error::Unavailable)?;
         answer.await.unwrap_or(Err(Error::Unavailable))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{net::TcpListener, pin::pin};
-
-    use futures_util::{future::join_all, poll};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_worker_that_panics_is_noticed() {
-        let state = start(async { panic!("as this test wants") });
-        state.subscribe().wait_for(|state| *state == WorkerState::Ended).await.expect("a state");
-    }
-
-    #[tokio::test]
-    async fn made_up_tokens_leave_room_in_the_queue_for_devices() {
-        let token = |number: usize| TokenHash::of(number.to_string().as_bytes());
-        // A database that never answers.
-        let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = silent.local_addr().expect("a local address").port();
-        let database = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
-        let clock = || OffsetDateTime::UNIX_EPOCH;
-        let heartbeat = Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default());
-        let mut strangers =
-            pin!(join_all((0..UNKNOWN_BEATS_CAPACITY).map(|number| heartbeat.beat(token(number), None))));
-        assert!(poll!(strangers.as_mut()).is_pending(), "they wait");
-        assert_eq!(heartbeat.beat(token(UNKNOWN_BEATS_CAPACITY), None).await, Err(Error::Unavailable));
-        let device = token(UNKNOWN_BEATS_CAPACITY + 1);
-        heartbeat.known_tokens.insert(device);
-        assert!(poll!(pin!(heartbeat.beat(device, None))).is_pending(), "it waits with them");
     }
 }

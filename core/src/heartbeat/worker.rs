@@ -1,7 +1,9 @@
-//! The one task that writes to the database: beats, changes to devices, visits.
+//! The one task that writes to the database: beats, changes to devices ([`changes`]), visits.
 //!
 //! While a commit is under way, commands wait in the queue; the next batch takes all of them. So the busier it
 //! is, the more beats share a commit, and a lone beat waits for nothing.
+
+mod changes;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,11 +18,11 @@ use tracing::{Instrument, Span};
 use super::{QUEUE_CAPACITY, stats_cache::StatsCache};
 use crate::{
     Error,
-    database::{SharedSession, beats, devices, stats},
-    device::{DeviceName, Registered},
-    notify::{event::EventKind, subscriptions::Subscriptions},
+    database::{SharedSession, beats, stats},
+    notify::subscriptions::Subscriptions,
     token::TokenHash,
 };
+pub(super) use changes::Change;
 
 /// Timeout of all that one batch asks of the database. A command that arrives just after a batch began waits
 /// for the rest of it and for the next one: four seconds, with a database that hangs.
@@ -63,13 +65,6 @@ pub(super) struct Beat {
     pub(super) token: TokenHash,
     /// Answered with the time at which it was recorded.
     pub(super) reply: Reply<OffsetDateTime>,
-}
-
-/// A change to the devices.
-#[derive(Debug)]
-pub(super) enum Change {
-    Register { name: DeviceName, token: TokenHash, reply: Reply<Registered> },
-    ReplaceToken { id: i64, token: TokenHash, reply: Reply<Registered> },
 }
 
 /// The commands that are worked on together, sorted by kind.
@@ -205,35 +200,6 @@ impl Worker {
         }
         if counted.iter().any(|device| device.queued_events) {
             self.queued_events.notify_one();
-        }
-    }
-
-    async fn change(&mut self, change: Change, deadline: Instant) {
-        match change {
-            Change::Register { name, token, reply } => {
-                let configured = self.configured.to(EventKind::DeviceAdded.name());
-                let added = self
-                    .session
-                    .run(deadline, async |connection| {
-                        devices::add(connection, &name, token, &configured).await
-                    })
-                    .await;
-                if let Ok(device) = &added {
-                    self.cache.add_device(device.id, name.as_str());
-                    if device.queued_events {
-                        self.queued_events.notify_one();
-                    }
-                }
-                let name = Some(name.as_str().to_owned());
-                let _ = reply.send(added.map(|device| Registered { id: device.id, name }));
-            }
-            Change::ReplaceToken { id, token, reply } => {
-                let replaced = self
-                    .session
-                    .run(deadline, async |connection| devices::replace_token(connection, id, token).await)
-                    .await;
-                let _ = reply.send(replaced.and_then(|found| found.ok_or(Error::UnknownDevice)));
-            }
         }
     }
 

@@ -90,8 +90,15 @@ async fn write_devices(
 ) -> Result<i64, DumpError> {
     let mut devices = sqlx::query!(
         r#"
-        SELECT id, former.former_id AS "former_id?", name, encode(token_hash, 'hex') AS "token_hash!"
-        FROM heartbeat.devices LEFT JOIN heartbeat.former_ids AS former ON former.device = devices.id
+        SELECT
+            id,
+            former.former_id AS "former_id?",
+            name,
+            encode(token_hash, 'hex') AS "token_hash!",
+            encode(editor_keys.key_hash, 'hex') AS editor_key_hash
+        FROM heartbeat.devices
+        LEFT JOIN heartbeat.former_ids AS former ON former.device = devices.id
+        LEFT JOIN heartbeat.editor_keys ON editor_keys.device = devices.id
         ORDER BY id
         "#
     )
@@ -104,6 +111,7 @@ async fn write_devices(
             former_id: device.former_id,
             name: name.as_ref().map(|name| name.as_str().into()),
             token_hash: device.token_hash.into(),
+            editor_key_hash: device.editor_key_hash.map(Into::into),
         };
         writer.write(&line).await?;
         count += 1;

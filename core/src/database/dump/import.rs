@@ -171,10 +171,11 @@ impl Rows {
                 self.beats.times.push(check::time("time_stamp", time_stamp, now)?);
                 Ok(())
             }
-            Line::Device { id, former_id, name, token_hash } => {
+            Line::Device { id, former_id, name, token_hash, editor_key_hash } => {
                 self.count.devices += 1;
                 let (id, name) = (self.ids.add(id, former_id)?, check::name(name.as_deref())?);
-                insert_device(connection, id, name.as_ref().map(DeviceName::as_str), &token_hash).await
+                let name = name.as_ref().map(DeviceName::as_str);
+                insert_device(connection, id, name, &token_hash, editor_key_hash.as_deref()).await
             }
             Line::Absence { ended_by, started_at, ended_at } => {
                 self.count.absences += 1;
@@ -232,12 +233,21 @@ async fn insert_device(
     id: i64,
     name: Option<&str>,
     token_hash: &str,
+    editor_key_hash: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO heartbeat.devices (id, name, token_hash) VALUES ($1, $2, decode($3, 'hex'))",
         id,
         name,
         token_hash,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let Some(editor_key_hash) = editor_key_hash else { return Ok(()) };
+    sqlx::query!(
+        "INSERT INTO heartbeat.editor_keys (device, key_hash) VALUES ($1, decode($2, 'hex'))",
+        id,
+        editor_key_hash,
     )
     .execute(connection)
     .await

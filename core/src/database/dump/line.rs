@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 /// Version of the format that an export writes. An import reads all versions up to it. Since 2 devices may have former
-/// ids, and all ids that are exact in JavaScript.
+/// ids and editor keys, and all ids are exact in JavaScript.
 pub(super) const VERSION: u32 = 2;
 
 /// One line. Times are in the format of RFC 3339, to the microsecond.
@@ -33,6 +33,9 @@ pub(super) enum Line<'a> {
         /// SHA-256 of its token, in hexadecimal digits.
         #[serde(borrow)]
         token_hash: Cow<'a, str>,
+        /// SHA-256 of its editor key, in hexadecimal digits, if it has one.
+        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+        editor_key_hash: Option<Cow<'a, str>>,
     },
     /// An absence of more than an hour that has ended.
     Absence {

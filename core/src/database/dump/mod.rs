@@ -3,8 +3,8 @@
 //!
 //! The format is newline-delimited JSON: one object a line, with its `type`. The first line names the format
 //! (`heartbeat_export`). Then come the stats of the service, the devices, the absences and the beats. The last line
-//! (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens there are only the
-//! hashes. What no device can have sent, such as a time in the future, is written as the nearest thing that an import
+//! (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
+//! editor keys there are only the hashes. What no device can have sent, such as a time in the future, is written as the nearest thing that an import
 //! accepts; see [`check`]. Not included are channels, notifications that are still to be sent, and the connections of viewers.
 
 mod check;

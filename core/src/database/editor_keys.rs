@@ -1,0 +1,79 @@
+//! Editor keys: second credentials of devices.
+
+use sqlx::PgConnection;
+
+use crate::{
+    device::{NAME_MAX_CHARS, Registered},
+    editor_key::EditorCredential,
+    token::TokenHash,
+};
+
+/// Returns the hash of the token that a device has now, if `credential` is its token or its editor key.
+pub async fn token_hash(
+    connection: &mut PgConnection,
+    credential: &EditorCredential,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT token_hash AS "token_hash!" FROM heartbeat.devices WHERE token_hash = $1
+        UNION ALL
+        SELECT devices.token_hash
+        FROM heartbeat.editor_keys
+        JOIN heartbeat.devices ON devices.id = editor_keys.device
+        WHERE editor_keys.key_hash = $2
+        LIMIT 1
+        "#,
+        credential.as_token().as_bytes(),
+        credential.as_key().as_bytes(),
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Replaces the editor key of the device that has this id, or had it formerly, or gives it its first one. Returns the
+/// device, or `None` if there is none.
+pub async fn replace(
+    connection: &mut PgConnection,
+    id: i64,
+    key: TokenHash,
+) -> Result<Option<Registered>, sqlx::Error> {
+    sqlx::query_as!(
+        Registered,
+        "
+        WITH owner AS (
+            SELECT id, left(name, $3) AS name FROM heartbeat.devices
+            WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
+            -- An erasure of the device waits, or the device is not found.
+            FOR KEY SHARE
+        ), replaced AS (
+            INSERT INTO heartbeat.editor_keys (device, key_hash) SELECT id, $2 FROM owner
+            ON CONFLICT (device) DO UPDATE SET key_hash = EXCLUDED.key_hash
+        )
+        SELECT id, name FROM owner
+        ",
+        id,
+        key.as_bytes(),
+        i32::from(NAME_MAX_CHARS),
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Removes the editor key of the device that has this id, or had it formerly, if it has one. Returns whether there is
+/// such a device.
+pub async fn remove(connection: &mut PgConnection, id: i64) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        WITH owner AS (
+            SELECT id FROM heartbeat.devices
+            WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
+        ), removed AS (
+            DELETE FROM heartbeat.editor_keys USING owner WHERE editor_keys.device = owner.id
+        )
+        SELECT EXISTS (SELECT FROM owner) AS "exists!"
+        "#,
+        id,
+    )
+    .fetch_one(connection)
+    .await
+}
