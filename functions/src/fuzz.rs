@@ -1,12 +1,16 @@
 //! Entry points for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: parsers of untrusted input.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use axum::http::{HeaderMap, HeaderValue};
-use heartbeat_core::{badge::Badge, token::TokenHash};
+use heartbeat_core::{badge::Badge, editor_key::EditorCredential, token::TokenHash};
+use time::OffsetDateTime;
 
 use crate::{
-    api::devices,
+    api::{devices, wakatime::times::Items},
     badges,
     http::{auth, client_ip},
 };
@@ -14,6 +18,18 @@ use crate::{
 /// Parses the value of an `Authorization` header.
 pub fn authorization(value: &[u8]) {
     let _ = TokenHash::of(auth::credentials(value));
+    if let Some(presented) = auth::editor_credentials(value) {
+        assert!(!presented.is_empty());
+        let _ = EditorCredential::of(&presented);
+    }
+}
+
+/// Parses what an editor sends.
+pub fn editor_body(body: &[u8]) {
+    let now = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for parsed in [Items::parse_list(body), Items::parse_one(body)] {
+        let _ = parsed.map(|items| items.any_is_fresh(now));
+    }
 }
 
 /// Parses the body of `POST /api/devices`.

@@ -12,17 +12,19 @@ use crate::{
 #[cfg(feature = "badges")]
 use crate::{badges, pages::badge_builder};
 
-/// The largest request body that is read, in bytes.
+/// The largest request body that is read, in bytes, unless a route sets another maximum.
 const BODY_MAX_BYTES: usize = 16 * 1024;
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
     api::beat::ROUTE,
     api::devices::ROUTE,
+    api::devices::editor_key::ROUTE,
     api::devices::token_generate::ROUTE,
     api::health::ROUTE,
     api::openapi::ROUTE,
     api::stats::ROUTE,
+    api::wakatime::heartbeats::ROUTE,
     pages::assets::ROUTE,
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 
@@ -52,6 +53,12 @@ impl Client {
         Self { authorization: Some(authorization.to_owned()), ..self.clone() }
     }
 
+    /// Returns the same client with an editor key or a token, sent as WakaTime's clients send it.
+    #[must_use]
+    pub fn editor(&self, key: &str) -> Self {
+        self.authorized(&format!("Basic {}", BASE64_STANDARD.encode(key)))
+    }
+
     /// Sends a `GET` request.
     pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, Vec::new()).await
@@ -91,6 +98,13 @@ impl Client {
         assert_eq!(response.status, 200, "{response}");
         let device = response.json();
         (device["id"].as_i64().expect("an id"), device["token"].as_str().expect("a token").to_owned())
+    }
+
+    /// Gives a device an editor key as the owner; returns the key.
+    pub async fn editor_key(&self, id: i64) -> String {
+        let response = self.post(&format!("/api/devices/{id}/editor-key"), "").await;
+        assert_eq!(response.status, 201, "{response}");
+        response.json()["key"].as_str().expect("a key").to_owned()
     }
 
     /// Sends a beat, which must succeed; returns the recorded Unix time.

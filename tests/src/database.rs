@@ -97,6 +97,12 @@ impl Database {
         let statement = sqlx::AssertSqlSafe(sql.to_owned());
         sqlx::raw_sql(statement).fetch_one(&mut self.connect().await).await.expect(sql).get(0)
     }
+
+    /// Returns the single text that a query selects.
+    pub async fn text(&self, sql: &str) -> String {
+        let statement = sqlx::AssertSqlSafe(sql.to_owned());
+        sqlx::raw_sql(statement).fetch_one(&mut self.connect().await).await.expect(sql).get(0)
+    }
 }
 
 /// Number of migrations of this release.

@@ -13,6 +13,7 @@
 //! - [`viewer`]: a viewer of the stream.
 //! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
 //! - [`port`]: ports that no other test gets.
+//! - [`wakatime`]: a real client of an editor.
 //! - [`browser`]: a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "here a panic is a failed test")]
@@ -37,6 +38,7 @@ pub mod recorder;
 pub mod rigs;
 pub mod server;
 pub mod viewer;
+pub mod wakatime;
 
 pub use agent::{Agent, AgentHome};
 pub use browser::Browser;
@@ -49,6 +51,7 @@ pub use load::{Devices, Load};
 pub use port::ReservedPort;
 pub use server::{Server, ServerBuilder};
 pub use viewer::Viewer;
+pub use wakatime::WakaTime;
 
 /// Whether this is the long run of `make soak`.
 pub fn is_soak() -> bool {

@@ -47,7 +47,7 @@ fn operations<'a>(document: &'a Value, tag: &str) -> Vec<Operation<'a>> {
                 continue;
             }
             let stem = match path.rsplit_once('.') {
-                Some((stem, extension)) if !extension.contains('/') => stem,
+                Some((stem, "svg" | "png" | "json")) => stem,
                 _ => path,
             };
             let operation = operations.entry((stem, method)).or_insert_with(|| Operation {
@@ -74,13 +74,21 @@ fn describe(text: &mut String, document: &Value, operation: &Operation) {
         let _ = writeln!(text, "{about}\n");
     }
     let _ = writeln!(text, "**Who may:** {}.\n", credentials(description));
-    let body = reference_name(&description["requestBody"]["content"]["application/json"]["schema"]);
-    if !body.is_empty() {
-        let _ = writeln!(text, "**Body:** JSON, [{body}](#{}).\n", body.to_lowercase());
+    let body = &description["requestBody"]["content"]["application/json"]["schema"];
+    if !body.is_null() {
+        let _ = writeln!(text, "**Body:** JSON, {}.\n", kind_of_body(body));
     }
     describe_parameters(text, paths, descriptions);
     describe_responses(text, document, descriptions);
     describe_example(text, document, &method, paths[0], description);
+}
+
+/// Names the object of a body, or the objects in a list.
+fn kind_of_body(schema: &Value) -> String {
+    match reference_name(schema) {
+        "" => values(schema),
+        name => format!("[{name}](#{})", name.to_lowercase()),
+    }
 }
 
 fn credentials(description: &Value) -> &'static str {
@@ -89,6 +97,7 @@ fn credentials(description: &Value) -> &'static str {
     match schemes.first().map(|scheme| scheme.as_str()) {
         Some("ownerKey") => "the owner, with the secret key",
         Some("deviceToken") => "a device, with its token",
+        Some("editorKey") => "an editor, with its key or with the token of its device",
         None => "anyone",
         Some(other) => panic!("{other} has no words yet"),
     }
@@ -165,8 +174,9 @@ fn describe_responses(text: &mut String, document: &Value, descriptions: &[&Valu
 
 /// Adds a call of curl and its response, unless that has no body, as with a stream.
 fn describe_example(text: &mut String, document: &Value, method: &str, path: &str, description: &Value) {
-    let response = &description["responses"]["200"];
-    let Some((content_type, content)) = response["content"].as_object().and_then(|types| types.iter().next())
+    let success = ["200", "201"].map(|status| &description["responses"][status]["content"]);
+    let Some((content_type, content)) =
+        success.iter().find_map(|content| content.as_object()).and_then(|types| types.iter().next())
     else {
         return;
     };
@@ -183,6 +193,7 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
     match credentials(description) {
         "the owner, with the secret key" => call.push("-H 'Authorization: YOUR_KEY'".to_owned()),
         "a device, with its token" => call.push("-H 'Authorization: TOKEN'".to_owned()),
+        who if who.starts_with("an editor") => call.push("-u TOKEN:".to_owned()),
         _ => {}
     }
     if !body.is_null() {
@@ -195,7 +206,10 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
     let call = if line.len() <= WIDTH_MAX { line } else { call.join(" \\\n    ") };
     let _ = writeln!(text, "```sh\n{call}\n```\n");
     let response = match (content_type.as_str(), reference_name(&content["schema"])) {
-        (_, name @ ("RegisteredDevice" | "Stats")) => {
+        (
+            _,
+            name @ ("DeviceWithKey" | "RegisteredDevice" | "Stats" | "TakenHeartbeat" | "TakenHeartbeats"),
+        ) => {
             let object = example_of_object(document, name);
             format!("```json\n{object}\n```\n")
         }
@@ -241,10 +255,10 @@ fn values(schema: &Value) -> String {
         kind => (word(kind), false),
     };
     let kind = match kind {
-        "array" => {
-            let name = reference_name(&schema["items"]);
-            format!("list of [{name}](#{})", name.to_lowercase())
-        }
+        "array" => match reference_name(&schema["items"]) {
+            "" => "list".to_owned(),
+            name => format!("list of [{name}](#{})", name.to_lowercase()),
+        },
         "" => "any".to_owned(),
         kind => kind.to_owned(),
     };
@@ -264,10 +278,11 @@ fn values(schema: &Value) -> String {
 /// Returns an example of a value.
 fn example(document: &Value, schema: &Value) -> Value {
     let schema = inner(document, schema);
-    if !schema["example"].is_null() {
-        return schema["example"].clone();
+    if let Some(example) = [&schema["example"], &schema["examples"][0]].into_iter().find(|it| !it.is_null()) {
+        return example.clone();
     }
     match schema["type"].as_str() {
+        Some("object") if schema["properties"].is_null() => json!({}),
         Some("object") => {
             let member = |name| (str::to_owned(name), example(document, &schema["properties"][name]));
             Value::Object(members(schema).into_iter().map(member).collect())

@@ -1,13 +1,16 @@
 //! Routes for programs. Errors are problems (RFC 9457).
 //!
 //! - [`beat`]: `POST /api/beat`
-//! - [`devices`]: `POST /api/devices`, and below it `POST /api/devices/{id}/token/generate`
+//! - [`devices`]: `POST /api/devices`, and below it `POST /api/devices/{id}/token/generate` and
+//!   `POST` and `DELETE /api/devices/{id}/editor-key`
 //! - [`health`]: `GET /.well-known/health`
 //! - [`openapi`]: `GET /api/openapi.json`
 //! - [`stats`]: `GET /api/stats`
+//! - [`wakatime`]: `POST /api/v1/users/current/heartbeats.bulk`, and the same for one item
 
 pub mod beat;
 pub mod devices;
 pub mod health;
 pub mod openapi;
 pub mod stats;
+pub mod wakatime;

@@ -1,12 +1,18 @@
 //! Authentication. These extractors read nothing but the headers, and come before the one that reads the body.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::FromRequestParts,
     http::{header::AUTHORIZATION, request::Parts},
 };
-use heartbeat_core::token::TokenHash;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use heartbeat_core::{editor_key::EditorCredential, token::TokenHash};
 
-use super::{client_ip::ClientIp, problem::Problem};
+use super::{
+    client_ip::{ClientIp, share_key},
+    problem::Problem,
+};
 use crate::App;
 
 /// Proof that the request carries the owner's secret key.
@@ -43,6 +49,22 @@ impl FromRequestParts<App> for DeviceToken {
     }
 }
 
+/// Hash of the token of the device that an editor sends beats for. The database has just found the credential valid.
+#[derive(Debug)]
+pub struct EditorDevice(pub TokenHash);
+
+impl FromRequestParts<App> for EditorDevice {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let presented = authorization(parts).and_then(editor_credentials).ok_or(Problem::Unauthorized)?;
+        let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));
+        let credential = EditorCredential::of(&presented);
+        let token = app.heartbeat.authenticate_editor(credential, client.0.map(share_key)).await?;
+        Ok(Self(token))
+    }
+}
+
 /// Returns the value of the `Authorization` header, unless there is none, or more than one.
 fn authorization(parts: &Parts) -> Option<&[u8]> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
@@ -59,9 +81,23 @@ pub(crate) fn credentials(value: &[u8]) -> &[u8] {
     }
 }
 
+/// Returns the key in `Basic <base64 of the key>`, as WakaTime's clients send it, with or without the colon that the
+/// scheme demands (RFC 7617, section 2); else the [`credentials`]. `None` if there is no key.
+pub(crate) fn editor_credentials(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let key = match value.split_at_checked("Basic ".len()) {
+        Some((scheme, encoded)) if scheme.eq_ignore_ascii_case(b"Basic ") => {
+            let mut decoded = BASE64_STANDARD.decode(encoded.trim_ascii()).ok()?;
+            decoded.pop_if(|last| *last == b':');
+            decoded.into()
+        }
+        _ => credentials(value).into(),
+    };
+    Some(key).filter(|key: &Cow<'_, [u8]>| !key.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::credentials;
+    use super::{credentials, editor_credentials};
 
     #[test]
     fn the_scheme_is_optional_and_in_any_case() {
@@ -75,5 +111,18 @@ mod tests {
         assert_eq!(credentials(b"Basic aGJ0XzE="), b"Basic aGJ0XzE=");
         assert_eq!(credentials(b"Bearer"), b"Bearer");
         assert_eq!(credentials(b"Bearer "), b"");
+    }
+
+    #[test]
+    fn editors_may_send_a_key_as_the_user_of_basic_credentials() {
+        for value in ["Basic aGJ0XzE=", "basic aGJ0XzE=", "BASIC  aGJ0XzE6", "Bearer hbt_1", "hbt_1"] {
+            assert_eq!(editor_credentials(value.as_bytes()).as_deref(), Some(&b"hbt_1"[..]), "{value}");
+        }
+        for value in ["Basic", "Basic hbt_1", "Basic aGJ0XzE", "Basic OnB3", "Bearer hbt_2"] {
+            assert_ne!(editor_credentials(value.as_bytes()).as_deref(), Some(&b"hbt_1"[..]), "{value}");
+        }
+        for value in ["", "Bearer ", "Basic ", "Basic Og==", "Basic !"] {
+            assert_eq!(editor_credentials(value.as_bytes()), None, "{value}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`route`]: the shape of a route: name, paths, router.
 //! - [`middleware`]: rules for every response: rate limiting, CORS, the log line.
-//! - [`auth`]: authentication: the owner's key and device tokens.
+//! - [`auth`]: authentication: the owner's key, device tokens, and what editors present.
+//! - [`body`]: request bodies, with a timeout and a maximum size.
 //! - [`client_ip`]: the IP address that a request came from.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
 //! - [`number`]: numbers in paths and queries.
@@ -14,6 +15,7 @@
 //! - [`response_cache`]: responses kept until the stats change.
 
 pub mod auth;
+pub(crate) mod body;
 pub mod client_ip;
 pub(crate) mod conditional;
 pub(crate) mod error_responses;

@@ -55,6 +55,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// The body exceeds the maximum size.
     PayloadTooLarge,
+    /// What an editor sends exceeds the maximum size, or the maximum number of items.
+    BatchTooLarge,
     /// Path and query exceed the maximum length.
     UriTooLong,
     /// The route accepts WebSockets only.
@@ -86,7 +88,7 @@ impl Problem {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::PayloadTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -110,6 +112,7 @@ impl Problem {
                 "This address does not support this method; the Allow header lists those it does."
             }
             Self::PayloadTooLarge => "The body is larger than 16 KiB.",
+            Self::BatchTooLarge => "The body is larger than 6 MiB, or has more than 1,000 items.",
             Self::UriTooLong => "The path and the query are longer than 4 KiB.",
             Self::UpgradeRequired => "This address is for WebSockets (RFC 6455, version 13, over HTTP/1.1).",
             Self::RequestTimeout => "The body did not come within ten seconds.",

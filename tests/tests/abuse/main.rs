@@ -2,5 +2,6 @@
 
 mod attempts;
 mod connections;
+mod editors;
 mod readers;
 mod sites;

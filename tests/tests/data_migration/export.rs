@@ -78,6 +78,26 @@ async fn an_export_is_one_object_a_line_and_contains_no_token() {
 }
 
 #[tokio::test]
+async fn editor_keys_are_in_an_export_as_hashes_and_work_after_an_import() {
+    let (server, database) = Server::fresh().await;
+    server.device("Laptop").await;
+    server.device("Phone").await;
+    let key = server.owner().editor_key(1).await;
+    let text = export(&database).await;
+    assert!(!text.contains(&key) && text.matches("editor_key_hash").count() == 1, "{text}");
+
+    let copy = Database::create().await;
+    assert_eq!(import(&copy, &text).await.0, Some(0));
+    assert_eq!(export(&copy).await, text);
+    let server = ServerBuilder::on(&copy).start().await;
+    let editor = server.stranger().editor(&key);
+    let now = copy.number("SELECT extract(epoch FROM now())::bigint").await;
+    let body = format!(r#"{{"time": {now}}}"#);
+    assert_eq!(editor.post("/api/v1/users/current/heartbeats", body).await.status, 201);
+    assert_eq!(server.stranger().stats().await["devices"][1]["num_beats"], 1);
+}
+
+#[tokio::test]
 async fn only_an_empty_database_takes_an_import() {
     let database = small().await;
     let text = export(&database).await;

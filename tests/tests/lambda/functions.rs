@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::{
     CountingProxy, Database, Function, database::migrations, eventually, lambda::EVENT_FUNCTIONS,
@@ -91,6 +92,35 @@ async fn register(database: &Database) -> String {
     response.json()["token"].as_str().expect("a token").to_owned()
 }
 
+#[tokio::test]
+async fn an_editor_beats_with_the_key_that_the_owner_made_for_it() {
+    const PATH: &str = "/api/v1/users/current/heartbeats.bulk";
+    let (database, proxy) = (Database::create().await, CountingProxy::start().await);
+    register(&database).await;
+    let keys = Function::start("devices_editor_key", &database, &[]).await;
+    let made = keys.request(&Method::POST, "/api/devices/0/editor-key", Some(SECRET_KEY), b"").await;
+    assert_eq!(made.status, 201, "{made}");
+    let key = made.json()["key"].as_str().expect("a key").to_owned();
+
+    let environment = [("HEARTBEAT_DATABASE_DSN", &*proxy.url(&database))];
+    let function = Function::start("wakatime_heartbeats", &database, &environment).await;
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(&key));
+    let now = database.number("SELECT extract(epoch FROM now())::bigint").await;
+    let send = async |body: Value| {
+        function.request(&Method::POST, PATH, Some(&basic), body.to_string().as_bytes()).await.status
+    };
+    assert_eq!(send(json!([{ "time": 7 }, { "time": now }])).await, 201);
+    assert_eq!(database.number("SELECT num_beats FROM heartbeat.devices").await, 1);
+    let before = proxy.round_trips();
+    assert_eq!(send(json!([{ "time": 7 }])).await, 201);
+    assert_eq!(proxy.round_trips() - before, 1, "the lookup of the key, and no more");
+    assert_eq!(database.number("SELECT num_beats FROM heartbeat.devices").await, 1);
+
+    let removed = keys.request(&Method::DELETE, "/api/devices/0/editor-key", Some(SECRET_KEY), b"").await;
+    assert_eq!(removed.status, 204, "{removed}");
+    assert_eq!(send(json!([{ "time": now }])).await, 401);
+}
+
 async fn beat(function: &Function, token: &str) {
     let response = function.request(&Method::POST, "/api/beat", Some(token), b"").await;
     assert_eq!(response.status, 200, "{response}");
@@ -110,9 +140,11 @@ async fn a_visit_is_in_the_database_before_the_page_is_answered() {
 #[tokio::test]
 async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
     let database = Database::create().await;
-    for (name, path) in
-        [("devices", "/api/devices"), ("devices_token_generate", "/api/devices/0/token/generate")]
-    {
+    for (name, path) in [
+        ("devices", "/api/devices"),
+        ("devices_editor_key", "/api/devices/0/editor-key"),
+        ("devices_token_generate", "/api/devices/0/token/generate"),
+    ] {
         let function = Function::start(name, &database, &[("HEARTBEAT_SECRET_KEY", "")]).await;
         let response = function.request(&Method::POST, path, Some("x"), b"{}").await;
         assert_eq!((response.status, response.header("content-type")), (404, "application/problem+json"));

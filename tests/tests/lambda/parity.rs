@@ -22,8 +22,14 @@ const HEADERS: [&str; 11] = [
 ];
 
 /// Members of JSON responses that vary with the database and with time.
-const VARYING_MEMBERS: [&str; 5] =
-    ["\"token\":\"", "\"last_seen\":", "\"last_seen_relative\":", "\"last_beat\":", "\"uptime\":"];
+const VARYING_MEMBERS: [&str; 6] = [
+    "\"token\":\"",
+    "\"key\":\"",
+    "\"last_seen\":",
+    "\"last_seen_relative\":",
+    "\"last_beat\":",
+    "\"uptime\":",
+];
 
 /// Requests that reach every route and each of its errors. `TOKEN` stands for the token of the first device.
 fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
@@ -32,6 +38,8 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
     const BEARER: Option<&str> = Some("Bearer the owner's key");
     const DEVICE: Option<&str> = Some("TOKEN");
     let generate = "/api/devices/0/token/generate";
+    let editor_key = "/api/devices/0/editor-key";
+    let (bulk, single) = ("/api/v1/users/current/heartbeats.bulk", "/api/v1/users/current/heartbeats");
     let mut requests = vec![
         (M::POST, "/api/devices", OWNER, br#"{"name": "Laptop"}"#.to_vec()),
         (M::POST, "/api/devices", BEARER, "{\"name\": \" 携帯📱 \"}".into()),
@@ -47,6 +55,16 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::POST, generate, None, Vec::new()),
         (M::POST, generate, OWNER, Vec::new()),
         (M::POST, "/api/beat", DEVICE, Vec::new()),
+        (M::POST, bulk, DEVICE, br#"[{"time": 4102444800}, {}]"#.to_vec()),
+        (M::POST, bulk, DEVICE, b"{".to_vec()),
+        (M::POST, bulk, DEVICE, format!("[{}{{}}]", "{},".repeat(1_000)).into()),
+        (M::POST, bulk, None, b"[]".to_vec()),
+        (M::POST, bulk, Some("Basic eA=="), b"[]".to_vec()),
+        (M::POST, single, DEVICE, br#"{"time": "1585598059"}"#.to_vec()),
+        (M::POST, single, DEVICE, b"[]".to_vec()),
+        (M::POST, editor_key, None, Vec::new()),
+        (M::POST, editor_key, OWNER, Vec::new()),
+        (M::DELETE, editor_key, OWNER, Vec::new()),
         (M::GET, "/api/stats", None, Vec::new()),
         (M::GET, "/api/stats?anything=1", None, Vec::new()),
         (M::HEAD, "/api/stats", None, Vec::new()),
@@ -56,6 +74,9 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
     for id in ["7", "-1", "one", "%ff", "99999999999999999999"] {
         let path: &'static str = format!("/api/devices/{id}/token/generate").leak();
         requests.push((M::POST, path, OWNER, Vec::new()));
+        let path: &'static str = format!("/api/devices/{id}/editor-key").leak();
+        requests.push((M::POST, path, OWNER, Vec::new()));
+        requests.push((M::DELETE, path, OWNER, Vec::new()));
     }
     for query in ["style=social&label=%C3%A9", "style=round", "device=7", "device=0", "color=rebeccapurple"] {
         for path in ["/badge/last-seen", "/badge/total-beats.png", "/badge/total-beats.json"] {

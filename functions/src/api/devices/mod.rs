@@ -1,24 +1,21 @@
-//! `POST /api/devices`: the owner registers a device.
+//! `POST /api/devices`: the owner registers a device. Below it are the routes of one device.
 
+pub mod editor_key;
 pub mod token_generate;
-
-use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{FromRequest, Request, State, rejection::BytesRejection},
-    http::{Method, StatusCode, header::CACHE_CONTROL},
+    extract::{FromRequestParts, Path, State},
+    http::{Method, header::CACHE_CONTROL, request::Parts},
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use bytes::Bytes;
 use heartbeat_core::{
     device::{DeviceName, Registered},
     token::Token,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::{
@@ -26,8 +23,10 @@ use crate::{
     app::Random,
     http::{
         auth::Owner,
+        body::Body,
         error_responses::ErrorResponse,
         json::JsonLine,
+        number::canonical_number,
         problem::{Details, PROBLEM_JSON, Problem},
         route::Route,
     },
@@ -38,9 +37,6 @@ const PATH: &str = "/api/devices";
 /// `POST /api/devices`
 pub const ROUTE: Route =
     Route { name: "devices", paths: &[PATH], methods: &[Method::POST], router, needs_database: true };
-
-/// Timeout for receiving a request body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the router. Without a secret key in the configuration, every method answers 404 and says what to do.
 fn router(app: &App) -> Router<App> {
@@ -117,6 +113,18 @@ pub(crate) fn device_response(device: &Registered, token: &Token) -> Response {
     ([(CACHE_CONTROL, "no-store")], JsonLine(body)).into_response()
 }
 
+/// Device id in a path. What is not the id of any device is just a device that does not exist.
+pub(crate) struct DeviceId(pub(crate) i64);
+
+impl FromRequestParts<App> for DeviceId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let id = Path::<String>::from_request_parts(parts, app).await;
+        id.ok().and_then(|Path(id)| canonical_number(&id)).map(Self).ok_or(Problem::UnknownDevice)
+    }
+}
+
 /// Parses `{"name": "…"}`. Other members are ignored.
 pub(crate) fn parse(body: &[u8]) -> Result<NewDevice, Problem> {
     let bad_request = |detail: &str| Problem::BadRequest(detail.to_owned());
@@ -129,24 +137,5 @@ pub(crate) fn parse(body: &[u8]) -> Result<NewDevice, Problem> {
         },
         Some(_) => Err(bad_request("The member \"name\" is not a string.")),
         None => Err(bad_request("The member \"name\" is missing.")),
-    }
-}
-
-/// A request body that arrived completely, and before the timeout.
-struct Body(Bytes);
-
-impl FromRequest<App> for Body {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, app)).await;
-        body.map_err(|_| Problem::RequestTimeout)?.map(Self).map_err(body_problem)
-    }
-}
-
-fn body_problem(rejection: BytesRejection) -> Problem {
-    match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::PayloadTooLarge,
-        _ => Problem::BadRequest("The body ended before it was complete.".to_owned()),
     }
 }

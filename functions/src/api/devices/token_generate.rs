@@ -2,21 +2,20 @@
 
 use axum::{
     Router,
-    extract::{Path, State, rejection::PathRejection},
+    extract::State,
     http::Method,
     response::Response,
     routing::{any, post},
 };
 use heartbeat_core::token::Token;
 
-use super::{RegisteredDevice, device_response};
+use super::{DeviceId, RegisteredDevice, device_response};
 use crate::{
     App,
     app::Random,
     http::{
         auth::Owner,
         error_responses::ErrorResponse,
-        number::canonical_number,
         problem::{Details, PROBLEM_JSON, Problem},
         route::Route,
     },
@@ -70,9 +69,8 @@ async fn generate(
     _: Owner,
     State(app): State<App>,
     Random(mut rng): Random,
-    id: Result<Path<String>, PathRejection>,
+    DeviceId(id): DeviceId,
 ) -> Result<Response, Problem> {
-    let id = id.ok().and_then(|Path(id)| canonical_number(&id)).ok_or(Problem::UnknownDevice)?;
     let token = Token::generate(&mut rng);
     let device = app.heartbeat.replace_token(id, &token).await?;
     Ok(device_response(&device, &token))

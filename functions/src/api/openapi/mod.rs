@@ -24,7 +24,12 @@ use utoipa::{
 
 use crate::{
     App,
-    api::{beat, devices, devices::token_generate, health, stats},
+    api::{
+        beat, devices,
+        devices::{editor_key, token_generate},
+        health, stats,
+        wakatime::heartbeats,
+    },
     http::{
         error_responses::{ErrorResponse, ErrorResponses},
         problem::Details,
@@ -58,7 +63,11 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
     paths(
         devices::register,
         token_generate::generate,
+        editor_key::replace,
+        editor_key::remove,
         beat::beat,
+        heartbeats::bulk,
+        heartbeats::single,
         stats::stats,
         stream,
         health::health,
@@ -66,8 +75,9 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
     ),
     components(schemas(Details<'static>)),
     tags(
-        (name = "devices", description = "Devices and their tokens, for the owner"),
+        (name = "devices", description = "Devices, their tokens and editor keys, for the owner"),
         (name = "beats", description = "Beats, for devices"),
+        (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
         (name = "stats", description = "The stats, as JSON and as a stream"),
         (name = "badges", description = "Badges: images that show one of the stats"),
         (name = "server", description = "The server itself")
@@ -127,7 +137,7 @@ async fn openapi() -> impl IntoResponse {
 #[expect(dead_code, reason = "the local server implements the operation")]
 fn stream() {}
 
-/// Adds the security schemes: the secret key and the token, each with and without `Bearer`.
+/// Adds the security schemes: the secret key and the token, each with and without `Bearer`, and what editors send.
 struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {
@@ -144,6 +154,11 @@ impl Modify for SecuritySchemes {
             let bare = ApiKey::Header(ApiKeyValue::with_description("Authorization", &bare));
             components.add_security_scheme(format!("{name}Bare"), SecurityScheme::ApiKey(bare));
         }
+        let editor = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(
+            "Editor key or token of a device as the user, without a password. The colon may be missing, as WakaTime's \
+             clients leave it out.",
+        ));
+        components.add_security_scheme("editorKey", SecurityScheme::Http(editor.build()));
     }
 }
 

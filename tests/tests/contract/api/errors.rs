@@ -18,6 +18,8 @@ async fn an_unsupported_method_is_answered_with_the_allowed_ones() {
         ("/api/devices", "POST"),
         ("/api/devices/0/token/generate", "POST"),
         ("/api/beat", "POST"),
+        ("/api/v1/users/current/heartbeats", "POST"),
+        ("/api/v1/users/current/heartbeats.bulk", "POST"),
         ("/api/stats", "GET,HEAD"),
         ("/.well-known/health", "GET,HEAD"),
         ("/", "GET,HEAD"),

@@ -2,8 +2,11 @@
 
 mod beat;
 mod devices;
+mod devices_editor_key;
 mod devices_token_generate;
 mod errors;
 mod openapi;
 mod stats;
 mod stats_ws;
+mod wakatime_clients;
+mod wakatime_heartbeats;

@@ -66,10 +66,18 @@ async fn it_names_the_credentials_of_each_operation() {
     let expected = [
         ("/api/beat", "deviceToken"),
         ("/api/devices", "ownerKey"),
+        ("/api/devices/{id}/editor-key", "ownerKey"),
+        ("/api/devices/{id}/editor-key", "ownerKey"),
         ("/api/devices/{id}/token/generate", "ownerKey"),
+        ("/api/v1/users/current/heartbeats", "editorKey"),
+        ("/api/v1/users/current/heartbeats.bulk", "editorKey"),
     ];
     assert_eq!(guarded, expected);
     let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(
+        (&schemes["editorKey"]["type"], &schemes["editorKey"]["scheme"]),
+        (&json!("http"), &json!("basic"))
+    );
     for name in ["ownerKey", "deviceToken"] {
         assert_eq!((&schemes[name]["type"], &schemes[name]["scheme"]), (&json!("http"), &json!("bearer")));
         let bare = &schemes[format!("{name}Bare")];
