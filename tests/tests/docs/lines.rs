@@ -16,7 +16,7 @@ use std::{
     process::Stdio,
 };
 
-use heartbeat_tests::{Client, Database, Server, ServerBuilder, server::program};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, WakaTime, server::program};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, process::Command};
@@ -284,6 +284,28 @@ async fn beats_of(reader: &Reader, stranger: &Client, program: &str) -> i64 {
 }
 
 #[tokio::test]
+async fn an_editor() {
+    let (server, _database) = server_with_key().await;
+    server.stranger().authorized(KEY).register("Laptop").await;
+    let page = page("editors.md");
+    let reader = Reader::at(&server);
+    let [make_a_key] = page.blocks_in("sh")[..] else { panic!("one call") };
+    let answer: Value = serde_json::from_str(&reader.run(&make_a_key.text).await).expect("JSON");
+    let key = answer["key"].as_str().expect("a key");
+
+    // What stands in the page is for `wakatime-cli`; the client that there is here wants the whole path.
+    let settings = page.blocks_in("ini")[0].text.replace(ADDRESS, &reader.base).replace("KEY", key);
+    let path = "/users/current/heartbeats.bulk";
+    let Some(client) = WakaTime::installed(&format!("{}/api/v1{path}", reader.base), key) else { return };
+    let whole_path = settings.replace("/api/v1", &format!("/api/v1{path}"));
+    assert_ne!(settings, whole_path);
+    client.configure(&whole_path);
+    let output = client.write_file(&[]).await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(server.stranger().stats().await["total_beats"], 1);
+}
+
+#[tokio::test]
 async fn the_examples_of_the_api() {
     let (server, _database) = server_with_key().await;
     let mut reader = Reader::at(&server);
@@ -307,7 +329,8 @@ fn what_does_not_run_says_why() {
         MARKS.into_iter().chain([STARTS_SERVER, ASKS_FOR_TOKEN]).map(str::to_owned).collect();
     assert_eq!(marks, known);
     // Those that the tests above follow.
-    let followed = ["docs/api.md", "docs/first-device.md", "docs/getting-started.md", "docs/shell.md"];
+    let followed =
+        ["docs/api.md", "docs/editors.md", "docs/first-device.md", "docs/getting-started.md", "docs/shell.md"];
     assert_eq!(run, followed.map(str::to_owned).into());
 }
 
