@@ -1,7 +1,7 @@
 //! Rate limiter of failed authentication, per client IP: a token bucket of [`BURST`] tokens, of which a failure takes
-//! one and each [`REFILL_INTERVAL`] adds one. Beats with a valid token are never limited, not even where other clients
-//! behind the same IP address are: 256 random bits cannot be guessed. The owner's key may be one that people made up, so
-//! it is not even compared while the bucket is empty.
+//! one and each [`REFILL_INTERVAL`] adds one. Beats with a valid token or editor key are never limited, not even where
+//! other clients behind the same IP address are: 256 random bits cannot be guessed, nor can 122. The owner's key may be
+//! one that people made up, so it is not even compared while the bucket is empty.
 
 use std::{
     collections::HashMap,

@@ -47,8 +47,8 @@ pub const ROUTE: Route = Route {
 };
 
 /// The largest body that is read. `wakatime-cli` puts up to 25 items into a request, each with up to 1,000 names of
-/// dependencies of 200 bytes: 5.1 MB, where most requests have less than 10 kB. Whatever it gets refused it sends again
-/// and again, before everything that came after it. Only who presented a valid credential may send so much.
+/// dependencies of 200 bytes: 5.1 MB, where most requests have less than 10 kB. A request that is refused is sent again
+/// and again, before everything that came after it. Only a client with a valid credential may send so much.
 const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;
 
 /// Status of an item that was taken. Clients keep items that have another one, and send them again.

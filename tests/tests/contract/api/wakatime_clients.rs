@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 const BULK: &str = "/api/v1/users/current/heartbeats.bulk";
 
-/// Words in what the clients send that say what somebody works on, and where.
+/// Words in what the clients send that say what their user works on, and where.
 const SECRETS: [&str; 4] = ["confidential", "Confidential", "HIDDEN", "Swift"];
 
 const ONE: &str = include_str!("../../../events/wakatime_cli/one.http");
