@@ -44,10 +44,14 @@ async fn no_log_line_of_a_function_contains_a_token_a_key_or_an_ip_address() {
         devices.request(&Method::POST, "/api/devices", Some("the owner's key"), body).await.status,
         200
     );
-    for log in [beat.log(), devices.log()] {
+    let editor = Function::start("wakatime_heartbeats", &database, &environment).await;
+    let path = "/api/v1/users/current/heartbeats";
+    let body = br#"{"entity": "/home/ada/plan.py", "time": 7}"#;
+    assert_eq!(editor.request(&Method::POST, path, Some(&token), body).await.status, 201);
+    for log in [beat.log(), devices.log(), editor.log()] {
         // The line of the request itself is there.
         assert!(log.contains("microseconds"), "{log}");
-        for secret in [&token, "the owner's key", "hbt_", "203.0.113.7"] {
+        for secret in [&token, "the owner's key", "hbt_", "203.0.113.7", "plan.py"] {
             assert!(!log.contains(secret), "{secret} is in\n{log}");
         }
     }
