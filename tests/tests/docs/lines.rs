@@ -290,7 +290,7 @@ async fn an_editor() {
     let page = page("editors.md");
     let reader = Reader::at(&server);
     let [make_a_key] = page.blocks_in("sh")[..] else { panic!("one call") };
-    let answer: Value = serde_json::from_str(&reader.run(&make_a_key.text).await).expect("JSON");
+    let answer: Value = serde_json::from_str(&reader.run(&make_a_key.text, "").await).expect("JSON");
     let key = answer["key"].as_str().expect("a key");
 
     // What stands in the page is for `wakatime-cli`; the client that there is here wants the whole path.
