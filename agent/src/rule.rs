@@ -23,7 +23,7 @@ pub(crate) const RETRY_DELAY: Duration = Duration::from_mins(1);
 pub(crate) const RETRY_DELAY_MAX: Duration = Duration::from_hours(24);
 
 /// Time asleep from which on the machine has slept. Two readings of two clocks are never of the same moment.
-const SLEPT_MIN: Duration = Duration::from_secs(2);
+pub(crate) const SLEPT_MIN: Duration = Duration::from_secs(2);
 
 /// What the sources say.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]

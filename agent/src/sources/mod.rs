@@ -1,9 +1,12 @@
 //! Sources of input: each tells when the user last touched a key, the mouse or the screen.
 //!
 //! - [`select`]: takes the best source that is there, and finds another when it is lost.
+//! - `wayland`: idle notifications of Wayland compositors.
 //! - `x11`: X.org's screen saver extension.
 
 mod select;
+#[cfg(target_os = "linux")]
+mod wayland;
 #[cfg(target_os = "linux")]
 mod x11;
 
@@ -28,6 +31,12 @@ pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
+    /// `ext_idle_notify_v1` of a Wayland compositor.
+    #[cfg(target_os = "linux")]
+    ExtIdle,
+    /// KDE's idle notifications of a Wayland compositor.
+    #[cfg(target_os = "linux")]
+    KdeIdle,
     /// The screen saver extension of an X server.
     #[cfg(target_os = "linux")]
     X11,
@@ -35,6 +44,10 @@ pub(crate) enum Kind {
 
 /// Kinds of source on this platform, best first.
 pub(crate) const KINDS: &[Kind] = &[
+    #[cfg(target_os = "linux")]
+    Kind::ExtIdle,
+    #[cfg(target_os = "linux")]
+    Kind::KdeIdle,
     #[cfg(target_os = "linux")]
     Kind::X11,
 ];
@@ -44,14 +57,21 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             #[cfg(target_os = "linux")]
+            Self::ExtIdle => "ext-idle",
+            #[cfg(target_os = "linux")]
+            Self::KdeIdle => "kde-idle",
+            #[cfg(target_os = "linux")]
             Self::X11 => "x11",
         }
     }
 
     /// Opens a source of this kind, which wakes the agent by `waker` if it can.
     fn open(self, waker: &Waker) -> Result<Box<dyn Source>, Unavailable> {
-        let _ = waker;
         match self {
+            #[cfg(target_os = "linux")]
+            Self::ExtIdle => Ok(Box::new(wayland::Wayland::open(wayland::Protocol::ExtIdle, waker)?)),
+            #[cfg(target_os = "linux")]
+            Self::KdeIdle => Ok(Box::new(wayland::Wayland::open(wayland::Protocol::KdeIdle, waker)?)),
             #[cfg(target_os = "linux")]
             Self::X11 => Ok(Box::new(x11::X11::open()?)),
         }
@@ -81,6 +101,11 @@ pub(crate) trait Source: fmt::Debug + Send {
 
     /// Whether it wakes the agent at the first input after a pause. Others are asked each [`POLL_INTERVAL`].
     fn wakes(&self) -> bool {
+        false
+    }
+
+    /// Whether no better source can come while this one lasts, so that there is no need to look for one.
+    fn is_final(&self) -> bool {
         false
     }
 }

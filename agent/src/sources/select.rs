@@ -71,7 +71,9 @@ impl Sources {
     }
 
     fn is_best(&self) -> bool {
-        self.taken() == self.kinds.first().copied()
+        let is_best =
+            |(kind, source): &(Kind, Box<dyn Source>)| Some(kind) == self.kinds.first() || source.is_final();
+        self.taken.as_ref().is_some_and(is_best)
     }
 
     fn ask(&mut self, now: Moment) -> Option<Activity> {

@@ -1,10 +1,10 @@
 //! Input at an X server, by its screen saver extension (MIT-SCREEN-SAVER 1.1, `QueryInfo`).
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use x11rb::{connection::Connection, protocol::screensaver::ConnectionExt, rust_connection::RustConnection};
 
-use super::{Activity, Source, Unavailable};
+use super::{Activity, Source, Unavailable, wayland::is_wayland_session};
 use crate::clock::Moment;
 
 /// Connection to an X server.
@@ -17,7 +17,7 @@ pub(super) struct X11 {
 impl X11 {
     /// Connects to the server that `DISPLAY` names.
     pub(super) fn open() -> Result<Self, Unavailable> {
-        if env::var_os("WAYLAND_DISPLAY").is_some() {
+        if is_wayland_session() {
             // Xwayland counts the input of X windows alone.
             return Err(Unavailable(
                 "this is a Wayland session; X11 sees only some of its windows".to_owned(),
