@@ -5,6 +5,7 @@
 //! - [`rule`]: when to beat, a pure rule; [`reason`]: why, in sentences.
 //! - [`sources`]: when the last input came; [`session`]: whether the screen is locked or the machine sleeps.
 //! - [`beat`]: the request; [`transport`]: over TCP or a Unix socket; [`server_url`] and [`token`]: where and as whom.
+//! - [`dbus`]: connections to D-Bus (Linux).
 //! - [`config`]: the configuration file; [`pause`]: the pause; [`report`]: what `status` shows; [`paths`] and [`files`]: where
 //!   they are, and that others cannot read them.
 //! - [`autostart`]: starting with the session.
@@ -16,6 +17,8 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+#[cfg(target_os = "linux")]
+mod dbus;
 mod exit;
 mod files;
 mod log;

@@ -41,6 +41,9 @@ pub(crate) struct Observation {
     pub(crate) in_background: bool,
     /// Whether the machine is about to sleep.
     pub(crate) falling_asleep: bool,
+    /// When it last woke up, or stayed awake after all. The clocks tell of a sleep, but not of one that was short, nor
+    /// of the moment in which the system was back.
+    pub(crate) woke_up: Option<Awake>,
     /// Unix time until which the user paused the agent.
     pub(crate) paused_until: Option<i64>,
 }
@@ -114,6 +117,9 @@ impl Rule {
     pub(crate) fn decide(&mut self, now: Moment, seen: &Observation) -> Decision {
         if seen.falling_asleep || now.asleep.saturating_sub(self.asleep) >= SLEPT_MIN {
             self.present_since = now.awake;
+        }
+        if let Some(woke_up) = seen.woke_up {
+            self.present_since = self.present_since.max(woke_up);
         }
         self.asleep = now.asleep;
         Decision { usage: self.usage(now, seen), due: self.due(now) }

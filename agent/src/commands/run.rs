@@ -112,6 +112,7 @@ impl<'a> Running<'a> {
             locked: session.locked == Some(true),
             in_background: session.active == Some(false),
             falling_asleep: session.falling_asleep,
+            woke_up: session.woke_up,
             paused_until: pause::load(&self.paths.pause_file()),
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     paths::Paths,
     reason::{local_time, whole},
     report::{Report, RunningLock},
+    session::SessionState,
 };
 
 /// Prints what the running agent last saw, as text or JSON.
@@ -42,6 +43,8 @@ fn describe(report: &Report) -> Vec<String> {
     lines.extend(
         report.rejected.iter().map(|other| format!("           not {}: {}", other.kind, other.reason)),
     );
+    lines.push(format!("Session:   {}", session(&report.session)));
+    lines.extend(report.session.unknown.iter().map(|reason| format!("           {reason}")));
     lines.push(match report.last_beat {
         Some(at) => format!("Last beat: {}", local_time(at)),
         None => "Last beat: none yet".to_owned(),
@@ -58,4 +61,19 @@ fn describe(report: &Report) -> Vec<String> {
         }
     ));
     lines
+}
+
+fn session(session: &SessionState) -> String {
+    let lock = match (session.locked, &session.locked_by) {
+        (Some(true), Some(by)) => format!("locked, as {by} says"),
+        (Some(true), None) => "locked".to_owned(),
+        (Some(false), _) => "not locked".to_owned(),
+        (None, _) => "locked or not: not known".to_owned(),
+    };
+    let screen = match session.active {
+        Some(true) => "; has the screen",
+        Some(false) => "; another session has the screen",
+        None => "",
+    };
+    lock + screen
 }

@@ -134,6 +134,17 @@ fn a_machine_that_is_about_to_sleep_is_not_used_and_asks_for_new_input() {
 }
 
 #[test]
+fn a_sleep_that_was_over_before_the_agent_looked_asks_for_new_input() {
+    let mut world = World::new();
+    assert_eq!(world.work(Duration::from_mins(5)), 5);
+    // Too short for the clocks, or a machine that stayed awake after all.
+    world.seen.woke_up = Some(world.now.awake);
+    assert_eq!(world.look().usage, Usage::NoInputYet);
+    assert_eq!(world.pass(IDLE_AFTER), 0);
+    assert_eq!(world.work(Duration::from_mins(1)), 1);
+}
+
+#[test]
 fn a_video_or_a_call_counts_for_three_hours_after_the_last_input() {
     let mut world = World::new();
     world.touch();

@@ -11,13 +11,22 @@ pub(crate) use linux::Session;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Awake;
+
 /// What the session tells. What it cannot tell is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct SessionState {
     /// Whether the screen is locked.
     pub(crate) locked: Option<bool>,
+    /// Which service says that it is.
+    pub(crate) locked_by: Option<String>,
     /// Whether this session has the screen.
     pub(crate) active: Option<bool>,
     /// Whether the machine is about to sleep.
     pub(crate) falling_asleep: bool,
+    /// When the machine last woke up, or stayed awake after all.
+    #[serde(skip)]
+    pub(crate) woke_up: Option<Awake>,
+    /// What cannot be asked, and why: sentences for `status`.
+    pub(crate) unknown: Vec<String>,
 }

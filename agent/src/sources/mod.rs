@@ -2,8 +2,14 @@
 //!
 //! - [`select`]: takes the best source that is there, and finds another when it is lost.
 //! - `wayland`: idle notifications of Wayland compositors.
+//! - `mutter`: GNOME's compositor, on D-Bus.
 //! - `x11`: X.org's screen saver extension.
+//! - `console`: access times of terminals.
 
+#[cfg(target_os = "linux")]
+mod console;
+#[cfg(target_os = "linux")]
+mod mutter;
 mod select;
 #[cfg(target_os = "linux")]
 mod wayland;
@@ -37,9 +43,15 @@ pub(crate) enum Kind {
     /// KDE's idle notifications of a Wayland compositor.
     #[cfg(target_os = "linux")]
     KdeIdle,
+    /// Mutter's idle monitor.
+    #[cfg(target_os = "linux")]
+    Mutter,
     /// The screen saver extension of an X server.
     #[cfg(target_os = "linux")]
     X11,
+    /// Access times of terminals.
+    #[cfg(target_os = "linux")]
+    Console,
 }
 
 /// Kinds of source on this platform, best first.
@@ -49,7 +61,11 @@ pub(crate) const KINDS: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::KdeIdle,
     #[cfg(target_os = "linux")]
+    Kind::Mutter,
+    #[cfg(target_os = "linux")]
     Kind::X11,
+    #[cfg(target_os = "linux")]
+    Kind::Console,
 ];
 
 impl Kind {
@@ -61,7 +77,11 @@ impl Kind {
             #[cfg(target_os = "linux")]
             Self::KdeIdle => "kde-idle",
             #[cfg(target_os = "linux")]
+            Self::Mutter => "mutter",
+            #[cfg(target_os = "linux")]
             Self::X11 => "x11",
+            #[cfg(target_os = "linux")]
+            Self::Console => "console",
         }
     }
 
@@ -73,7 +93,11 @@ impl Kind {
             #[cfg(target_os = "linux")]
             Self::KdeIdle => Ok(Box::new(wayland::Wayland::open(wayland::Protocol::KdeIdle, waker)?)),
             #[cfg(target_os = "linux")]
+            Self::Mutter => Ok(Box::new(mutter::Mutter::open(waker)?)),
+            #[cfg(target_os = "linux")]
             Self::X11 => Ok(Box::new(x11::X11::open()?)),
+            #[cfg(target_os = "linux")]
+            Self::Console => Ok(Box::new(console::Console::open()?)),
         }
     }
 }
