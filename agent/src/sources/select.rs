@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Activity, KINDS, Kind, Source, Unavailable};
-use crate::{clock::Moment, wake::Waker};
+use crate::{
+    clock::{Awake, Moment},
+    wake::Waker,
+};
 
 /// Interval between attempts to open a better source than the one there is.
 const SELECT_INTERVAL: Duration = Duration::from_secs(15);
@@ -19,12 +22,21 @@ pub(crate) struct Rejected {
     pub(crate) reason: String,
 }
 
+/// The source that was taken.
+#[derive(Debug)]
+struct Taken {
+    kind: Kind,
+    source: Box<dyn Source>,
+    /// When it was. The counter of an X server that has just started says that input came as it did.
+    at: Awake,
+}
+
 /// The source that was taken, and why not the others.
 #[derive(Debug)]
 pub(crate) struct Sources {
     kinds: Vec<Kind>,
     waker: Waker,
-    taken: Option<(Kind, Box<dyn Source>)>,
+    taken: Option<Taken>,
     rejected: Vec<Rejected>,
     /// Time awake at which to look for a better one.
     select_at: Duration,
@@ -46,7 +58,7 @@ impl Sources {
             }
         }
         if now.awake.0 >= self.select_at {
-            self.select();
+            self.select(now.awake);
             self.select_at = now.awake.0 + SELECT_INTERVAL;
         }
         self.ask(now)
@@ -54,7 +66,7 @@ impl Sources {
 
     /// Kind of the source that was taken.
     pub(crate) fn taken(&self) -> Option<Kind> {
-        self.taken.as_ref().map(|(kind, _)| *kind)
+        self.taken.as_ref().map(|taken| taken.kind)
     }
 
     /// Better kinds, and why each was not taken.
@@ -65,7 +77,7 @@ impl Sources {
     /// Time after which to ask again, while the device is not used; `None` if the source wakes the agent.
     pub(crate) fn poll_interval(&self) -> Option<Duration> {
         match &self.taken {
-            Some((_, source)) if source.wakes() && self.is_best() => None,
+            Some(taken) if taken.source.wakes() && self.is_best() => None,
             _ => Some(super::POLL_INTERVAL),
         }
     }
@@ -77,11 +89,13 @@ impl Sources {
     }
 
     fn ask(&mut self, now: Moment) -> Option<Activity> {
-        let (kind, source) = self.taken.as_mut()?;
-        match source.activity(now) {
-            Ok(activity) => Some(activity),
+        let taken = self.taken.as_mut()?;
+        match taken.source.activity(now) {
+            Ok(Activity { last_input, kept_on }) => {
+                Some(Activity { last_input: last_input.filter(|input| *input > taken.at), kept_on })
+            }
             Err(lost) => {
-                self.rejected = vec![reject(*kind, &lost)];
+                self.rejected = vec![reject(taken.kind, &lost)];
                 self.taken = None;
                 self.select_at = Duration::ZERO;
                 None
@@ -90,13 +104,13 @@ impl Sources {
     }
 
     /// Opens the first kind that can be had, and leaves the one there is alone if no better one can.
-    fn select(&mut self) {
+    fn select(&mut self, now: Awake) {
         let mut rejected = Vec::new();
         let present = self.taken();
         for kind in self.kinds.iter().copied().take_while(|kind| Some(*kind) != present) {
             match kind.open(&self.waker) {
                 Ok(source) => {
-                    self.taken = Some((kind, source));
+                    self.taken = Some(Taken { kind, source, at: now });
                     break;
                 }
                 Err(reason) => rejected.push(reject(kind, &reason)),

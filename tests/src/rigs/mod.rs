@@ -2,8 +2,10 @@
 
 use std::{env, path::Path};
 
+pub mod bus;
 pub mod xvfb;
 
+pub use bus::{Bus, Mock};
 pub use xvfb::Xvfb;
 
 /// Whether the programs that a test needs are installed. Where our scripts install them, they must be.

@@ -23,6 +23,11 @@ impl Xvfb {
         Self::spawn(&["-displayfd", "1"]).await
     }
 
+    /// Starts an X server on a display that another one has left.
+    pub async fn start_at(display: &str) -> Self {
+        Self::spawn(&[display, "-displayfd", "1"]).await
+    }
+
     /// Starts an X server; waits until it says which display it has.
     async fn spawn(arguments: &[&str]) -> Self {
         let mut process = Command::new("Xvfb")

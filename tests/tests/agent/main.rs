@@ -3,6 +3,9 @@
 mod configuration;
 mod request;
 mod running;
+mod console;
+mod mutter;
+mod session;
 mod x11;
 
 use heartbeat_tests::{AgentHome, Database, Server};

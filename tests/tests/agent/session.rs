@@ -1,0 +1,297 @@
+//! Lock, sleep and other sessions, as logind and the desktops tell them on D-Bus, while input comes under Xvfb.
+
+use std::time::Duration;
+
+use heartbeat_tests::{
+    Agent, AgentHome, Database, Server, eventually,
+    rigs::{Bus, Mock, Xvfb, bus, installed, xvfb},
+};
+
+use crate::{beats, set_up};
+
+/// An agent on a desktop with both buses.
+struct Desk {
+    screen: Xvfb,
+    system: Bus,
+    session: Bus,
+    logind: Mock,
+    database: Database,
+    home: AgentHome,
+    _server: Server,
+}
+
+impl Desk {
+    async fn start() -> Option<Self> {
+        if !installed(xvfb::PROGRAMS) || !bus::installed() {
+            return None;
+        }
+        let (screen, system, session) = tokio::join!(Xvfb::start(), Bus::start(), Bus::start());
+        let logind = system.logind().await;
+        logind.add_session().await;
+        let (server, database, home) = set_up().await;
+        let home = home
+            .environment("DISPLAY", screen.display())
+            .environment("DBUS_SYSTEM_BUS_ADDRESS", &system.address())
+            .environment("DBUS_SESSION_BUS_ADDRESS", &session.address());
+        Some(Self { screen, system, session, logind, database, home, _server: server })
+    }
+
+    /// Lets the agent look once, by a lock that does not last. Returns how much of its log to skip for what it sees then.
+    async fn look(&self, agent: &mut Agent, seen: usize) -> usize {
+        self.logind.set_session("LockedHint", true).await;
+        let seen = agent.wait_for_after(seen, "the screen is locked").await;
+        self.logind.set_session("LockedHint", false).await;
+        seen
+    }
+}
+
+/// Waits until the agent says that `service` locks the screen.
+async fn locked_by(agent: &Agent, service: &str) {
+    eventually(service, async || agent.status().await["session"]["locked_by"] == service).await;
+}
+
+#[tokio::test]
+async fn input_on_a_locked_screen_is_no_beat_whichever_service_says_that_it_is_locked() {
+    let Some(desk) = Desk::start().await else { return };
+    let gnome = desk.session.screen_saver("org.gnome.ScreenSaver").await;
+    let freedesktop = desk.session.screen_saver("org.freedesktop.ScreenSaver").await;
+    let mut agent = desk.home.start(&[]);
+    agent.wait_for("no input since the agent started").await;
+    desk.logind.set_session("LockedHint", true).await;
+    agent.wait_for("the screen is locked").await;
+    locked_by(&agent, "logind").await;
+    desk.screen.type_key().await;
+    // Each of these is a look of the agent after the input.
+    gnome.set_shown(true).await;
+    desk.logind.set_session("LockedHint", false).await;
+    locked_by(&agent, "org.gnome.ScreenSaver").await;
+    freedesktop.set_shown(true).await;
+    gnome.set_shown(false).await;
+    locked_by(&agent, "org.freedesktop.ScreenSaver").await;
+    assert_eq!(beats(&desk.database).await, 0);
+    freedesktop.set_shown(false).await;
+    agent.wait_for("200: recorded").await;
+    assert_eq!(beats(&desk.database).await, 1);
+}
+
+#[tokio::test]
+async fn a_screen_that_was_locked_before_the_agent_started_is_locked() {
+    let Some(desk) = Desk::start().await else { return };
+    let gnome = desk.session.screen_saver("org.gnome.ScreenSaver").await;
+    gnome.set_shown(true).await;
+    let mut agent = desk.home.start(&[]);
+    let seen = agent.wait_for("the screen is locked").await;
+    // A lock screen that has gone locks nothing.
+    gnome.kill().await;
+    agent.wait_for_after(seen, "no input since the agent started").await;
+}
+
+#[tokio::test]
+async fn waking_up_asks_for_new_input() {
+    let Some(desk) = Desk::start().await else { return };
+    let mut agent = desk.home.start(&[]);
+    agent.wait_for("no input since the agent started").await;
+    desk.screen.type_key().await;
+    let seen = agent.wait_for("200: recorded").await;
+    desk.logind.prepare_for_sleep(true).await;
+    let seen = agent.wait_for_after(seen, "about to sleep").await;
+    // A key on the way to sleep, as one that closes a dialog.
+    desk.screen.type_key().await;
+    desk.logind.prepare_for_sleep(false).await;
+    let seen = agent.wait_for_after(seen, "not in use: no input since").await;
+    desk.screen.type_key().await;
+    let seen = agent.wait_for_after(seen, "in use: last input").await;
+    // So short a sleep that the agent may see nothing of it.
+    desk.logind.prepare_for_sleep(true).await;
+    desk.logind.prepare_for_sleep(false).await;
+    agent.wait_for_after(seen, "not in use: no input since").await;
+    assert_eq!(beats(&desk.database).await, 1);
+}
+
+#[tokio::test]
+async fn input_while_another_session_has_the_screen_is_no_beat() {
+    let Some(desk) = Desk::start().await else { return };
+    let mut agent = desk.home.start(&[]);
+    agent.wait_for("no input since the agent started").await;
+    desk.logind.set_session("Active", false).await;
+    let seen = agent.wait_for("another session has the screen").await;
+    desk.screen.type_key().await;
+    let seen = desk.look(&mut agent, seen).await;
+    agent.wait_for_after(seen, "another session has the screen").await;
+    assert_eq!(beats(&desk.database).await, 0);
+    desk.logind.set_session("Active", true).await;
+    agent.wait_for("200: recorded").await;
+}
+
+#[tokio::test]
+async fn a_bus_that_was_restarted_is_found_again() {
+    let Some(mut desk) = Desk::start().await else { return };
+    let gnome = desk.session.screen_saver("org.gnome.ScreenSaver").await;
+    gnome.set_shown(true).await;
+    let mut agent = desk.home.start(&[]);
+    let seen = agent.wait_for("the screen is locked").await;
+    desk.session.kill().await;
+    let seen = agent.wait_for_after(seen, "no session bus").await;
+    agent.wait_for_after(seen, "no input since the agent started").await;
+    desk.session.restart().await;
+    let gnome = desk.session.screen_saver("org.gnome.ScreenSaver").await;
+    agent.wait_for_after(seen, "connected to the session bus").await;
+    gnome.set_shown(true).await;
+    let seen = agent.wait_for_after(seen, "the screen is locked").await;
+    gnome.set_shown(false).await;
+
+    desk.system.kill().await;
+    let seen = agent.wait_for_after(seen, "no system bus").await;
+    eventually("unknown", async || agent.status().await["session"]["active"].is_null()).await;
+    desk.system.restart().await;
+    let logind = desk.system.logind().await;
+    logind.add_session().await;
+    agent.wait_for_after(seen, "connected to the system bus").await;
+    logind.set_session("Active", false).await;
+    agent.wait_for_after(seen, "another session has the screen").await;
+}
+
+#[tokio::test]
+async fn a_video_or_a_call_keeps_beating_where_an_inhibitor_tells() {
+    let Some(desk) = Desk::start().await else { return };
+    desk.home.configure("idle_after = \"30s\"");
+    let mut agent = desk.home.start(&[]);
+    agent.wait_for("no input since the agent started").await;
+    desk.screen.type_key().await;
+    let seen = agent.wait_for("200: recorded").await;
+    let mut seen = agent.wait_for_after(seen, "not in use: last input").await;
+
+    let session = &desk.session;
+    let gnome = "org.gnome.SessionManager";
+    let gnome_mock = session.mock(gnome, "/org/gnome/SessionManager", gnome).await;
+    let power = "org.freedesktop.PowerManagement";
+    let xfce = format!("{power}.Inhibit");
+    let xfce_mock = session.mock(power, "/org/freedesktop/PowerManagement/Inhibit", &xfce).await;
+    let login = "org.freedesktop.login1.Manager";
+    let inhibitors = |what: &str, mode: &str, user: u32| {
+        format!("[('{what}', 'player', 'video', '{mode}', dbus.UInt32({user}), dbus.UInt32(1))]")
+    };
+    let user = rustix::process::geteuid().as_raw();
+    let cases = [
+        ("GNOME", &gnome_mock, gnome, "IsInhibited", "u", "b", "args[0] == 8".to_owned(), true),
+        ("GNOME, not idle", &gnome_mock, gnome, "IsInhibited", "u", "b", "args[0] == 4".to_owned(), false),
+        ("Xfce", &xfce_mock, &*xfce, "HasInhibit", "", "b", "True".to_owned(), true),
+        ("Xfce, none", &xfce_mock, &*xfce, "HasInhibit", "", "b", "False".to_owned(), false),
+        (
+            "logind",
+            &desk.logind,
+            login,
+            "ListInhibitors",
+            "",
+            "a(ssssuu)",
+            inhibitors("sleep:idle", "block", user),
+            true,
+        ),
+        (
+            "another user",
+            &desk.logind,
+            login,
+            "ListInhibitors",
+            "",
+            "a(ssssuu)",
+            inhibitors("idle", "block", user + 1),
+            false,
+        ),
+        (
+            "idle, delayed",
+            &desk.logind,
+            login,
+            "ListInhibitors",
+            "",
+            "a(ssssuu)",
+            inhibitors("idle", "delay", user),
+            false,
+        ),
+        (
+            "sleep alone",
+            &desk.logind,
+            login,
+            "ListInhibitors",
+            "",
+            "a(ssssuu)",
+            inhibitors("sleep", "block", user),
+            false,
+        ),
+    ];
+    for (case, mock, interface, method, takes, returns, value, keeps_on) in cases {
+        mock.answer(interface, method, takes, returns, &value).await;
+        let after = desk.look(&mut agent, seen).await;
+        let usage = if keeps_on { "in use: a video or a call" } else { "not in use: last input" };
+        seen = agent.wait_for_after(after, "in use: ").await - "in use: ".len();
+        let line = agent.log()[after..].lines().last().unwrap_or_default().to_owned();
+        assert!(line.contains(usage), "{case}: {line}");
+    }
+
+    // KDE offers Xfce's interface, too, for music and downloads: there it does not count.
+    let kde = "org.kde.Solid.PowerManagement";
+    let agent_of_kde = format!("{kde}.PolicyAgent");
+    let kde_mock = session.mock(kde, &format!("/{}", agent_of_kde.replace('.', "/")), &agent_of_kde).await;
+    xfce_mock.answer(&xfce, "HasInhibit", "", "b", "True").await;
+    kde_mock.answer(&agent_of_kde, "HasInhibition", "u", "b", "args[0] & 1 != 0").await;
+    let after = desk.look(&mut agent, seen).await;
+    let seen = agent.wait_for_after(after, "not in use: last input").await;
+    kde_mock.answer(&agent_of_kde, "HasInhibition", "u", "b", "args[0] == 4").await;
+    let after = desk.look(&mut agent, seen).await;
+    let seen = agent.wait_for_after(after, "in use: a video or a call").await;
+
+    // A service that does not answer says nothing, and the agent goes on.
+    gnome_mock.hang().await;
+    let after = desk.look(&mut agent, seen).await;
+    agent.wait_for_after(after, "not in use: last input").await;
+}
+
+#[tokio::test]
+async fn asking_starts_no_service() {
+    let Some(desk) = Desk::start().await else { return };
+    let services = ["org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.gnome.Mutter.IdleMonitor"];
+    let started = services.map(|service| desk.session.offer(service));
+    let mut agent = desk.home.start(&[]);
+    agent.wait_for("no input since the agent started").await;
+    // The services are asked once more when one of them comes.
+    let mate = desk.session.screen_saver("org.mate.ScreenSaver").await;
+    mate.set_shown(true).await;
+    locked_by(&agent, "org.mate.ScreenSaver").await;
+    for file in started {
+        assert!(!file.exists(), "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn the_session_bus_is_found_without_its_variable() {
+    if !installed(xvfb::PROGRAMS) || !bus::installed() {
+        return;
+    }
+    let (_server, _database, home) = set_up().await;
+    let session = Bus::start_in(&home.path().join("run/bus")).await;
+    let gnome = session.screen_saver("org.gnome.ScreenSaver").await;
+    gnome.set_shown(true).await;
+    let mut agent = home.start(&[]);
+    agent.wait_for("the screen is locked").await;
+}
+
+#[tokio::test]
+async fn a_bus_that_does_not_answer_does_not_stop_the_agent() {
+    if !installed(xvfb::PROGRAMS) {
+        return;
+    }
+    let (_server, database, home) = set_up().await;
+    let silent = home.path().join("run/bus");
+    let _socket = std::os::unix::net::UnixListener::bind(&silent).expect("a socket");
+    let screen = Xvfb::start().await;
+    let address = format!("unix:path={}", silent.display());
+    let mut agent = home
+        .environment("DISPLAY", screen.display())
+        .environment("DBUS_SYSTEM_BUS_ADDRESS", &address)
+        .environment("DBUS_SESSION_BUS_ADDRESS", &address)
+        .start(&[]);
+    let started = tokio::time::timeout(Duration::from_secs(10), agent.wait_for("no input since"));
+    started.await.expect("a start in time");
+    screen.type_key().await;
+    agent.wait_for("200: recorded").await;
+    assert_eq!(beats(&database).await, 1);
+}
