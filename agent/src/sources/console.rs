@@ -99,6 +99,10 @@ impl Source for Console {
     fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
         Ok(self.look(now, terminals()?))
     }
+
+    fn is_stopgap(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -128,8 +128,8 @@ pub(crate) trait Source: fmt::Debug + Send {
         false
     }
 
-    /// Whether no better source can come while this one lasts, so that there is no need to look for one.
-    fn is_final(&self) -> bool {
+    /// Whether a better source may come while this one lasts, as a desktop may where there are only terminals.
+    fn is_stopgap(&self) -> bool {
         false
     }
 }

@@ -82,10 +82,9 @@ impl Sources {
         }
     }
 
+    /// Whether there is no need to look for a better source while this one lasts.
     fn is_best(&self) -> bool {
-        let is_best =
-            |(kind, source): &(Kind, Box<dyn Source>)| Some(kind) == self.kinds.first() || source.is_final();
-        self.taken.as_ref().is_some_and(is_best)
+        self.taken.as_ref().is_some_and(|taken| !taken.source.is_stopgap())
     }
 
     fn ask(&mut self, now: Moment) -> Option<Activity> {

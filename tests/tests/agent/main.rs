@@ -1,10 +1,10 @@
 //! The agent on real desktops, beating at a real server.
 
 mod configuration;
-mod request;
-mod running;
 mod console;
 mod mutter;
+mod request;
+mod running;
 mod session;
 mod x11;
 

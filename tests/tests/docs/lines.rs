@@ -329,8 +329,13 @@ fn what_does_not_run_says_why() {
         MARKS.into_iter().chain([STARTS_SERVER, ASKS_FOR_TOKEN]).map(str::to_owned).collect();
     assert_eq!(marks, known);
     // Those that the tests above follow.
-    let followed =
-        ["docs/api.md", "docs/editors.md", "docs/first-device.md", "docs/getting-started.md", "docs/shell.md"];
+    let followed = [
+        "docs/api.md",
+        "docs/editors.md",
+        "docs/first-device.md",
+        "docs/getting-started.md",
+        "docs/shell.md",
+    ];
     assert_eq!(run, followed.map(str::to_owned).into());
 }
 

@@ -113,11 +113,6 @@ impl Compositor {
         self.ask()
     }
 
-    /// Whether it offers `protocol`.
-    pub(super) fn offers(&self, protocol: Protocol) -> bool {
-        self.shared.state().offers(protocol)
-    }
-
     /// Begins anew with all timers.
     pub(super) fn restart_timers(&self) {
         self.shared.state().restart_timers();

@@ -23,7 +23,6 @@ pub(super) use state::Protocol;
 #[derive(Debug)]
 pub(super) struct Wayland {
     compositor: Compositor,
-    protocol: Protocol,
     /// Time asleep when the timers began.
     asleep: Duration,
     is_settled: bool,
@@ -34,7 +33,7 @@ impl Wayland {
     pub(super) fn open(protocol: Protocol, waker: &Waker) -> Result<Self, Unavailable> {
         let compositor = Compositor::find(waker)?;
         compositor.watch(protocol)?;
-        Ok(Self { compositor, protocol, asleep: Moment::now().asleep, is_settled: false })
+        Ok(Self { compositor, asleep: Moment::now().asleep, is_settled: false })
     }
 }
 
@@ -55,10 +54,5 @@ impl Source for Wayland {
     fn wakes(&self) -> bool {
         // New timers begin to mean something by time alone, which wakes no thread.
         self.is_settled
-    }
-
-    fn is_final(&self) -> bool {
-        // Compositors offer their protocols from the start on.
-        self.protocol == Protocol::ExtIdle || !self.compositor.offers(Protocol::ExtIdle)
     }
 }

@@ -134,11 +134,6 @@ impl State {
         }
     }
 
-    /// Whether the compositor offers `protocol`.
-    pub(super) fn offers(&self, protocol: Protocol) -> bool {
-        self.globals.iter().any(|global| global.interface == protocol.interface())
-    }
-
     /// Asks for notifications of all seats, now and later. Returns false if the compositor does not offer `protocol`.
     pub(super) fn watch(&mut self, protocol: Protocol) -> bool {
         let Some(Global { name, version, .. }) =
