@@ -14,7 +14,7 @@ use crate::{
 pub(crate) enum Action {
     Setup { url: ServerUrl, token_command: Option<String>, ca_file: Option<PathBuf> },
     Pair { url: ServerUrl, code: String, ca_file: Option<PathBuf> },
-    Run { source: Option<Kind> },
+    Run { source: Option<Kind>, replace: bool },
     Once,
     Status { json: bool },
     Pause { when: Vec<String> },
@@ -47,7 +47,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             ca_file: ca_file(),
         },
         "pair" => Action::Pair { url: url(), code: required(matches, "code"), ca_file: ca_file() },
-        "run" => Action::Run { source: matches.get_one::<String>("source").and_then(|name| kind(name)) },
+        "run" => Action::Run {
+            source: matches.get_one::<String>("source").and_then(|name| kind(name)),
+            replace: matches.get_flag("replace"),
+        },
         "once" => Action::Once,
         "pause" => {
             Action::Pause { when: matches.get_many::<String>("when").unwrap_or_default().cloned().collect() }
@@ -87,6 +90,11 @@ fn command() -> Command {
         .value_name("KIND")
         .value_parser(PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name())))
         .help("Source of input to take, instead of the best one that is there");
+    let replace = Arg::new("replace")
+        .long("replace")
+        .action(ArgAction::SetTrue)
+        .hide(cfg!(windows))
+        .help("Stop the agent that runs already, and run in its place");
     let when = Arg::new("when")
         .required(true)
         .num_args(1..=2)
@@ -119,5 +127,9 @@ fn command() -> Command {
         )
         .subcommand(Command::new("pause").about("Send no beats for a while").arg(when))
         .subcommand(Command::new("once").about("Send one beat now"))
-        .subcommand(Command::new("run").about("Beat while this device is used, until stopped").arg(source))
+        .subcommand(
+            Command::new("run")
+                .about("Beat while this device is used, until stopped")
+                .args([source, replace]),
+        )
 }

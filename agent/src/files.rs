@@ -44,3 +44,10 @@ pub(crate) fn remove(path: &Path) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+/// Returns a folder and those that it is in, up to `home`, which is left out; the folder alone if it is elsewhere.
+pub(crate) fn folders_within<'a>(home: Option<&Path>, folder: &'a Path) -> Vec<&'a Path> {
+    let is_within = |other: &Path| home.is_some_and(|home| other != home && other.starts_with(home));
+    let above = folder.ancestors().skip(1).take_while(|other| is_within(other));
+    [folder].into_iter().chain(above).collect()
+}

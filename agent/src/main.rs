@@ -6,7 +6,8 @@
 //! - [`sources`]: when the last input came; [`session`]: whether the screen is locked or the machine sleeps.
 //! - [`beat`]: the request; [`transport`]: over TCP or a Unix socket; [`server_url`] and [`token`]: where and as whom.
 //! - [`dbus`]: connections to D-Bus (Linux).
-//! - [`config`]: the configuration file; [`pause`]: the pause; [`report`]: what `status` shows; [`paths`] and [`files`]: where
+//! - [`config`]: the configuration file; [`pause`]: the pause; [`report`]: what `status` shows; [`lock`]: that
+//!   one agent runs; [`paths`] and [`files`]: where
 //!   they are, and that others cannot read them.
 //! - [`autostart`]: starting with the session.
 //! - [`clock`]: time awake, asleep and on the wall; [`wake`]: how sources wake the agent; [`log`]: what it prints.
@@ -21,6 +22,7 @@ mod config;
 mod dbus;
 mod exit;
 mod files;
+mod lock;
 mod log;
 mod paths;
 mod pause;

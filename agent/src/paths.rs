@@ -1,6 +1,8 @@
 //! Where the agent keeps its files: in the platform's own places.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// Folders of this user.
 #[derive(Debug, Clone)]
@@ -11,12 +13,14 @@ pub(crate) struct Paths {
     state: PathBuf,
     /// State that may go when the session ends.
     runtime: PathBuf,
+    /// The user's own folder, in which the folders above may have made theirs.
+    home: Option<PathBuf>,
 }
 
 /// An environment that does not say where the user's folders are.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment does not say where your files are: set {0}")]
-pub(crate) struct NoHome(&'static str);
+pub(crate) struct NoHome(pub(crate) &'static str);
 
 impl Paths {
     /// Returns the folders of the user whose environment `variable` reads.
@@ -25,12 +29,17 @@ impl Paths {
         if cfg!(windows) {
             let roaming = folder("APPDATA").ok_or(NoHome("APPDATA"))?.join("Heartbeat");
             let local = folder("LOCALAPPDATA").ok_or(NoHome("LOCALAPPDATA"))?.join("Heartbeat");
-            return Ok(Self { config: roaming, state: local.clone(), runtime: local });
+            return Ok(Self { config: roaming, state: local.clone(), runtime: local, home: None });
         }
         let home = folder("HOME").ok_or(NoHome("HOME"))?;
         if cfg!(target_os = "macos") {
             let support = home.join("Library/Application Support/Heartbeat");
-            return Ok(Self { config: support.clone(), state: support.clone(), runtime: support });
+            return Ok(Self {
+                config: support.clone(),
+                state: support.clone(),
+                runtime: support,
+                home: None,
+            });
         }
         // XDG Base Directory Specification 0.8.
         let xdg = |name: &str, default: &str| {
@@ -38,7 +47,7 @@ impl Paths {
         };
         let state = xdg("XDG_STATE_HOME", ".local/state");
         let runtime = folder("XDG_RUNTIME_DIR").map_or(state.clone(), |path| path.join("heartbeat-agent"));
-        Ok(Self { config: xdg("XDG_CONFIG_HOME", ".config"), state, runtime })
+        Ok(Self { config: xdg("XDG_CONFIG_HOME", ".config"), state, runtime, home: Some(home) })
     }
 
     /// Configuration file.
@@ -61,8 +70,10 @@ impl Paths {
         self.runtime.join("status.json")
     }
 
-    /// All folders, which `uninstall` removes once they are empty.
-    pub(crate) fn folders(&self) -> [&PathBuf; 3] {
-        [&self.config, &self.state, &self.runtime]
+    /// All folders, which `uninstall` removes once they are empty, each before the one that it is in.
+    pub(crate) fn folders(&self) -> Vec<&Path> {
+        let within = self.home.as_deref();
+        let kept = [&self.config, &self.state].map(|folder| files::folders_within(within, folder));
+        kept.into_iter().flatten().chain([self.runtime.as_path()]).collect()
     }
 }

@@ -1,11 +1,6 @@
 //! What the running agent last saw: it writes, `status` reads.
 
-use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io,
-    path::Path,
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,24 +59,5 @@ impl Report {
     /// Time since, at Unix time `now`.
     pub(crate) fn age(&self, now: i64) -> Duration {
         Duration::from_secs(u64::try_from(now - self.at).unwrap_or(0))
-    }
-}
-
-/// Lock that one running agent holds. The system releases it when the process ends.
-#[derive(Debug)]
-pub(crate) struct RunningLock {
-    _file: File,
-}
-
-impl RunningLock {
-    /// Takes the lock; returns `None` while another process holds it.
-    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
-        files::create_private_folder(path)?;
-        let file = files::private_file(OpenOptions::new().write(true).create(true).truncate(false), path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
     }
 }

@@ -9,10 +9,28 @@ pub(crate) use linux::{install, uninstall};
 
 use std::{io, path::PathBuf};
 
+use crate::paths::NoHome;
+
 /// Reason why the agent could not be installed or uninstalled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AutostartError {
     /// A file could not be written or removed.
     #[error("{0}: {1}")]
     File(PathBuf, io::Error),
+    /// No folder to keep files in.
+    #[error(transparent)]
+    Home(#[from] NoHome),
+    /// The program does not know where it is.
+    #[error("the system does not say where this program is: {0}")]
+    Program(io::Error),
+    /// The program is where no configuration can name it.
+    #[error("{0:?}: move the program to a folder whose path is UTF-8 without control characters")]
+    UnusablePath(PathBuf),
+    /// systemd refused.
+    #[cfg(target_os = "linux")]
+    #[error("systemctl --user {0}: {1}")]
+    Systemctl(String, String),
+    /// The agent ended at once.
+    #[error("the agent was started, but does not run; this says why: {0}")]
+    NotRunning(String),
 }

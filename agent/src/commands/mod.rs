@@ -20,7 +20,7 @@ pub(crate) fn execute(action: Action) -> Result<(), Failure> {
             setup::setup(&paths, &url, token_command, ca_file.as_deref())
         }
         Action::Pair { url, code, ca_file } => pair::pair(&paths, &url, &code, ca_file.as_deref()),
-        Action::Run { source } => run::run(&paths, source),
+        Action::Run { source, replace } => run::run(&paths, source, replace),
         Action::Once => once::once(&paths),
         Action::Status { json } => status::status(&paths, json),
         Action::Pause { when } => pause::pause(&paths, &when),

@@ -10,11 +10,12 @@ use crate::{
     clock::Moment,
     config::{self, Config},
     exit::Failure,
+    lock::RunningLock,
     log,
     paths::Paths,
     pause::{self, PAUSE_INTERVAL},
     reason::{Due, Usage},
-    report::{LastAnswer, Report, RunningLock},
+    report::{LastAnswer, Report},
     rule::{BEAT_INTERVAL, Decision, KEPT_ON_MAX, Observation, Outcome, Rule},
     session::Session,
     sources::{Activity, Kind, Sources},
@@ -26,10 +27,11 @@ use crate::{
 /// another one by then.
 const TOKEN_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Runs the agent.
-pub(super) fn run(paths: &Paths, source: Option<Kind>) -> Result<(), Failure> {
+/// Runs the agent, if `replace` says so in place of the one that runs already.
+pub(super) fn run(paths: &Paths, source: Option<Kind>, replace: bool) -> Result<(), Failure> {
     let lock_file = paths.lock_file();
-    let lock = RunningLock::take(&lock_file).map_err(|error| Failure::File(lock_file, error))?;
+    let take = if replace { RunningLock::take_over } else { RunningLock::take };
+    let lock = take(&lock_file).map_err(|error| Failure::File(lock_file, error))?;
     let _lock = lock.ok_or(Failure::RunsAlready)?;
     let (waker, sleep) = wake::channel();
     let mut running = Running::start(paths, source, &waker)?;

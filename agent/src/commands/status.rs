@@ -6,21 +6,18 @@ use crate::{
     clock::Moment,
     config::Config,
     exit::Failure,
-    log,
+    lock, log,
     paths::Paths,
     reason::{local_time, whole},
-    report::{Report, RunningLock},
+    report::Report,
     session::SessionState,
 };
 
 /// Prints what the running agent last saw, as text or JSON.
 pub(super) fn status(paths: &Paths, json: bool) -> Result<(), Failure> {
     Config::load(&paths.config_file())?;
-    let lock = paths.lock_file();
-    let runs = match RunningLock::take(&lock) {
-        Ok(free) => free.is_none(),
-        Err(error) => return Err(Failure::File(lock, error)),
-    };
+    let lock_file = paths.lock_file();
+    let runs = lock::is_held(&lock_file).map_err(|error| Failure::File(lock_file, error))?;
     let report = Report::read(&paths.report_file()).filter(|_| runs).ok_or(Failure::NotRunning)?;
     if json {
         let text = serde_json::to_string_pretty(&report).map_err(io::Error::from);
