@@ -14,7 +14,7 @@ use crate::{
 pub(crate) enum Action {
     Setup { url: ServerUrl, token_command: Option<String>, ca_file: Option<PathBuf> },
     Pair { url: ServerUrl, code: String, ca_file: Option<PathBuf> },
-    Run { source: Option<Kind>, replace: bool },
+    Run { source: Option<Kind>, replace: bool, log_to_file: bool },
     Once,
     Status { json: bool },
     Pause { when: Vec<String> },
@@ -50,6 +50,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
         "run" => Action::Run {
             source: matches.get_one::<String>("source").and_then(|name| kind(name)),
             replace: matches.get_flag("replace"),
+            log_to_file: matches.get_flag("log-to-file"),
         },
         "once" => Action::Once,
         "pause" => {
@@ -95,6 +96,10 @@ fn command() -> Command {
         .action(ArgAction::SetTrue)
         .hide(cfg!(windows))
         .help("Stop the agent that runs already, and run in its place");
+    let log_to_file = Arg::new("log-to-file")
+        .long("log-to-file")
+        .action(ArgAction::SetTrue)
+        .help("Log to a file of bounded size beside the agent's other files, where no journal keeps the log");
     let when = Arg::new("when")
         .required(true)
         .num_args(1..=2)
@@ -127,9 +132,9 @@ fn command() -> Command {
         )
         .subcommand(Command::new("pause").about("Send no beats for a while").arg(when))
         .subcommand(Command::new("once").about("Send one beat now"))
-        .subcommand(
-            Command::new("run")
-                .about("Beat while this device is used, until stopped")
-                .args([source, replace]),
-        )
+        .subcommand(Command::new("run").about("Beat while this device is used, until stopped").args([
+            source,
+            replace,
+            log_to_file,
+        ]))
 }

@@ -42,6 +42,7 @@ pub(crate) enum ConfigError {
     #[error("{0}: {1}")]
     Unreadable(PathBuf, io::Error),
     /// File that others can read.
+    #[cfg(unix)]
     #[error("{0}: others can read it, and it may hold the token; run: chmod 600 '{0}'")]
     NotPrivate(PathBuf),
     /// Invalid content.

@@ -38,6 +38,8 @@ pub(crate) fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result
 
 /// Removes a file; returns whether there was one.
 pub(crate) fn remove(path: &Path) -> io::Result<bool> {
+    // Of a process that was killed while it wrote.
+    let _ = fs::remove_file(path.with_extension("new"));
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -70,6 +70,18 @@ impl Paths {
         self.runtime.join("status.json")
     }
 
+    /// Log of an agent that no journal listens to.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.state.join("agent.log")
+    }
+
+    /// All files that the agent may have written, which `uninstall` removes.
+    pub(crate) fn files(&self) -> [PathBuf; 6] {
+        let log = self.log_file();
+        let earlier = log.with_extension("old");
+        [self.config_file(), self.pause_file(), self.report_file(), self.lock_file(), log, earlier]
+    }
+
     /// All folders, which `uninstall` removes once they are empty, each before the one that it is in.
     pub(crate) fn folders(&self) -> Vec<&Path> {
         let within = self.home.as_deref();

@@ -41,6 +41,7 @@ impl ServerUrl {
     }
 
     /// Path of the Unix socket, if it is one.
+    #[cfg(unix)]
     pub(crate) fn socket(&self) -> Option<&PathBuf> {
         self.socket.as_ref()
     }
@@ -61,7 +62,8 @@ impl FromStr for ServerUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        if let Some(path) = text.strip_prefix("unix:") {
+        // Windows' own Unix sockets are nothing that servers there listen on.
+        if let Some(path) = text.strip_prefix("unix:").filter(|_| cfg!(unix)) {
             let socket = PathBuf::from(path);
             if !socket.is_absolute() {
                 return Err(UrlError::RelativeSocket);

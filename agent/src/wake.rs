@@ -22,6 +22,7 @@ pub(crate) fn channel() -> (Waker, Sleep) {
 
 impl Waker {
     /// Wakes the agent, now or when it next sleeps.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "sources there do not wake the agent"))]
     pub(crate) fn wake(&self) {
         // An error says that it is about to wake anyway, or that it has ended.
         let _ = self.0.try_send(());

@@ -3,9 +3,19 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(any(target_os = "macos", test))]
+mod plist;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{install, uninstall};
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{install, uninstall};
+#[cfg(windows)]
+pub(crate) use windows::{install, uninstall};
 
 use std::{io, path::PathBuf};
 
@@ -33,4 +43,18 @@ pub(crate) enum AutostartError {
     /// The agent ended at once.
     #[error("the agent was started, but does not run; this says why: {0}")]
     NotRunning(String),
+    /// A part of the agent is not beside it.
+    #[cfg(windows)]
+    #[error("{0}: not found; unpack the whole archive into a folder where it can stay")]
+    Missing(PathBuf),
+    /// The system refused.
+    #[cfg(any(windows, target_os = "macos"))]
+    #[error("{0}: {1}")]
+    Command(String, io::Error),
+}
+
+/// Path of this program, which is what starts with the session.
+#[cfg(any(windows, target_os = "macos"))]
+fn program() -> Result<PathBuf, AutostartError> {
+    std::env::current_exe().map_err(AutostartError::Program)
 }

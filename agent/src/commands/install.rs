@@ -26,7 +26,7 @@ pub(super) fn uninstall(paths: &Paths) -> Result<(), Failure> {
     for step in autostart::uninstall(paths)? {
         log::print(&step);
     }
-    for file in [paths.config_file(), paths.pause_file(), paths.report_file(), paths.lock_file()] {
+    for file in paths.files() {
         if files::remove(&file).map_err(|error| Failure::File(file.clone(), error))? {
             log::print(&format!("Removed {}", file.display()));
         }

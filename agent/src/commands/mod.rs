@@ -10,7 +10,7 @@ mod status;
 
 use std::{env, path::PathBuf};
 
-use crate::{beat::Client, cli::Action, config::Config, exit::Failure, paths::Paths, token::Token};
+use crate::{beat::Client, cli::Action, config::Config, exit::Failure, log, paths::Paths, token::Token};
 
 /// Carries a command out.
 pub(crate) fn execute(action: Action) -> Result<(), Failure> {
@@ -20,7 +20,12 @@ pub(crate) fn execute(action: Action) -> Result<(), Failure> {
             setup::setup(&paths, &url, token_command, ca_file.as_deref())
         }
         Action::Pair { url, code, ca_file } => pair::pair(&paths, &url, &code, ca_file.as_deref()),
-        Action::Run { source, replace } => run::run(&paths, source, replace),
+        Action::Run { source, replace, log_to_file } => {
+            if log_to_file {
+                log::to_file(paths.log_file());
+            }
+            run::run(&paths, source, replace)
+        }
         Action::Once => once::once(&paths),
         Action::Status { json } => status::status(&paths, json),
         Action::Pause { when } => pause::pause(&paths, &when),

@@ -2,12 +2,22 @@
 //! asleep, does a video or a call keep the screen on?
 //!
 //! - `linux`: what logind and the desktops tell on D-Bus.
+//! - `windows`: what the session manager and the power manager tell.
+//! - `macos`: what the window server and the power manager tell.
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Session;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::Session;
+#[cfg(windows)]
+pub(crate) use windows::Session;
 
 use serde::{Deserialize, Serialize};
 

@@ -5,14 +5,19 @@
 //! - `mutter`: GNOME's compositor, on D-Bus.
 //! - `x11`: X.org's screen saver extension.
 //! - `console`: access times of terminals.
+//! - `windows`: the last input of a session of Windows; `macos`: of macOS.
 
 #[cfg(target_os = "linux")]
 mod console;
+#[cfg(target_os = "macos")]
+mod macos;
 #[cfg(target_os = "linux")]
 mod mutter;
 mod select;
 #[cfg(target_os = "linux")]
 mod wayland;
+#[cfg(windows)]
+mod windows;
 #[cfg(target_os = "linux")]
 mod x11;
 
@@ -52,6 +57,12 @@ pub(crate) enum Kind {
     /// Access times of terminals.
     #[cfg(target_os = "linux")]
     Console,
+    /// The last input of a session of Windows.
+    #[cfg(windows)]
+    Windows,
+    /// The event system of macOS.
+    #[cfg(target_os = "macos")]
+    Macos,
 }
 
 /// Kinds of source on this platform, best first.
@@ -66,6 +77,10 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::X11,
     #[cfg(target_os = "linux")]
     Kind::Console,
+    #[cfg(windows)]
+    Kind::Windows,
+    #[cfg(target_os = "macos")]
+    Kind::Macos,
 ];
 
 impl Kind {
@@ -82,6 +97,10 @@ impl Kind {
             Self::X11 => "x11",
             #[cfg(target_os = "linux")]
             Self::Console => "console",
+            #[cfg(windows)]
+            Self::Windows => "windows",
+            #[cfg(target_os = "macos")]
+            Self::Macos => "macos",
         }
     }
 
@@ -98,6 +117,10 @@ impl Kind {
             Self::X11 => Ok(Box::new(x11::X11::open()?)),
             #[cfg(target_os = "linux")]
             Self::Console => Ok(Box::new(console::Console::open()?)),
+            #[cfg(windows)]
+            Self::Windows => Ok(Box::new(windows::Windows::open()?)),
+            #[cfg(target_os = "macos")]
+            Self::Macos => Ok(Box::new(macos::Macos)),
         }
     }
 }

@@ -1,5 +1,20 @@
 //! Time as the agent needs it: a clock that stands still while the machine sleeps, one that does not, and the wall
-//! clock, which is only shown and never believed.
+//! clock, which is only shown and never believed. Each platform has a file here, with the function that reads the first
+//! two.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(target_os = "linux")]
+use linux::awake_and_asleep;
+#[cfg(target_os = "macos")]
+use macos::awake_and_asleep;
+#[cfg(windows)]
+use windows::awake_and_asleep;
 
 use std::time::{Duration, SystemTime};
 
@@ -43,13 +58,4 @@ impl Moment {
     pub(crate) fn elapsed(self) -> Duration {
         self.awake.0 + self.asleep
     }
-}
-
-/// `CLOCK_MONOTONIC` stands still in suspend, `CLOCK_BOOTTIME` does not (`clock_gettime(2)`).
-#[cfg(target_os = "linux")]
-fn awake_and_asleep() -> (Duration, Duration) {
-    use rustix::time::{ClockId, Timespec, clock_gettime};
-    let duration = |time: Timespec| Duration::try_from(time).unwrap_or_default();
-    let awake = duration(clock_gettime(ClockId::Monotonic));
-    (awake, duration(clock_gettime(ClockId::Boottime)).saturating_sub(awake))
 }
