@@ -1,6 +1,7 @@
 //! `heartbeat-agent` as a process, with a home folder of its own and an environment that holds nothing else.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::{Arc, Mutex},
@@ -26,6 +27,7 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(100);
 pub struct AgentHome {
     home: Arc<TempDir>,
     environment: Vec<(String, String)>,
+    program: PathBuf,
 }
 
 /// A running agent, killed when dropped.
@@ -44,7 +46,8 @@ impl AgentHome {
         let path = std::env::var("PATH").unwrap_or_default();
         let folder = |name: &str| home.path().join(name).display().to_string();
         std::fs::create_dir(home.path().join("run")).expect("a folder");
-        Self { home: Arc::clone(&home), environment: Vec::new() }
+        let program = program_named("heartbeat-agent");
+        Self { home: Arc::clone(&home), environment: Vec::new(), program }
             .environment("PATH", &path)
             .environment("HOME", &folder(""))
             .environment("XDG_RUNTIME_DIR", &folder("run"))
@@ -55,6 +58,43 @@ impl AgentHome {
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Takes a copy of the program, in a folder of this name within the home.
+    #[must_use]
+    pub fn program_in(mut self, folder: &str) -> Self {
+        let folder = self.path().join(folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let copy = folder.join("heartbeat-agent");
+        std::fs::copy(&self.program, &copy).expect("a copy");
+        self.program = copy;
+        self
+    }
+
+    /// Path of the program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Everything in the home, but for what belongs to the session.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let (mut found, mut folders) = (BTreeSet::new(), vec![self.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let entry = entry.expect("an entry");
+                if entry.file_type().expect("its type").is_dir() && entry.file_name() != "run" {
+                    folders.push(entry.path());
+                }
+                found.insert(entry.path().strip_prefix(self.path()).expect("within the home").to_owned());
+            }
+        }
+        found
+    }
+
+    /// Gives a command the environment of this user.
+    pub fn environ(&self, mut command: Command) -> Command {
+        command.env_clear().envs(self.environment.iter().cloned());
+        command
     }
 
     /// Path of the home folder.
@@ -75,8 +115,8 @@ impl AgentHome {
 
     /// Command with `arguments`.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program_named("heartbeat-agent"));
-        command.args(arguments).env_clear().envs(self.environment.iter().cloned());
+        let mut command = self.environ(Command::new(&self.program));
+        command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }

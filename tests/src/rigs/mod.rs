@@ -1,4 +1,4 @@
-//! Desktops for the agent: real display servers and buses, without a screen.
+//! Desktops for the agent: real display servers, buses and user managers, without a screen.
 
 use std::{env, path::Path};
 
@@ -6,6 +6,10 @@ pub mod bus;
 pub mod xvfb;
 
 pub use bus::{Bus, Mock};
+pub mod systemd;
+pub mod xvfb;
+
+pub use systemd::UserManager;
 pub use xvfb::Xvfb;
 
 /// Whether the programs that a test needs are installed. Where our scripts install them, they must be.

@@ -3,6 +3,8 @@
 mod configuration;
 mod console;
 mod mutter;
+mod install;
+mod install_systemd;
 mod request;
 mod running;
 mod session;

@@ -11,7 +11,7 @@ use super::environment::Environment;
 pub(super) const NAME: &str = "heartbeat-agent.service";
 
 /// Unit as packages bring it.
-const PACKAGED: &str = include_str!("heartbeat-agent.service");
+const PACKAGED: &str = include_str!("../../../linux/heartbeat-agent.service");
 
 /// Program that the packaged unit starts.
 const PACKAGED_PROGRAM: &str = "/usr/bin/heartbeat-agent";
