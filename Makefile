@@ -57,8 +57,9 @@ lambda: ## Build every Lambda function into target/lambda (for arm64: make lambd
 deploy: lambda ## Deploy to AWS with SAM, which asks for what it needs to know
 	@infra/scripts/deploy
 
-dist: ## Pack a release for this kind of machine into target/dist (infra/scripts/check-dist tries it)
+dist: ## Pack server and agent for this kind of machine into target/dist (infra/scripts/check-dist* try them)
 	@infra/scripts/dist
+	@infra/scripts/dist-agent
 
 docs: ## Build the book into target/book, and bring what is generated for it up to date
 	@infra/scripts/docs

@@ -3,12 +3,10 @@
 use std::{env, path::Path};
 
 pub mod bus;
-pub mod xvfb;
-
-pub use bus::{Bus, Mock};
 pub mod systemd;
 pub mod xvfb;
 
+pub use bus::{Bus, Mock};
 pub use systemd::UserManager;
 pub use xvfb::Xvfb;
 
