@@ -2,12 +2,14 @@
 
 mod configuration;
 mod console;
-mod mutter;
 mod install;
 mod install_systemd;
+mod mutter;
 mod request;
 mod running;
 mod session;
+mod sway;
+mod wayland;
 mod x11;
 
 use heartbeat_tests::{AgentHome, Database, Server};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Activity;
 use crate::{clock::Awake, rule::KEPT_ON_MAX};
 
-/// Timeout of the notifications. A pause that is shorter counts as input; those of old versions of `KWin` last five seconds at least.
+/// Timeout of the notifications. A pause that is shorter counts as input; those of old versions of KWin last five seconds at least.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time after its creation from which on a timer that is not idle has seen input: later than [`TIMEOUT`], since timers of
