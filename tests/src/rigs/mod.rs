@@ -4,12 +4,14 @@ use std::{env, path::Path};
 
 pub mod bus;
 pub mod compositor;
+pub mod kwin;
 pub mod sway;
 pub mod systemd;
 pub mod xvfb;
 
 pub use bus::{Bus, Mock};
 pub use compositor::{Compositor, Offers};
+pub use kwin::Kwin;
 pub use sway::Sway;
 pub use systemd::UserManager;
 pub use xvfb::Xvfb;
