@@ -89,7 +89,8 @@ impl Compositor {
         }))
     }
 
-    fn connect(path: &Path, waker: &Waker) -> Result<Self, Unavailable> {
+    /// Connects to the compositor at `path`, if it answers.
+    pub(super) fn connect(path: &Path, waker: &Waker) -> Result<Self, Unavailable> {
         let name = format!("the Wayland compositor at {}", path.display());
         let stream =
             connect(path).map_err(|error| Unavailable(format!("{name} cannot be reached: {error}")))?;

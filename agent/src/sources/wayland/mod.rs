@@ -9,6 +9,8 @@
 mod compositor;
 mod socket;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::time::Duration;
@@ -31,7 +33,10 @@ pub(super) struct Wayland {
 impl Wayland {
     /// Finds the compositor of this session, and asks it for notifications by `protocol`.
     pub(super) fn open(protocol: Protocol, waker: &Waker) -> Result<Self, Unavailable> {
-        let compositor = Compositor::find(waker)?;
+        Self::watch(Compositor::find(waker)?, protocol)
+    }
+
+    fn watch(compositor: Compositor, protocol: Protocol) -> Result<Self, Unavailable> {
         compositor.watch(protocol)?;
         Ok(Self { compositor, asleep: Moment::now().asleep, is_settled: false })
     }
