@@ -17,7 +17,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::{collect_log, program_named};
+use crate::{
+    Database, Server,
+    server::{collect_log, program_named},
+};
 
 /// Timeout of a command, and of a log line: longer than the minute between two beats.
 const TEST_TIMEOUT: Duration = Duration::from_secs(100);
@@ -37,6 +40,20 @@ pub struct Agent {
     log: Arc<Mutex<String>>,
     lines: watch::Receiver<usize>,
     home: AgentHome,
+}
+
+/// Returns a server with a device, and the home of an agent that is set up to beat as it.
+pub async fn set_up() -> (Server, Database, AgentHome) {
+    let (server, database) = Server::fresh().await;
+    let (_, token) = server.owner().register("Laptop").await;
+    let home = AgentHome::new();
+    home.set_up(&server.url(), &token).await;
+    (server, database, home)
+}
+
+/// Beats in the database.
+pub async fn beats(database: &Database) -> i64 {
+    database.number("SELECT count(*) FROM heartbeat.beats").await
 }
 
 impl AgentHome {

@@ -137,6 +137,17 @@ impl Bus {
         Builder::address(self.address().as_str()).build().await.expect("a connection")
     }
 
+    /// Waits until a service is there.
+    pub async fn has(&self, service: &str) {
+        let connection = self.connect().await;
+        let bus = Some("org.freedesktop.DBus");
+        crate::eventually(service, async || {
+            let asked = connection.call_method(bus, "/", bus, "NameHasOwner", &service).await;
+            asked.is_ok_and(|reply| reply.body().deserialize().unwrap_or(false))
+        })
+        .await;
+    }
+
     async fn spawn(&self, arguments: &[&str], service: &str, path: &str) -> Mock {
         let process = Command::new(PYTHON)
             .args(["-m", "dbusmock"])
@@ -148,18 +159,13 @@ impl Bus {
             .spawn()
             .expect("dbusmock");
         let connection = self.connect().await;
-        crate::eventually(service, async || {
-            let bus = "org.freedesktop.DBus";
-            let asked = connection.call_method(Some(bus), "/", Some(bus), "NameHasOwner", &service).await;
-            asked.is_ok_and(|reply| reply.body().deserialize().unwrap_or(false))
-        })
-        .await;
+        self.has(service).await;
         Mock { process, connection, service: service.to_owned(), path: path.to_owned() }
     }
 }
 
 impl Mock {
-    /// The same service's object at another path.
+    /// Calls the mock itself, at one of its objects.
     async fn control<B: serde::Serialize + DynamicType>(&self, path: &str, method: &str, body: &B) {
         let service = Some(self.service.as_str());
         let reply = self.connection.call_method(service, path, Some(MOCK), method, body).await;
@@ -169,6 +175,17 @@ impl Mock {
     /// Adds a session of logind, the one in which the agent is.
     pub async fn add_session(&self) {
         self.control(&self.path, "AddSession", &("auto", "seat0", 1000_u32, "user", true)).await;
+    }
+
+    /// Adds a property that is a number.
+    pub async fn add_number(&self, interface: &str, property: &str, value: u32) {
+        self.control(&self.path, "AddProperty", &(interface, property, Variant::from(value))).await;
+    }
+
+    /// Changes a property that is a number.
+    pub async fn set_number(&self, interface: &str, property: &str, value: u32) {
+        let changed = HashMap::from([(property, Variant::from(value))]);
+        self.control(&self.path, "UpdateProperties", &(interface, changed)).await;
     }
 
     /// Changes a property of the agent's session.
