@@ -68,7 +68,7 @@ mod tests {
         // 2026-11-26 17:30 at UTC+1.
         let zone = FixedOffset::east_opt(3600).expect("an offset");
         let now = zone.with_ymd_and_hms(2026, 11, 26, 17, 30, 0).single().expect("a time");
-        let words = Vec::from_iter(words.iter().map(|word| (*word).to_owned()));
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
         end(&words, &now).map(|end| end.map(|end| end - now.timestamp()))
     }
 
