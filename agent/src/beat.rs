@@ -72,8 +72,7 @@ impl Client {
             .max_idle_connections(0)
             .user_agent("")
             .accept("")
-            .accept_encoding("")
-            .build();
+            .accept_encoding("");
         Ok(Self { agent: crate::transport::agent(config, &url), url })
     }
 

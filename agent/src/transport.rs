@@ -1,22 +1,22 @@
 //! How requests reach the server: TCP as the HTTP client does by itself, or a Unix socket.
 
-use ureq::{Agent, config::Config};
+use ureq::{Agent, config::ConfigBuilder, typestate::AgentScope};
 
 use crate::server_url::ServerUrl;
 
 /// Returns an agent with `config` that reaches the server at `url`.
 #[cfg(unix)]
-pub(crate) fn agent(config: Config, url: &ServerUrl) -> Agent {
+pub(crate) fn agent(config: ConfigBuilder<AgentScope>, url: &ServerUrl) -> Agent {
     match url.socket() {
-        None => Agent::new_with_config(config),
+        None => Agent::new_with_config(config.build()),
         Some(path) => unix::agent(config, path.clone()),
     }
 }
 
 /// Returns an agent with `config`. On Windows, [`ServerUrl`] has no sockets.
 #[cfg(windows)]
-pub(crate) fn agent(config: Config, _: &ServerUrl) -> Agent {
-    Agent::new_with_config(config)
+pub(crate) fn agent(config: ConfigBuilder<AgentScope>, _: &ServerUrl) -> Agent {
+    Agent::new_with_config(config.build())
 }
 
 #[cfg(unix)]
@@ -31,28 +31,18 @@ mod unix {
 
     use ureq::{
         Agent, Error, Timeout,
-        config::Config,
+        config::{Config, ConfigBuilder},
         http::Uri,
+        typestate::AgentScope,
         unversioned::{
             resolver::{ResolvedSocketAddrs, Resolver},
             transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport},
         },
     };
 
-    pub(super) fn agent(config: Config, path: PathBuf) -> Agent {
-        let config = Agent::config_builder()
-            .timeout_global(config.timeouts().global)
-            .max_redirects(config.max_redirects())
-            .max_redirects_will_error(config.max_redirects_will_error())
-            .http_status_as_error(config.http_status_as_error())
-            .max_idle_connections(config.max_idle_connections())
-            .user_agent(config.user_agent().clone())
-            .accept(config.accept().clone())
-            .accept_encoding(config.accept_encoding().clone())
-            // A socket is on this machine.
-            .proxy(None)
-            .build();
-        Agent::with_parts(config, SocketConnector { path }, NoResolver)
+    pub(super) fn agent(config: ConfigBuilder<AgentScope>, path: PathBuf) -> Agent {
+        // A socket is on this machine.
+        Agent::with_parts(config.proxy(None).build(), SocketConnector { path }, NoResolver)
     }
 
     /// Connects to one socket, whatever the URL's host is.

@@ -23,7 +23,7 @@ pub fn installed(programs: &[&str]) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there =
         |program: &&str| env::split_paths(&path).any(|folder| Path::new(&folder).join(program).exists());
-    let missing = Vec::from_iter(programs.iter().filter(|program| !is_there(program)));
+    let missing: Vec<_> = programs.iter().filter(|program| !is_there(program)).collect();
     if missing.is_empty() {
         return true;
     }
