@@ -83,7 +83,10 @@ impl AgentHome {
         let folder = self.path().join(folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         let copy = folder.join("heartbeat-agent");
-        std::fs::copy(&self.program, &copy).expect("a copy");
+        // By another process: a child that another test starts meanwhile would inherit the file open for writing, and
+        // a program that is open for writing does not start.
+        let status = std::process::Command::new("cp").arg(&self.program).arg(&copy).status();
+        assert!(status.expect("cp").success());
         self.program = copy;
         self
     }

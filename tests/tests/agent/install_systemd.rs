@@ -68,7 +68,8 @@ async fn systemd_does_not_restart_an_agent_whose_configuration_is_wrong() {
     let (code, printed) = home.run(&["install"]).await;
     assert_eq!(code, 0, "{printed}");
     home.configure("color = 1");
-    assert!(manager.systemctl(&["restart", UNIT]).await.1);
+    // Whether `systemctl` sees it start before it fails is a matter of milliseconds.
+    let _ = manager.systemctl(&["restart", UNIT]).await;
     let properties = ["show", "--property=ActiveState,NRestarts,ExecMainStatus", UNIT];
     let expected = "NRestarts=0\nExecMainStatus=78\nActiveState=failed";
     eventually("it failed for good", async || manager.systemctl(&properties).await.0 == expected).await;

@@ -1,7 +1,8 @@
 //! The programs, configurations and statements that readers copy.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fs,
     process::Stdio,
     sync::{
         Arc,
@@ -178,4 +179,16 @@ async fn what_is_deleted_by_hand_leaves_figures_that_agree() {
     assert_eq!((&stats["total_beats"], &stats["devices"][0]["name"]), (&2.into(), &"Laptop".into()));
     assert_eq!(stats["devices"].as_array().map(Vec::len), Some(1));
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 2);
+}
+
+/// Success and the code for a wrong command line stand elsewhere: in the standard library, and in `main.rs`.
+#[test]
+fn every_exit_code_of_the_agent_is_in_its_table() {
+    let source = fs::read_to_string(top().join("agent/src/exit.rs")).expect("the exit codes");
+    let codes = source.lines().filter_map(|line| line.split_once("=> ")?.1.strip_suffix(',')?.parse().ok());
+    let codes: BTreeSet<u32> = codes.chain([0]).collect();
+    let table = fs::read_to_string(top().join("docs/agent.md")).expect("the page");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok());
+    assert_eq!(rows.collect::<BTreeSet<u32>>(), codes);
+    assert!(codes.len() > 5, "{codes:?}");
 }
