@@ -35,6 +35,8 @@ async fn typing_under_sway_makes_a_beat_and_sway_may_be_restarted() {
     let desktop = Sway::start(&runtime).await;
     let seen = agent.wait_for_after(seen, "no input since").await;
     type_until(&desktop, &mut agent, seen, "in use: ").await;
+    // What the library has to say of lost connections is no line of ours.
+    assert!(agent.log().lines().all(|line| line.starts_with("20")), "{}", agent.log());
 }
 
 #[tokio::test]
