@@ -2,6 +2,7 @@
 
 mod configuration;
 mod console;
+mod inhibitors;
 mod install;
 mod install_systemd;
 mod mutter;

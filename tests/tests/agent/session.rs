@@ -10,18 +10,19 @@ use heartbeat_tests::{
 use crate::{beats, set_up};
 
 /// An agent on a desktop with both buses.
-struct Desk {
-    screen: Xvfb,
-    system: Bus,
-    session: Bus,
-    logind: Mock,
-    database: Database,
-    home: AgentHome,
+pub(crate) struct Desk {
+    pub(crate) screen: Xvfb,
+    pub(crate) system: Bus,
+    pub(crate) session: Bus,
+    pub(crate) logind: Mock,
+    pub(crate) database: Database,
+    pub(crate) home: AgentHome,
     _server: Server,
 }
 
 impl Desk {
-    async fn start() -> Option<Self> {
+    /// Starts it, where the programs are installed.
+    pub(crate) async fn start() -> Option<Self> {
         if !installed(xvfb::PROGRAMS) || !bus::installed() {
             return None;
         }
@@ -37,7 +38,7 @@ impl Desk {
     }
 
     /// Lets the agent look once, by a lock that does not last. Returns how much of its log to skip for what it sees then.
-    async fn look(&self, agent: &mut Agent, seen: usize) -> usize {
+    pub(crate) async fn look(&self, agent: &mut Agent, seen: usize) -> usize {
         self.logind.set_session("LockedHint", true).await;
         let seen = agent.wait_for_after(seen, "the screen is locked").await;
         self.logind.set_session("LockedHint", false).await;
@@ -167,100 +168,6 @@ async fn a_bus_that_was_restarted_is_found_again() {
     agent.wait_for_after(seen, "connected to the system bus").await;
     logind.set_session("Active", false).await;
     agent.wait_for_after(seen, "another session has the screen").await;
-}
-
-#[tokio::test]
-async fn a_video_or_a_call_keeps_beating_where_an_inhibitor_tells() {
-    let Some(desk) = Desk::start().await else { return };
-    desk.home.configure("idle_after = \"30s\"");
-    let mut agent = desk.home.start(&[]);
-    agent.wait_for("no input since the agent started").await;
-    desk.screen.type_key().await;
-    let seen = agent.wait_for("200: recorded").await;
-    let mut seen = agent.wait_for_after(seen, "not in use: last input").await;
-
-    let session = &desk.session;
-    let gnome = "org.gnome.SessionManager";
-    let gnome_mock = session.mock(gnome, "/org/gnome/SessionManager", gnome).await;
-    let power = "org.freedesktop.PowerManagement";
-    let xfce = format!("{power}.Inhibit");
-    let xfce_mock = session.mock(power, "/org/freedesktop/PowerManagement/Inhibit", &xfce).await;
-    let login = "org.freedesktop.login1.Manager";
-    let inhibitors = |what: &str, mode: &str, user: u32| {
-        format!("[('{what}', 'player', 'video', '{mode}', dbus.UInt32({user}), dbus.UInt32(1))]")
-    };
-    let user = rustix::process::geteuid().as_raw();
-    let cases = [
-        ("GNOME", &gnome_mock, gnome, "IsInhibited", "u", "b", "args[0] == 8".to_owned(), true),
-        ("GNOME, not idle", &gnome_mock, gnome, "IsInhibited", "u", "b", "args[0] == 4".to_owned(), false),
-        ("Xfce", &xfce_mock, &*xfce, "HasInhibit", "", "b", "True".to_owned(), true),
-        ("Xfce, none", &xfce_mock, &*xfce, "HasInhibit", "", "b", "False".to_owned(), false),
-        (
-            "logind",
-            &desk.logind,
-            login,
-            "ListInhibitors",
-            "",
-            "a(ssssuu)",
-            inhibitors("sleep:idle", "block", user),
-            true,
-        ),
-        (
-            "another user",
-            &desk.logind,
-            login,
-            "ListInhibitors",
-            "",
-            "a(ssssuu)",
-            inhibitors("idle", "block", user + 1),
-            false,
-        ),
-        (
-            "idle, delayed",
-            &desk.logind,
-            login,
-            "ListInhibitors",
-            "",
-            "a(ssssuu)",
-            inhibitors("idle", "delay", user),
-            false,
-        ),
-        (
-            "sleep alone",
-            &desk.logind,
-            login,
-            "ListInhibitors",
-            "",
-            "a(ssssuu)",
-            inhibitors("sleep", "block", user),
-            false,
-        ),
-    ];
-    for (case, mock, interface, method, takes, returns, value, keeps_on) in cases {
-        mock.answer(interface, method, takes, returns, &value).await;
-        let after = desk.look(&mut agent, seen).await;
-        let usage = if keeps_on { "in use: a video or a call" } else { "not in use: last input" };
-        seen = agent.wait_for_after(after, "in use: ").await - "in use: ".len();
-        let line = agent.log()[after..].lines().last().unwrap_or_default().to_owned();
-        assert!(line.contains(usage), "{case}: {line}");
-    }
-
-    // KDE offers Xfce's interface, too, for music and downloads: there it does not count.
-    let kde = "org.kde.Solid.PowerManagement";
-    let agent_of_kde = format!("{kde}.PolicyAgent");
-    let kde_mock = session.mock(kde, &format!("/{}", agent_of_kde.replace('.', "/")), &agent_of_kde).await;
-    xfce_mock.answer(&xfce, "HasInhibit", "", "b", "True").await;
-    kde_mock.answer(&agent_of_kde, "HasInhibition", "u", "b", "args[0] & 1 != 0").await;
-    let after = desk.look(&mut agent, seen).await;
-    let seen = agent.wait_for_after(after, "not in use: last input").await;
-    kde_mock.answer(&agent_of_kde, "HasInhibition", "u", "b", "args[0] == 4").await;
-    let after = desk.look(&mut agent, seen).await;
-    let seen = agent.wait_for_after(after, "in use: a video or a call").await;
-
-    // A service that does not answer says nothing, and the agent goes on.
-    gnome_mock.hang().await;
-    let after = desk.look(&mut agent, seen).await;
-    agent.wait_for_after(after, "not in use: last input").await;
 }
 
 #[tokio::test]
