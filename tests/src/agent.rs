@@ -29,8 +29,9 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(100);
 #[derive(Debug, Clone)]
 pub struct AgentHome {
     home: Arc<TempDir>,
+    /// The agent's program, or another that runs it and the arguments of that.
+    program: Vec<PathBuf>,
     environment: Vec<(String, String)>,
-    program: PathBuf,
 }
 
 /// A running agent, killed when dropped.
@@ -61,10 +62,10 @@ impl AgentHome {
     pub fn new() -> Self {
         let home = Arc::new(TempDir::new().expect("a temporary folder"));
         let path = std::env::var("PATH").unwrap_or_default();
+        let program = vec![program_named("heartbeat-agent")];
         let folder = |name: &str| home.path().join(name).display().to_string();
         std::fs::create_dir(home.path().join("run")).expect("a folder");
-        let program = program_named("heartbeat-agent");
-        Self { home: Arc::clone(&home), environment: Vec::new(), program }
+        Self { home: Arc::clone(&home), program, environment: Vec::new() }
             .environment("PATH", &path)
             .environment("HOME", &folder(""))
             .environment("XDG_RUNTIME_DIR", &folder("run"))
@@ -85,15 +86,15 @@ impl AgentHome {
         let copy = folder.join("heartbeat-agent");
         // By another process: a child that another test starts meanwhile would inherit the file open for writing, and
         // a program that is open for writing does not start.
-        let status = std::process::Command::new("cp").arg(&self.program).arg(&copy).status();
+        let status = std::process::Command::new("cp").arg(self.program()).arg(&copy).status();
         assert!(status.expect("cp").success());
-        self.program = copy;
+        self.program = vec![copy];
         self
     }
 
     /// Path of the program.
     pub fn program(&self) -> &Path {
-        &self.program
+        self.program.last().expect("a program")
     }
 
     /// Everything in the home, but for what belongs to the session.
@@ -117,6 +118,12 @@ impl AgentHome {
         command
     }
 
+    /// Runs another program than the agent of this platform: its path, or that of one that runs it and its arguments.
+    #[must_use]
+    pub fn with_program(self, words: &[&Path]) -> Self {
+        Self { program: words.iter().map(|word| word.to_path_buf()).collect(), ..self }
+    }
+
     /// Path of the home folder.
     pub fn path(&self) -> &Path {
         self.home.path()
@@ -135,8 +142,8 @@ impl AgentHome {
 
     /// Command with `arguments`.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.environ(Command::new(&self.program));
-        command.args(arguments);
+        let mut command = self.environ(Command::new(&self.program[0]));
+        command.args(&self.program[1..]).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }

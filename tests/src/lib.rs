@@ -12,6 +12,8 @@
 //! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: a viewer of the stream.
 //! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
+//! - [`connect_proxy`]: an HTTP proxy, as networks of companies have.
+//! - [`tls_front`]: TLS in front of a server, with a certificate that no system trusts.
 //! - [`port`]: ports that no other test gets.
 //! - [`wakatime`]: a real client of an editor.
 //! - [`browser`]: a real browser.
@@ -28,6 +30,7 @@ pub mod agent;
 pub mod browser;
 pub mod client;
 pub mod cluster;
+pub mod connect_proxy;
 pub mod counting_proxy;
 pub mod database;
 pub mod fake_discord;
@@ -37,6 +40,7 @@ pub mod port;
 pub mod recorder;
 pub mod rigs;
 pub mod server;
+pub mod tls_front;
 pub mod viewer;
 pub mod wakatime;
 
@@ -44,12 +48,14 @@ pub use agent::{Agent, AgentHome};
 pub use browser::Browser;
 pub use client::{Client, Response};
 pub use cluster::Cluster;
+pub use connect_proxy::ConnectProxy;
 pub use counting_proxy::CountingProxy;
 pub use database::Database;
 pub use lambda::Function;
 pub use load::{Devices, Load};
 pub use port::ReservedPort;
 pub use server::{Server, ServerBuilder};
+pub use tls_front::TlsFront;
 pub use viewer::Viewer;
 pub use wakatime::WakaTime;
 

@@ -8,6 +8,7 @@ pub mod kwin;
 pub mod mutter;
 pub mod sway;
 pub mod systemd;
+pub mod wine;
 pub mod xvfb;
 
 pub use bus::{Bus, Mock};
@@ -16,6 +17,7 @@ pub use kwin::Kwin;
 pub use mutter::Mutter;
 pub use sway::Sway;
 pub use systemd::UserManager;
+pub use wine::Wine;
 pub use xvfb::Xvfb;
 
 /// Whether the programs that a test needs are installed. Where our scripts install them, they must be.

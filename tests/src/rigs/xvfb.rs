@@ -59,7 +59,8 @@ impl Xvfb {
         self.xdotool(&["key", "a"]).await;
     }
 
-    async fn xdotool(&self, arguments: &[&str]) {
+    /// Runs xdotool.
+    pub(crate) async fn xdotool(&self, arguments: &[&str]) {
         let status = Command::new("xdotool").args(arguments).env("DISPLAY", &self.display).status().await;
         assert!(status.expect("xdotool").success());
     }

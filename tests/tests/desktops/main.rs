@@ -2,5 +2,6 @@
 
 mod kwin;
 mod mutter;
+mod windows;
 
 use heartbeat_tests::agent::{beats, set_up};
