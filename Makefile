@@ -1,7 +1,7 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench lambda deploy dist docs queries
+.PHONY: help run test soak check bench lambda deploy dist docs queries test-agent
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
@@ -18,13 +18,16 @@ LAMBDA_FLAGS ?= --compiler cargo
 TIMED := infra/scripts/timed
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## Build Heartbeat and run it on a private PostgreSQL, everything kept in .heartbeat
 	@infra/scripts/run
 
 test: ## Run every test on a PostgreSQL started for it, and in a browser (one: make test T=name)
 	@infra/scripts/test $(T)
+
+test-agent: ## Test the agent on KWin, Mutter, Windows under wine, and type-check macOS (one: make test-agent T=name)
+	@infra/scripts/test-agent $(T)
 
 soak: ## Faults and abuse again and again, and fuzzing: half an hour
 	cargo build --workspace --all-features

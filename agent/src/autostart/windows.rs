@@ -5,10 +5,14 @@ use std::{
     fmt::Display,
     fs::File,
     io,
+    os::windows::ffi::OsStrExt,
+    path::Path,
     process::{Command, Stdio},
+    ptr,
 };
 
 use windows_registry::CURRENT_USER;
+use windows_sys::Win32::UI::{Shell::ShellExecuteW, WindowsAndMessaging::SW_HIDE};
 
 use super::AutostartError;
 use crate::{
@@ -48,10 +52,25 @@ pub(crate) fn install(paths: &Paths) -> Result<Vec<String>, AutostartError> {
     if runs(paths)? {
         steps.push("The agent runs".to_owned());
     } else {
-        Command::new(&starter).spawn().map_err(|error| AutostartError::File(starter, error))?;
+        start(&starter)?;
         steps.push("Started the agent".to_owned());
     }
     Ok(steps)
+}
+
+/// Starts a program that inherits nothing. With Rust's own `Command` it would hold this program's standard output open,
+/// and a caller that reads it to its end would wait for ever.
+#[expect(unsafe_code, reason = "there are only C functions for this")]
+fn start(program: &Path) -> Result<(), AutostartError> {
+    let path: Vec<u16> = program.as_os_str().encode_wide().chain([0]).collect();
+    let (none, no_window) = (ptr::null(), ptr::null_mut());
+    // SAFETY: the path ends with zero and is valid for the call; all else may be left out.
+    let code = unsafe { ShellExecuteW(no_window, none, path.as_ptr(), none, none, SW_HIDE) };
+    // No handle: larger than 32 means that it worked.
+    if code as usize > 32 {
+        return Ok(());
+    }
+    Err(AutostartError::File(program.to_owned(), io::Error::last_os_error()))
 }
 
 /// Stops the agent and removes all that [`install`] wrote. Returns what it did, a line each.

@@ -71,7 +71,8 @@ impl Wine {
     /// Runs `install`; returns its exit code, and what it printed to standard output. Not to standard error, which wine
     /// leaves open in the agent that is started, so that its end never comes.
     pub async fn install(&self) -> (i32, String) {
-        let output = self.home.command(&["install"]).stderr(Stdio::null()).output().await.expect("an end");
+        let process = self.home.command(&["install"]).stderr(Stdio::null()).spawn().expect("a process");
+        let output = process.wait_with_output().await.expect("an end");
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
