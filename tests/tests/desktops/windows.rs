@@ -91,9 +91,9 @@ async fn an_installed_agent_starts_with_windows_and_an_uninstalled_one_leaves_no
     let _window = wine.open_window().await;
     let beaten = beats(&database).await;
     wine.type_key().await;
-    eventually("a beat", async || beats(&database).await > beaten).await;
-    let log = std::fs::read_to_string(wine.app_data("Local/Heartbeat/agent.log")).expect("a log");
-    assert!(log.contains("200: recorded"), "{log}");
+    let log = || std::fs::read_to_string(wine.app_data("Local/Heartbeat/agent.log")).expect("a log");
+    eventually("a logged beat", async || log().contains("200: recorded")).await;
+    assert_eq!(beats(&database).await, beaten + 1);
 
     let (code, printed) = wine.home().run(&["uninstall"]).await;
     assert_eq!(code, 0, "{printed}");
