@@ -1,9 +1,9 @@
 //! The URL of the server, valid once it exists.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use serde::Deserialize;
-use url::{Host, Url};
+use ureq::http::Uri;
 
 /// URL of a Heartbeat server, such as `https://beat.example.org`, with a path where a proxy puts the server below
 /// one, or `unix:/run/heartbeat.sock`.
@@ -70,27 +70,22 @@ impl FromStr for ServerUrl {
             }
             return Ok(Self { text: text.to_owned(), socket: Some(socket), is_private: true });
         }
-        let url = Url::parse(text).map_err(|_| UrlError::Kind)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(UrlError::Kind);
-        }
-        let plain = url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if !plain {
+        // A fragment is no part of what the parser keeps.
+        if text.contains(['?', '#', '@']) {
             return Err(UrlError::Parts);
         }
-        let is_loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => return Err(UrlError::Kind),
+        let uri: Uri = text.parse().map_err(|_| UrlError::Kind)?;
+        let (Some(scheme @ ("http" | "https")), Some(host)) = (uri.scheme_str(), uri.host()) else {
+            return Err(UrlError::Kind);
+        };
+        let is_loopback = match host.trim_matches(['[', ']']).parse() {
+            Ok(ip) => IpAddr::is_loopback(&ip),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
         };
         Ok(Self {
-            text: url.as_str().trim_end_matches('/').to_owned(),
+            text: text.trim_end_matches('/').to_owned(),
             socket: None,
-            is_private: url.scheme() == "https" || is_loopback,
+            is_private: scheme == "https" || is_loopback,
         })
     }
 }
@@ -130,6 +125,8 @@ mod tests {
             ("beat.example.org", UrlError::Kind),
             ("ftp://example.org", UrlError::Kind),
             ("", UrlError::Kind),
+            ("https://", UrlError::Kind),
+            ("https://with blank.example.org", UrlError::Kind),
             ("unix:heartbeat.sock", UrlError::RelativeSocket),
             ("https://me@example.org", UrlError::Parts),
             ("https://example.org/?token=1", UrlError::Parts),

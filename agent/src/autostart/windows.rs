@@ -15,10 +15,7 @@ use windows_registry::CURRENT_USER;
 use windows_sys::Win32::UI::{Shell::ShellExecuteW, WindowsAndMessaging::SW_HIDE};
 
 use super::AutostartError;
-use crate::{
-    paths::Paths,
-    report::{Report, RunningLock},
-};
+use crate::{lock, paths::Paths, report::Report};
 
 /// Key with a value for each program that starts with the session.
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
@@ -89,9 +86,8 @@ pub(crate) fn uninstall(paths: &Paths) -> Result<Vec<String>, AutostartError> {
 
 /// Whether an agent runs.
 fn runs(paths: &Paths) -> Result<bool, AutostartError> {
-    let lock = paths.lock_file();
-    let taken = RunningLock::take(&lock).map_err(|error| AutostartError::File(lock, error))?;
-    Ok(taken.is_none())
+    let file = paths.lock_file();
+    lock::is_held(&file).map_err(|error| AutostartError::File(file, error))
 }
 
 /// Stops the running agent, and waits for its end: files that it has open could not be removed.

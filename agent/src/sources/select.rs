@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Activity, KINDS, Kind, Source, Unavailable};
 use crate::{
     clock::{Awake, Moment},
+    log,
     wake::Waker,
 };
 
@@ -94,6 +95,7 @@ impl Sources {
                 Some(Activity { last_input: last_input.filter(|input| *input > taken.at), kept_on })
             }
             Err(lost) => {
+                log::log(&format!("{} is lost: {lost}", taken.kind));
                 self.rejected = vec![reject(taken.kind, &lost)];
                 self.taken = None;
                 self.select_at = Duration::ZERO;
@@ -109,6 +111,7 @@ impl Sources {
         for kind in self.kinds.iter().copied().take_while(|kind| Some(*kind) != present) {
             match kind.open(&self.waker) {
                 Ok(source) => {
+                    log::log(&format!("source of input: {kind}"));
                     self.taken = Some(Taken { kind, source, at: now });
                     break;
                 }

@@ -31,9 +31,9 @@ async fn typing_under_sway_makes_a_beat_and_sway_may_be_restarted() {
     assert_eq!(beats(&database).await, 1);
 
     desktop.kill().await;
-    let seen = agent.wait_for_after(seen, "no source here tells of input").await;
+    let seen = agent.wait_for_after(seen, "kde-idle is lost: ").await;
     let desktop = Sway::start(&runtime).await;
-    let seen = agent.wait_for_after(seen, "no input since").await;
+    let seen = agent.wait_for_after(seen, "source of input: kde-idle").await;
     type_until(&desktop, &mut agent, seen, "in use: ").await;
     // What the library has to say of lost connections is no line of ours.
     assert!(agent.log().lines().all(|line| line.starts_with("20")), "{}", agent.log());

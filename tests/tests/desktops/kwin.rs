@@ -44,9 +44,9 @@ async fn kwin_tells_of_input_by_both_protocols_and_may_be_restarted() {
         assert_eq!(beats().await, 2);
 
         desktop.kill().await;
-        let seen = agent.wait_for_after(seen, "no source here tells of input").await;
+        let seen = agent.wait_for_after(seen, " is lost: ").await;
         let desktop = Kwin::start(&runtime).await;
-        let seen = agent.wait_for_after(seen, "no input since").await;
+        let seen = agent.wait_for_after(seen, "source of input: ").await;
         move_until(&desktop, &mut agent, seen, "in use: ").await;
     }))
     .await;
