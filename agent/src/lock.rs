@@ -78,10 +78,20 @@ pub(crate) fn is_held(path: &Path) -> io::Result<bool> {
 /// Process id of the agent that runs.
 #[cfg(unix)]
 pub(crate) fn holder(path: &Path) -> io::Result<Option<u32>> {
-    if !is_held(path)? {
-        return Ok(None);
+    let mut before = None;
+    // An agent that has just taken the lock writes its id in the next moment. Until then, that of the one before is there.
+    for _ in 0..START_ATTEMPTS {
+        if !is_held(path)? {
+            return Ok(None);
+        }
+        let id = std::fs::read_to_string(path)?.parse().ok();
+        if id.is_some() && id == before {
+            return Ok(id);
+        }
+        before = id;
+        thread::sleep(ATTEMPT_DELAY);
     }
-    Ok(std::fs::read_to_string(path)?.parse().ok())
+    Ok(None)
 }
 
 /// Stops the agent; returns whether one ran.

@@ -10,6 +10,7 @@ use crate::{
     clock::Moment,
     config::{self, Config},
     exit::Failure,
+    files,
     lock::RunningLock,
     log,
     paths::Paths,
@@ -33,6 +34,9 @@ pub(super) fn run(paths: &Paths, source: Option<Kind>, replace: bool) -> Result<
     let take = if replace { RunningLock::take_over } else { RunningLock::take };
     let lock = take(&lock_file).map_err(|error| Failure::File(lock_file, error))?;
     let _lock = lock.ok_or(Failure::RunsAlready)?;
+    // What an earlier agent saw is not what this one sees.
+    let report_file = paths.report_file();
+    files::remove(&report_file).map_err(|error| Failure::File(report_file, error))?;
     let (waker, sleep) = wake::channel();
     let mut running = Running::start(paths, source, &waker)?;
     log::log(&format!("beating at {} while this device is used", running.config.url));
