@@ -29,7 +29,8 @@ pub(crate) fn end<Zone: TimeZone>(words: &[String], now: &DateTime<Zone>) -> Res
 /// Returns when a clock on the wall next shows `time`. Where the clocks are set forward over it, that is later by as
 /// much; where they are set back, the first of the two.
 fn next<Zone: TimeZone>(time: &str, now: &DateTime<Zone>) -> Option<i64> {
-    let time = NaiveTime::parse_from_str(time, "%H:%M").ok()?;
+    let (hour, minute) = time.split_once(':')?;
+    let time = NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)?;
     let today = now.date_naive();
     [today, today.checked_add_days(Days::new(1))?].into_iter().find_map(|day| {
         let local = day.and_time(time);

@@ -139,5 +139,5 @@ pub(crate) fn whole(duration: Duration) -> humantime::FormattedDuration {
 /// Returns a Unix time as a wall clock shows it here.
 pub(crate) fn local_time(unix: i64) -> String {
     let time = chrono::DateTime::from_timestamp(unix, 0).unwrap_or_default();
-    time.with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M:%S").to_string()
+    time.with_timezone(&chrono::Local).naive_local().to_string()
 }
