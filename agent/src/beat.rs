@@ -23,6 +23,9 @@ const BEAT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer that is read: a beat's is a number.
 const ANSWER_MAX_BYTES: u64 = 4096;
 
+/// Longest name of a device, in characters.
+const NAME_MAX_CHARS: usize = 100;
+
 /// HTTP client for one server.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -112,6 +115,7 @@ impl Client {
         }
         let body = answer.body_mut().with_config().limit(ANSWER_MAX_BYTES).read_to_string();
         let paired = body.ok().and_then(|body| serde_json::from_str(&body).ok());
+        let paired = paired.filter(|paired: &Paired| is_device_name(&paired.name));
         paired
             .ok_or_else(|| Failure::Refused(format!("{}: the answer is not of a Heartbeat server", self.url)))
     }
@@ -122,8 +126,13 @@ impl Client {
 pub(crate) struct Paired {
     /// Name of the device.
     pub(crate) name: String,
-    /// Its token.
+    /// Device token.
     pub(crate) token: Token,
+}
+
+/// Whether a server may give a device this name: others could tell a terminal what to do.
+fn is_device_name(name: &str) -> bool {
+    name.chars().count() <= NAME_MAX_CHARS && !name.chars().any(char::is_control)
 }
 
 /// Reads certificates from a PEM file.

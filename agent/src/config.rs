@@ -8,7 +8,12 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::{files, server_url::ServerUrl, sources::Kind, token::Token};
+use crate::{
+    files::{self, Durability},
+    server_url::ServerUrl,
+    sources::Kind,
+    token::Token,
+};
 
 /// Default of [`Config::idle_after`]: two beats of a minute fit in, so reading a page is no absence.
 const IDLE_AFTER: Duration = Duration::from_mins(2);
@@ -66,8 +71,12 @@ impl Config {
         let config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start]);
             let line = before.matches('\n').count() + 1;
-            let key = text.lines().nth(line - 1).and_then(|line| line.split('=').next());
-            format!("line {line}, `{}`: {}", key.unwrap_or_default().trim(), error.message())
+            // A line without a key may be nothing but the token.
+            let key =
+                text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+            let key = key.filter(|key| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            let key = key.map_or(String::new(), |key| format!(", `{key}`"));
+            format!("line {line}{key}: {}", error.message())
         })?;
         match (&config.token, &config.token_command) {
             (Some(_), Some(_)) => Err("expected `token` or `token_command`, found both".to_owned()),
@@ -146,5 +155,6 @@ pub(crate) fn save(
     let invalid = |error: toml::ser::Error| ConfigError::Invalid(path.to_owned(), error.to_string());
     let text = toml::to_string(&written).map_err(invalid)?;
     let text = format!("# Written by `heartbeat-agent setup`.\n{text}");
-    files::write_private(path, &text).map_err(|error| ConfigError::Unreadable(path.to_owned(), error))
+    files::write_private(path, &text, Durability::Durable)
+        .map_err(|error| ConfigError::Unreadable(path.to_owned(), error))
 }

@@ -52,7 +52,12 @@ impl Failure {
     /// not to start the agent again.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::File(..) | Self::Autostart(_) | Self::Input(_) | Self::RunsAlready => 1,
+            Self::File(..)
+            | Self::Autostart(_)
+            | Self::Input(_)
+            | Self::RunsAlready
+            // A password store may be open the next time.
+            | Self::Token(TokenError::NotRun(_) | TokenError::CommandFailed(_) | TokenError::TimedOut) => 1,
             Self::Usage(_) => 2,
             Self::NotRunning => 3,
             Self::Refused(_) => 4,

@@ -6,15 +6,26 @@ use std::{
     path::Path,
 };
 
+/// Whether a file must outlast a loss of power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It must: it is on the disk when this returns.
+    Durable,
+    /// It need not: the disk may sleep on.
+    Transient,
+}
+
 /// Writes a file, with its folder, such that others can read neither and no reader sees half of it.
-pub(crate) fn write_private(path: &Path, content: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, content: &str, durability: Durability) -> io::Result<()> {
     let draft = path.with_extension("new");
     create_private_folder(path)?;
     // Left over from a process that was killed here.
     let _ = fs::remove_file(&draft);
     let mut file = private_file(OpenOptions::new().write(true).create_new(true), &draft)?;
     file.write_all(content.as_bytes())?;
-    file.sync_all()?;
+    if durability == Durability::Durable {
+        file.sync_all()?;
+    }
     drop(file);
     fs::rename(&draft, path)
 }
@@ -26,7 +37,29 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    check_own(folder)
+}
+
+/// Refuses a folder in which another user may have put what this one then writes to, or takes for its own.
+#[cfg(unix)]
+fn check_own(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = fs::symlink_metadata(folder)?;
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o002 == 0;
+    if is_own && metadata.is_dir() {
+        return Ok(());
+    }
+    let error = format!("{} is a folder that other users can write to", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, error))
+}
+
+/// The user's own folders are closed to other users of Windows.
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn check_own(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Opens a file that others cannot read, should it be created. On Windows, the user's own folders see to that.

@@ -95,14 +95,21 @@ pub(crate) fn holder(path: &Path) -> io::Result<Option<u32>> {
 }
 
 /// Stops the agent; returns whether one ran.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub(crate) fn stop(path: &Path) -> io::Result<bool> {
     if !terminate(path)? {
         return Ok(false);
     }
+    wait_for_end(path)?;
+    Ok(true)
+}
+
+/// Waits until an agent that was told to stop has ended.
+#[cfg(unix)]
+pub(crate) fn wait_for_end(path: &Path) -> io::Result<()> {
     for _ in 0..STOP_ATTEMPTS {
         if !is_held(path)? {
-            return Ok(true);
+            return Ok(());
         }
         thread::sleep(ATTEMPT_DELAY);
     }

@@ -4,7 +4,7 @@
 //! - [`cli`]: the command line; [`commands`]: what each command does; [`exit`]: errors and exit codes.
 //! - [`rule`]: when to beat, a pure rule; [`reason`]: why, in sentences.
 //! - [`sources`]: when the last input came; [`session`]: whether the screen is locked or the machine sleeps.
-//! - [`beat`]: the request; [`transport`]: over TCP or a Unix socket; [`server_url`] and [`token`]: where and as whom.
+//! - [`beat`]: the request; [`transport`]: over TCP or a Unix socket (`unix_socket`); [`server_url`] and [`token`]: where and as whom.
 //! - [`dbus`]: connections to D-Bus (Linux).
 //! - [`config`]: the configuration file; [`pause`]: the pause; [`report`]: what `status` shows; [`lock`]: that
 //!   one agent runs; [`paths`] and [`files`]: where
@@ -34,6 +34,8 @@ mod session;
 mod sources;
 mod token;
 mod transport;
+#[cfg(unix)]
+mod unix_socket;
 mod wake;
 
 use std::process::ExitCode;

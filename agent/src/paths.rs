@@ -46,7 +46,8 @@ impl Paths {
             folder(name).unwrap_or_else(|| home.join(default)).join("heartbeat-agent")
         };
         let state = xdg("XDG_STATE_HOME", ".local/state");
-        let runtime = folder("XDG_RUNTIME_DIR").map_or(state.clone(), |path| path.join("heartbeat-agent"));
+        let runtime = folder("XDG_RUNTIME_DIR").or_else(runtime_folder);
+        let runtime = runtime.map_or(state.clone(), |path| path.join("heartbeat-agent"));
         Ok(Self { config: xdg("XDG_CONFIG_HOME", ".config"), state, runtime, home: Some(home) })
     }
 
@@ -88,4 +89,18 @@ impl Paths {
         let kept = [&self.config, &self.state].map(|folder| files::folders_within(within, folder));
         kept.into_iter().flatten().chain([self.runtime.as_path()]).collect()
     }
+}
+
+/// Returns the folder that logind makes for this user, which cron and `su` know nothing of: an agent that they start must
+/// find the lock of the one in the session.
+#[cfg(unix)]
+fn runtime_folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
+    folder.is_dir().then_some(folder)
+}
+
+/// Windows has none.
+#[cfg(windows)]
+fn runtime_folder() -> Option<PathBuf> {
+    None
 }

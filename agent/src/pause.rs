@@ -4,7 +4,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use chrono::{DateTime, Days, NaiveTime, TimeZone};
 
-use crate::files;
+use crate::files::{self, Durability};
 
 /// Reason why a text is no end of a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ fn next<Zone: TimeZone>(time: &str, now: &DateTime<Zone>) -> Option<i64> {
 /// Keeps the end of a pause in the file at `path`, or removes it.
 pub(crate) fn save(path: &Path, until: Option<i64>) -> io::Result<()> {
     match until {
-        Some(until) => files::write_private(path, &format!("{until}\n")),
+        Some(until) => files::write_private(path, &format!("{until}\n"), Durability::Durable),
         None => files::remove(path).map(drop),
     }
 }

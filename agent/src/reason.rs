@@ -101,6 +101,16 @@ pub(crate) enum Due {
 }
 
 impl Due {
+    /// The same, as of `time` later.
+    pub(crate) fn after(self, time: Duration) -> Self {
+        match self {
+            Self::In(delay) => Self::In(delay.saturating_sub(time)),
+            Self::RetryAfter(delay) => Self::RetryAfter(delay.saturating_sub(time)),
+            Self::Refused(delay) => Self::Refused(delay.saturating_sub(time)),
+            Self::Now | Self::UnknownToken => self,
+        }
+    }
+
     /// Time until a beat is due; `None` if time alone will not make it so.
     pub(crate) fn delay(self) -> Option<Duration> {
         match self {

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    files,
+    files::{self, Durability},
     reason::{Due, Usage},
     session::SessionState,
     sources::Rejected,
@@ -41,14 +41,14 @@ pub(crate) struct Report {
 pub(crate) struct LastAnswer {
     /// Unix time.
     pub(crate) at: i64,
-    /// What it was.
+    /// Answer as a sentence.
     pub(crate) text: String,
 }
 
 impl Report {
     /// Writes the report.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        files::write_private(path, &serde_json::to_string(self)?)
+        files::write_private(path, &serde_json::to_string(self)?, Durability::Transient)
     }
 
     /// Reads the report, if there is one.

@@ -181,15 +181,36 @@ impl Rule {
         self.not_before = (sent.elapsed() + BEAT_INTERVAL).max(from.elapsed() + delay);
     }
 
-    /// Forgets what the server said to an earlier configuration.
-    pub(crate) fn reconfigured(&mut self, idle_after: Duration, now: Moment) {
+    /// Takes a new configuration. What the server said holds on, unless it was about what changed.
+    pub(crate) fn reconfigured(&mut self, idle_after: Duration, changed: Changed, now: Moment) {
         self.idle_after = idle_after;
-        self.token_is_unknown = false;
-        if self.waits_for != Wait::Interval {
+        self.token_is_unknown &= !(changed.token || changed.server);
+        if changed.server && self.waits_for != Wait::Interval {
             self.waits_for = Wait::Interval;
             self.not_before = self.not_before.min(now.elapsed() + BEAT_INTERVAL);
         }
     }
+
+    /// Takes over when the next beat is due from an agent that ran before.
+    pub(crate) fn resume(&mut self, next_beat: Due, now: Moment) {
+        let (delay, waits_for) = match next_beat {
+            Due::In(delay) => (delay.min(BEAT_INTERVAL), Wait::Interval),
+            Due::RetryAfter(delay) => (delay.min(RETRY_DELAY_MAX), Wait::RetryAfter),
+            // A restart is what a user tries who has mended something.
+            Due::Now | Due::Refused(_) | Due::UnknownToken => return,
+        };
+        self.waits_for = waits_for;
+        self.not_before = now.elapsed() + delay;
+    }
+}
+
+/// What a new configuration changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// Token.
+    pub(crate) token: bool,
+    /// URL of the server, or the certificates to trust.
+    pub(crate) server: bool,
 }
 
 #[cfg(test)]

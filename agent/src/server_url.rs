@@ -46,7 +46,7 @@ impl ServerUrl {
         self.socket.as_ref()
     }
 
-    /// Whether nobody on the way can read along: HTTPS, or this same machine.
+    /// Whether the connection is private: HTTPS, or within this machine.
     pub(crate) fn is_private(&self) -> bool {
         self.is_private
     }

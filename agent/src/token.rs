@@ -1,14 +1,22 @@
 //! The token: a secret that cannot be printed, and the command that may know it.
 
 use std::{
-    fmt,
-    process::{Command, Stdio},
+    fmt, io,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
 /// Longest token that is taken, in bytes: the server's own have 47.
 const TOKEN_MAX_BYTES: usize = 512;
+
+/// Timeout of a `token_command`: a password store may have to ask for its own password.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Interval of looks whether a `token_command` has ended.
+const COMMAND_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Token of this device.
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -23,10 +31,13 @@ pub(crate) enum TokenError {
     Malformed,
     /// The command could not be run.
     #[error("token_command could not be run: {0}")]
-    NotRun(std::io::Error),
+    NotRun(io::Error),
+    /// The command did not end.
+    #[error("token_command did not end within a minute; it has no terminal to ask on")]
+    TimedOut,
     /// The command failed.
     #[error("token_command failed ({0}); run it by hand to see why")]
-    CommandFailed(std::process::ExitStatus),
+    CommandFailed(ExitStatus),
 }
 
 impl Token {
@@ -38,18 +49,56 @@ impl Token {
     /// Returns the token that `command` prints, run by the system's shell. What it prints to standard error, such as
     /// the question of a password store, goes to the agent's own.
     pub(crate) fn from_command(command: &str) -> Result<Self, TokenError> {
-        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-        let output = Command::new(shell)
-            .args([flag, command])
+        let mut child = shell(command)
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
-            .output()
+            .spawn()
             .map_err(TokenError::NotRun)?;
-        if !output.status.success() {
-            return Err(TokenError::CommandFailed(output.status));
+        let stdout = child.stdout.take();
+        let printed = thread::spawn(move || stdout.map_or(Ok(String::new()), io::read_to_string));
+        let status = wait(&mut child)?;
+        if !status.success() {
+            return Err(TokenError::CommandFailed(status));
         }
-        Self::try_from(String::from_utf8(output.stdout).map_err(|_| TokenError::Malformed)?)
+        let printed = printed.join().unwrap_or_else(|_| Ok(String::new()));
+        Self::try_from(printed.map_err(|_| TokenError::Malformed)?)
     }
+}
+
+/// Returns the end of a command that printed a token, or stops it after [`COMMAND_TIMEOUT`].
+fn wait(child: &mut Child) -> Result<ExitStatus, TokenError> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().map_err(TokenError::NotRun)? {
+            return Ok(status);
+        }
+        if started.elapsed() >= COMMAND_TIMEOUT {
+            // It may have ended in this moment.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(TokenError::TimedOut);
+        }
+        thread::sleep(COMMAND_POLL_INTERVAL);
+    }
+}
+
+/// Returns the system's shell, which is to run `command`.
+#[cfg(unix)]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    shell
+}
+
+/// Returns the system's shell, which is to run `command`. It has its own way with quotes.
+#[cfg(windows)]
+fn shell(command: &str) -> Command {
+    use std::os::windows::process::CommandExt;
+
+    let mut shell = Command::new("cmd");
+    shell.raw_arg(format!("/S /C \"{command}\""));
+    shell
 }
 
 impl TryFrom<String> for Token {

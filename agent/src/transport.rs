@@ -29,6 +29,7 @@ mod unix {
         time::Duration,
     };
 
+    use rustix::io::Errno;
     use ureq::{
         Agent, Error, Timeout,
         config::{Config, ConfigBuilder},
@@ -45,7 +46,7 @@ mod unix {
         Agent::with_parts(config.proxy(None).build(), SocketConnector { path }, NoResolver)
     }
 
-    /// Connects to one socket, whatever the URL's host is.
+    /// Connects to one socket; the URL's host is ignored.
     #[derive(Debug)]
     struct SocketConnector {
         path: PathBuf,
@@ -59,7 +60,12 @@ mod unix {
             details: &ConnectionDetails,
             _: Option<()>,
         ) -> Result<Option<SocketTransport>, Error> {
-            let stream = UnixStream::connect(&self.path)?;
+            let stream = match crate::unix_socket::connect(&self.path) {
+                Ok(stream) => stream,
+                Err(Errno::AGAIN) => return Err(Error::Timeout(details.timeout.reason)),
+                Err(error) => return Err(Error::Io(error.into())),
+            };
+            stream.set_nonblocking(false)?;
             let buffers =
                 LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
             Ok(Some(SocketTransport { stream, buffers }))

@@ -10,29 +10,29 @@ use super::{
     AutostartError,
     plist::{LABEL, plist},
 };
-use crate::{files, paths::Paths};
+use crate::{files, lock, paths::Paths};
 
 /// Makes the agent start with the session, and starts it. Returns what it did, a line each. Running it twice changes
 /// nothing.
-pub(crate) fn install(_: &Paths) -> Result<Vec<String>, AutostartError> {
+pub(crate) fn install(paths: &Paths) -> Result<Vec<String>, AutostartError> {
     let file = launch_agent();
     let program = super::program()?;
     let wanted = plist(&program.display().to_string());
     let is_written = fs::read_to_string(&file).is_ok_and(|present| present == wanted);
     if is_written && is_loaded() {
-        return Ok(vec![format!("{} is there, and the agent runs", file.display())]);
+        return Ok(vec![format!("{} is there, and launchd knows it", file.display())]);
     }
-    unload()?;
+    unload(paths)?;
     write(&file, &wanted)?;
     launchctl(&["bootstrap", &domain(), &file.display().to_string()])?;
     Ok(vec![format!("Wrote {}", file.display()), "Started the agent".to_owned()])
 }
 
 /// Stops the agent and removes all that [`install`] wrote. Returns what it did, a line each.
-pub(crate) fn uninstall(_: &Paths) -> Result<Vec<String>, AutostartError> {
+pub(crate) fn uninstall(paths: &Paths) -> Result<Vec<String>, AutostartError> {
     let file = launch_agent();
     let mut steps = Vec::new();
-    if unload()? {
+    if unload(paths)? {
         steps.push("Stopped the agent".to_owned());
     }
     if files::remove(&file).map_err(|error| AutostartError::File(file.clone(), error))? {
@@ -55,10 +55,13 @@ fn write(file: &Path, text: &str) -> Result<(), AutostartError> {
 }
 
 /// Stops the agent, and makes launchd forget it; returns whether it knew it.
-fn unload() -> Result<bool, AutostartError> {
+fn unload(paths: &Paths) -> Result<bool, AutostartError> {
     let is_loaded = is_loaded();
     if is_loaded {
         launchctl(&["bootout", &format!("{}/{LABEL}", domain())])?;
+        // `launchctl` returns before the agent has ended; until then, launchd takes no other.
+        let lock_file = paths.lock_file();
+        lock::wait_for_end(&lock_file).map_err(|error| AutostartError::File(lock_file, error))?;
     }
     Ok(is_loaded)
 }

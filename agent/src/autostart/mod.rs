@@ -34,6 +34,7 @@ pub(crate) enum AutostartError {
     #[error("the system does not say where this program is: {0}")]
     Program(io::Error),
     /// The program is where no configuration can name it.
+    #[cfg(target_os = "linux")]
     #[error("{0:?}: move the program to a folder whose path is UTF-8 without control characters")]
     UnusablePath(PathBuf),
     /// systemd refused.
@@ -41,6 +42,7 @@ pub(crate) enum AutostartError {
     #[error("systemctl --user {0}: {1}")]
     Systemctl(String, String),
     /// The agent ended at once.
+    #[cfg(target_os = "linux")]
     #[error("the agent was started, but does not run; this says why: {0}")]
     NotRunning(String),
     /// A part of the agent is not beside it.

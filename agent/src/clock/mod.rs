@@ -1,5 +1,5 @@
 //! Time as the agent needs it: a clock that stands still while the machine sleeps, one that does not, and the wall
-//! clock, which is only shown and never believed. Each platform has a file here, with the function that reads the first
+//! clock, which only pauses and terminals need. Each platform has a file here, with the function that reads the first
 //! two.
 
 #[cfg(target_os = "linux")]

@@ -17,9 +17,9 @@ use crate::{
     pause::{self, PAUSE_INTERVAL},
     reason::{Due, Usage},
     report::{LastAnswer, Report},
-    rule::{BEAT_INTERVAL, Decision, KEPT_ON_MAX, Observation, Outcome, Rule},
+    rule::{BEAT_INTERVAL, Changed, Decision, Observation, Outcome, Rule},
     session::Session,
-    sources::{Activity, Kind, Sources},
+    sources::{InputState, Kind, Sources},
     token::Token,
     wake,
 };
@@ -34,11 +34,13 @@ pub(super) fn run(paths: &Paths, source: Option<Kind>, replace: bool) -> Result<
     let take = if replace { RunningLock::take_over } else { RunningLock::take };
     let lock = take(&lock_file).map_err(|error| Failure::File(lock_file, error))?;
     let _lock = lock.ok_or(Failure::RunsAlready)?;
-    // What an earlier agent saw is not what this one sees.
     let report_file = paths.report_file();
+    let earlier = Report::read(&report_file);
+    // What an earlier agent saw is not what this one sees.
     files::remove(&report_file).map_err(|error| Failure::File(report_file, error))?;
     let (waker, sleep) = wake::channel();
     let mut running = Running::start(paths, source, &waker)?;
+    running.resume(earlier);
     log::log(&format!("beating at {} while this device is used", running.config.url));
     loop {
         sleep.sleep(running.step());
@@ -55,6 +57,7 @@ struct Running<'a> {
     client: Client,
     token: Token,
     token_read_at: Duration,
+    reload_failed: bool,
     sources: Sources,
     session: Session,
     rule: Rule,
@@ -79,6 +82,7 @@ impl<'a> Running<'a> {
             client,
             token,
             token_read_at: now.elapsed(),
+            reload_failed: false,
             sources: Sources::new(source.or(config.source), waker.clone()),
             session: Session::watch(waker.clone()),
             rule: Rule::new(config.idle_after, now),
@@ -89,6 +93,17 @@ impl<'a> Running<'a> {
             logged_usage: None,
             logged_answer: None,
         })
+    }
+
+    /// Does not beat sooner than an earlier agent would have.
+    fn resume(&mut self, earlier: Option<Report>) {
+        let now = Moment::now();
+        let url = self.config.url.to_string();
+        // One from before the wall clock was set back would keep this agent waiting.
+        let Some(earlier) = earlier.filter(|earlier| earlier.url == url && earlier.at <= now.unix) else {
+            return;
+        };
+        self.rule.resume(earlier.next_beat.after(earlier.age(now.unix)), now);
     }
 
     /// Looks at everything once, and beats if it is time. Returns for how long to sleep.
@@ -106,11 +121,11 @@ impl<'a> Running<'a> {
     }
 
     fn observe(&mut self, now: Moment) -> Observation {
-        let activity = self.sources.activity(now);
+        let activity = self.sources.input_state(now);
         let session = self.session.state();
-        let Activity { last_input, kept_on } = activity.unwrap_or_default();
+        let InputState { last_input, kept_on } = activity.unwrap_or_default();
         let ago = last_input.map(|input| now.awake.since(input));
-        let may_be_kept_on = ago.is_some_and(|ago| ago > self.config.idle_after && ago <= KEPT_ON_MAX);
+        let may_be_kept_on = ago.is_some_and(|ago| ago > self.config.idle_after);
         Observation {
             has_source: activity.is_some(),
             last_input,
@@ -133,18 +148,20 @@ impl<'a> Running<'a> {
         self.last_answer = Some(LastAnswer { at: now.unix, text: answer.text });
     }
 
-    /// Takes a changed configuration, and a token that a command prints anew after the server refused the last one.
+    /// Takes a changed configuration. Runs a `token_command` anew after it failed, or the server refused its token.
     fn reload(&mut self, now: Moment) {
         let modified = config::modified(&self.paths.config_file());
-        let asks_again = self.config.token_command.is_some()
-            && self.rule.due(now) == Due::UnknownToken
-            && now.elapsed() >= self.token_read_at + TOKEN_INTERVAL;
-        if modified == self.modified && !asks_again {
+        let asks_again = self.reload_failed || self.rule.due(now) == Due::UnknownToken;
+        let may_ask =
+            self.config.token_command.is_some() && now.elapsed() >= self.token_read_at + TOKEN_INTERVAL;
+        if modified == self.modified && !(asks_again && may_ask) {
             return;
         }
         self.modified = modified;
         self.token_read_at = now.elapsed();
-        if let Err(failure) = self.reconfigure(now) {
+        let reconfigured = self.reconfigure(now);
+        self.reload_failed = reconfigured.is_err();
+        if let Err(failure) = reconfigured {
             log::error(&failure.to_string());
         }
     }
@@ -158,7 +175,11 @@ impl<'a> Running<'a> {
         if config.source != self.config.source {
             self.sources = Sources::new(self.forced.or(config.source), self.waker.clone());
         }
-        self.rule.reconfigured(config.idle_after, now);
+        let changed = Changed {
+            token: token != self.token,
+            server: config.url != self.config.url || config.ca_file != self.config.ca_file,
+        };
+        self.rule.reconfigured(config.idle_after, changed, now);
         log::log("the configuration changed");
         (self.config, self.client, self.token) = (config, client, token);
         Ok(())

@@ -37,7 +37,7 @@ impl Session {
         SessionState {
             locked: Some(is_set(&session, LOCKED) == Some(true)),
             active: is_set(&session, ON_CONSOLE),
-            falling_asleep: false,
+            ..SessionState::default()
         }
     }
 

@@ -31,7 +31,7 @@ impl Session {
         SessionState {
             locked: is_locked(info.SessionFlags),
             active: Some(info.SessionState == WTSActive),
-            falling_asleep: false,
+            ..SessionState::default()
         }
     }
 

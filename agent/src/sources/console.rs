@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Activity, Source, Unavailable};
+use super::{InputState, Source, Unavailable};
 use crate::clock::{Awake, Moment};
 
 /// Terminals of this user, as last seen.
@@ -41,7 +41,7 @@ impl Console {
     }
 
     /// Compares the terminals with what they were.
-    fn look(&mut self, now: Moment, terminals: Terminals) -> Activity {
+    fn look(&mut self, now: Moment, terminals: Terminals) -> InputState {
         let was_read = |(path, times): (&PathBuf, &Times)| {
             let before = self.terminals.get(path)?;
             (before.changed == times.changed && before.read != times.read).then_some(times.read)
@@ -49,7 +49,7 @@ impl Console {
         let inputs = terminals.iter().filter_map(was_read).map(|read| time_of(read, self.seen_at, now));
         self.last_input = inputs.chain(self.last_input).max();
         (self.seen_at, self.terminals) = (now, terminals);
-        Activity { last_input: self.last_input, kept_on: false }
+        InputState { last_input: self.last_input, kept_on: false }
     }
 }
 
@@ -96,7 +96,7 @@ fn folder(path: &Path, prefix: &str, user: u32) -> io::Result<Vec<(PathBuf, Time
 }
 
 impl Source for Console {
-    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
+    fn input_state(&mut self, now: Moment) -> Result<InputState, Unavailable> {
         Ok(self.look(now, terminals()?))
     }
 

@@ -133,7 +133,7 @@ impl Display for Kind {
 
 /// What a source tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Activity {
+pub(crate) struct InputState {
     /// Last input that the source knows of; `None` if it knows of none yet.
     pub(crate) last_input: Option<Awake>,
     /// Whether something else than input keeps the screen on, or may: a source that cannot tell input from inhibitors says
@@ -144,7 +144,7 @@ pub(crate) struct Activity {
 /// An open source.
 pub(crate) trait Source: fmt::Debug + Send {
     /// Returns what it knows at `now`.
-    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable>;
+    fn input_state(&mut self, now: Moment) -> Result<InputState, Unavailable>;
 
     /// Whether it wakes the agent at the first input after a pause. Others are asked each [`POLL_INTERVAL`].
     fn wakes(&self) -> bool {

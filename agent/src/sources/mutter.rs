@@ -13,7 +13,7 @@ use std::{
 
 use zbus::{Connection, Message, MessageStream, wire::DynamicDeserialize};
 
-use super::{Activity, POLL_INTERVAL, Source, Unavailable};
+use super::{InputState, POLL_INTERVAL, Source, Unavailable};
 use crate::{
     clock::{Awake, Moment},
     dbus::{self, Object},
@@ -91,7 +91,7 @@ fn fired_watch(message: &Message) -> Option<u32> {
 }
 
 impl Source for Mutter {
-    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
+    fn input_state(&mut self, now: Moment) -> Result<InputState, Unavailable> {
         let mut idle = self.idle()?;
         if !self.is_watching() {
             self.watch = None;
@@ -102,7 +102,7 @@ impl Source for Mutter {
             }
             self.last_input = Some(now.awake.before(idle));
         }
-        Ok(Activity { last_input: self.last_input, kept_on: false })
+        Ok(InputState { last_input: self.last_input, kept_on: false })
     }
 
     fn wakes(&self) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, KINDS, Kind, Source, Unavailable};
+use super::{InputState, KINDS, Kind, Source, Unavailable};
 use crate::{
     clock::{Awake, Moment},
     log,
@@ -28,7 +28,7 @@ pub(crate) struct Rejected {
 struct Taken {
     kind: Kind,
     source: Box<dyn Source>,
-    /// When it was. The counter of an X server that has just started says that input came as it did.
+    /// Time awake when it was taken. The counter of an X server that has just started says that input came as it did.
     at: Awake,
 }
 
@@ -51,7 +51,7 @@ impl Sources {
     }
 
     /// Returns what the best source knows, if there is one.
-    pub(crate) fn activity(&mut self, now: Moment) -> Option<Activity> {
+    pub(crate) fn input_state(&mut self, now: Moment) -> Option<InputState> {
         if let Some(activity) = self.ask(now) {
             // A better one may have come, such as a desktop after a console.
             if self.is_best() || now.awake.0 < self.select_at {
@@ -88,11 +88,11 @@ impl Sources {
         self.taken.as_ref().is_some_and(|taken| !taken.source.is_stopgap())
     }
 
-    fn ask(&mut self, now: Moment) -> Option<Activity> {
+    fn ask(&mut self, now: Moment) -> Option<InputState> {
         let taken = self.taken.as_mut()?;
-        match taken.source.activity(now) {
-            Ok(Activity { last_input, kept_on }) => {
-                Some(Activity { last_input: last_input.filter(|input| *input > taken.at), kept_on })
+        match taken.source.input_state(now) {
+            Ok(InputState { last_input, kept_on }) => {
+                Some(InputState { last_input: last_input.filter(|input| *input > taken.at), kept_on })
             }
             Err(lost) => {
                 log::log(&format!("{} is lost: {lost}", taken.kind));

@@ -7,7 +7,7 @@ use windows_sys::Win32::{
     UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO},
 };
 
-use super::{Activity, Source, Unavailable};
+use super::{InputState, Source, Unavailable};
 use crate::clock::Moment;
 
 /// The session's last input.
@@ -22,8 +22,8 @@ impl Windows {
 }
 
 impl Source for Windows {
-    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
-        Ok(Activity { last_input: Some(now.awake.before(idle()?)), kept_on: false })
+    fn input_state(&mut self, now: Moment) -> Result<InputState, Unavailable> {
+        Ok(InputState { last_input: Some(now.awake.before(idle()?)), kept_on: false })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Input at an X server, by its screen saver extension (MIT-SCREEN-SAVER 1.1, `QueryInfo`).
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use x11rb::{connection::Connection, protocol::screensaver::ConnectionExt, rust_connection::RustConnection};
 
-use super::{Activity, Source, Unavailable, wayland::is_wayland_session};
+use super::{InputState, Source, Unavailable, wayland::is_wayland_session};
 use crate::clock::Moment;
 
 /// Connection to an X server.
@@ -23,6 +23,11 @@ impl X11 {
                 "this is a Wayland session; X11 sees only some of its windows".to_owned(),
             ));
         }
+        let display = env::var("DISPLAY").unwrap_or_default();
+        if !display.starts_with(':') {
+            // X11 over ssh is `localhost:10.0`: its input is that of another machine.
+            return Err(Unavailable(format!("DISPLAY is {display:?}, which is no display of this machine")));
+        }
         let (connection, screen) = RustConnection::connect(None)?;
         let root = connection.setup().roots.get(screen).map(|screen| screen.root);
         let root = root.ok_or_else(|| Unavailable("the X server has no screen".to_owned()))?;
@@ -39,7 +44,7 @@ impl X11 {
 }
 
 impl Source for X11 {
-    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
-        Ok(Activity { last_input: Some(now.awake.before(self.idle()?)), kept_on: false })
+    fn input_state(&mut self, now: Moment) -> Result<InputState, Unavailable> {
+        Ok(InputState { last_input: Some(now.awake.before(self.idle()?)), kept_on: false })
     }
 }

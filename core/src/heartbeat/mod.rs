@@ -49,7 +49,7 @@ const UNKNOWN_BEATS_PER_CLIENT: usize = UNKNOWN_BEATS_CAPACITY / 4;
 /// them together delay the other reads by a few milliseconds.
 const UNKNOWN_EDITORS_CAPACITY: usize = 64;
 
-/// The same from one client IP: more than a household has editors that send in the same milliseconds.
+/// Lookups of unknown credentials of editors that may wait from one client IP: more than a household has editors that send in the same milliseconds.
 const UNKNOWN_EDITORS_PER_CLIENT: usize = UNKNOWN_EDITORS_CAPACITY / 4;
 
 /// One running Heartbeat. Clones share connections and cache.

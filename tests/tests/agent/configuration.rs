@@ -52,7 +52,7 @@ async fn a_token_may_come_from_a_command_and_is_then_kept_nowhere() {
     assert!(server.requests()[0].contains(&format!("authorization: Bearer {TOKEN}\r\n")));
 
     let (code, printed) = home.run(&["setup", &server.url(), "--token-command", "exit 3"]).await;
-    assert_eq!(code, 78, "{printed}");
+    assert_eq!(code, 1, "{printed}");
     assert!(printed.contains("token_command failed"), "{printed}");
 }
 
@@ -83,11 +83,13 @@ async fn what_is_wrong_is_said_with_file_line_and_key_but_never_with_the_token()
             assert!(!printed.contains(TOKEN), "{printed}");
         }
     }
-    std::fs::write(home.config_file(), format!("url = \"https://beat.example.org\"\ntoken = {TOKEN}\n"))
-        .expect("a file");
-    let (code, printed) = home.run(&["once"]).await;
-    assert_eq!(code, 78, "{printed}");
-    assert!(!printed.contains(TOKEN), "{printed}");
+    for line in [format!("token = {TOKEN}"), format!("token {TOKEN}"), format!("token = \"\"\"\n{TOKEN}")] {
+        std::fs::write(home.config_file(), format!("url = \"https://beat.example.org\"\n{line}\n"))
+            .expect("a file");
+        let (code, printed) = home.run(&["once"]).await;
+        assert_eq!(code, 78, "{printed}");
+        assert!(!printed.contains(TOKEN), "{printed}");
+    }
 
     std::fs::write(home.config_file(), valid).expect("a file");
     std::fs::set_permissions(home.config_file(), PermissionsExt::from_mode(0o640)).expect("a change");

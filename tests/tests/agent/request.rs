@@ -5,6 +5,8 @@ use heartbeat_tests::{
     recorder::{RECORDED, Recorder},
 };
 
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
+
 const TOKEN: &str = "hbt_0123456789";
 
 /// Returns the home of an agent that beats at `url`.
@@ -110,6 +112,20 @@ async fn a_redirect_is_not_followed_with_the_token() {
 async fn a_server_that_does_not_answer_has_ten_seconds() {
     let server = Recorder::start("").await;
     let (code, printed) = home(&server.url()).await.run(&["once"]).await;
+    assert_eq!(code, 5, "{printed}");
+    assert!(printed.contains("timeout"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_socket_whose_server_accepts_nothing_does_not_hang_the_agent() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("heartbeat.sock");
+    let address = SocketAddrUnix::new(&path).expect("an address");
+    let socket = net::socket(AddressFamily::UNIX, SocketType::STREAM, None).expect("a socket");
+    net::bind(&socket, &address).expect("a free path");
+    net::listen(&socket, 0).expect("a listener");
+    let _waits = std::os::unix::net::UnixStream::connect(&path).expect("the one connection that fits");
+    let (code, printed) = home(&format!("unix:{}", path.display())).await.run(&["once"]).await;
     assert_eq!(code, 5, "{printed}");
     assert!(printed.contains("timeout"), "{printed}");
 }

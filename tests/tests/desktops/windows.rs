@@ -1,4 +1,4 @@
-//! Windows, as wine: the program that is released, beating at a real server.
+//! Windows, as wine: the program as mingw builds it, beating at a real server.
 
 use heartbeat_tests::{ConnectProxy, Database, Server, TlsFront, eventually, rigs::Wine};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{AutostartError, environment::Environment, unit};
-use crate::files;
+use crate::files::{self, Durability};
 
 /// Changes that were made.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Changes {
         if fs::read_to_string(file).is_ok_and(|found| found == text) {
             return Ok(false);
         }
-        files::write_private(file, text).map_err(failed(file))?;
+        files::write_private(file, text, Durability::Durable).map_err(failed(file))?;
         self.steps.push(format!("Wrote {}", file.display()));
         Ok(true)
     }

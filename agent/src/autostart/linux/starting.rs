@@ -21,7 +21,7 @@ use crate::lock;
 const LOOK_DELAY: Duration = Duration::from_millis(50);
 
 /// Looks until it must run: five seconds, of which it needs some milliseconds.
-const LOOKS: u32 = 100;
+const LOOK_ATTEMPTS: u32 = 100;
 
 /// What there is to start the agent with.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Start<'_> {
                 has_new_unit.then(|| "No desktop runs now; the agent starts with the next one.".to_owned())
             );
         }
-        for _ in 0..LOOKS {
+        for _ in 0..LOOK_ATTEMPTS {
             let runs = lock::holder(lock).map_err(failed(lock))?;
             if let Some(process) = runs.filter(|_| runs != before) {
                 let by = if by_manager { " by systemd" } else { "" };

@@ -24,13 +24,10 @@ use wayland_protocols_plasma::idle::client::{
     org_kde_kwin_idle_timeout::{self, OrgKdeKwinIdleTimeout},
 };
 
-use super::{
-    Activity, Protocol, Unavailable,
-    socket::{candidates, connect},
-    state::State,
-};
+use super::{InputState, Protocol, Unavailable, socket::candidates, state::State};
 use crate::{
     clock::{Awake, Moment},
+    unix_socket::connect,
     wake::Waker,
 };
 
@@ -38,7 +35,7 @@ use crate::{
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Pause after which input wakes the agent. The shortest `idle_after`: after less, the device is still in use.
-const WAKING_PAUSE: Duration = Duration::from_secs(30);
+const WAKE_AFTER_MIN: Duration = Duration::from_secs(30);
 
 /// A question to the compositor, which answers all in turn.
 #[derive(Debug)]
@@ -120,9 +117,9 @@ impl Compositor {
     }
 
     /// Returns what its seats tell, and whether time alone changes nothing about that.
-    pub(super) fn activity(&self, now: Awake) -> (Activity, bool) {
+    pub(super) fn input_state(&self, now: Awake) -> (InputState, bool) {
         let state = self.shared.state();
-        (state.activity(now), state.is_settled(now))
+        (state.input_state(now), state.is_settled(now))
     }
 
     /// Waits until the compositor has answered everything so far.
@@ -181,10 +178,10 @@ impl Listener {
     fn note(&self, id: &ObjectId, is_idle: bool) {
         let mut state = self.shared.state();
         let at = Moment::now().awake;
-        let before = state.activity(at).last_input;
+        let before = state.input_state(at).last_input;
         state.note(id, is_idle, at);
-        let after = state.activity(at).last_input;
-        if after > before && before.is_none_or(|before| at.since(before) >= WAKING_PAUSE) {
+        let after = state.input_state(at).last_input;
+        if after > before && before.is_none_or(|before| at.since(before) >= WAKE_AFTER_MIN) {
             self.waker.wake();
         }
     }

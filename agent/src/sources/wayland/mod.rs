@@ -15,7 +15,7 @@ mod timers;
 
 use std::time::Duration;
 
-use super::{Activity, Source, Unavailable};
+use super::{InputState, Source, Unavailable};
 use crate::{clock::Moment, rule::SLEPT_MIN, wake::Waker};
 use compositor::Compositor;
 pub(super) use socket::is_wayland_session;
@@ -43,7 +43,7 @@ impl Wayland {
 }
 
 impl Source for Wayland {
-    fn activity(&mut self, now: Moment) -> Result<Activity, Unavailable> {
+    fn input_state(&mut self, now: Moment) -> Result<InputState, Unavailable> {
         if now.asleep.saturating_sub(self.asleep) >= SLEPT_MIN {
             // A timer that was not idle before the sleep is not idle after it, whether the user came back or not.
             self.asleep = now.asleep;
@@ -51,7 +51,7 @@ impl Source for Wayland {
         }
         // Silence means input to a timer that is not idle. So it must be the silence of a compositor that is alive.
         self.compositor.ask()?;
-        let (activity, is_settled) = self.compositor.activity(now.awake);
+        let (activity, is_settled) = self.compositor.input_state(now.awake);
         self.is_settled = is_settled;
         Ok(activity)
     }

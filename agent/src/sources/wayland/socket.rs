@@ -4,14 +4,13 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs,
-    os::unix::{fs::FileTypeExt, net::UnixStream},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    io::Errno,
-    net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
-};
+use rustix::io::Errno;
+
+use crate::unix_socket::connect;
 
 /// How the names of compositors' sockets begin.
 const PREFIX: &str = "wayland-";
@@ -25,16 +24,11 @@ pub(in super::super) fn is_wayland_session() -> bool {
 /// Paths that may lead to the compositor of this session, best first. An agent that systemd started before the session
 /// has no `WAYLAND_DISPLAY`, and a compositor that was restarted may have another name than the one there.
 pub(super) fn candidates() -> Vec<PathBuf> {
-    paths(variable("WAYLAND_DISPLAY").as_deref(), variable("XDG_RUNTIME_DIR").as_deref().map(Path::new))
-}
-
-/// Connects to a socket. `EAGAIN` says that more connections wait than fit: the compositor accepts none. A blocking socket
-/// would wait for it.
-pub(super) fn connect(path: &Path) -> Result<UnixStream, Errno> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(UnixStream::from(socket))
+    let display = variable("WAYLAND_DISPLAY");
+    // A compositor in a window of X.org sees the input of its own windows alone.
+    let is_x11_session = display.is_none() && variable("XDG_SESSION_TYPE").is_some_and(|kind| kind == "x11");
+    let runtime = variable("XDG_RUNTIME_DIR").filter(|_| !is_x11_session);
+    paths(display.as_deref(), runtime.as_deref().map(Path::new))
 }
 
 fn variable(name: &str) -> Option<OsString> {

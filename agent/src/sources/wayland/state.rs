@@ -13,7 +13,7 @@ use wayland_protocols_plasma::idle::client::{
 };
 
 use super::{
-    Activity,
+    InputState,
     compositor::{Asked, Listener},
     timers::{Role, TIMEOUT, Timers},
 };
@@ -166,7 +166,7 @@ impl State {
         self.globals.retain(|global| global.name != name);
         if let Some(position) = self.seats.iter().position(|seat| seat.name == name) {
             let seat = self.seats.remove(position);
-            self.departed = self.departed.max(seat.timers.activity(Moment::now().awake).last_input);
+            self.departed = self.departed.max(seat.timers.input_state(Moment::now().awake).last_input);
             seat.notifications.iter().for_each(|(_, notification)| notification.destroy());
             if seat.proxy.version() >= SEAT_VERSION {
                 seat.proxy.release();
@@ -202,9 +202,9 @@ impl State {
     }
 
     /// Returns what all seats tell: the one with the latest input counts.
-    pub(super) fn activity(&self, now: Awake) -> Activity {
-        let seats = self.seats.iter().map(|seat| seat.timers.activity(now));
-        seats.fold(Activity { last_input: self.departed, kept_on: false }, |all, seat| Activity {
+    pub(super) fn input_state(&self, now: Awake) -> InputState {
+        let seats = self.seats.iter().map(|seat| seat.timers.input_state(now));
+        seats.fold(InputState { last_input: self.departed, kept_on: false }, |all, seat| InputState {
             last_input: all.last_input.max(seat.last_input),
             kept_on: all.kept_on || seat.kept_on,
         })

@@ -12,7 +12,7 @@ use wayland_server::{
     protocol::wl_seat::{self, WlSeat},
 };
 
-use super::{Activity, Compositor, Protocol, Source, Wayland};
+use super::{Compositor, InputState, Protocol, Source, Wayland};
 use crate::{clock::Moment, wake};
 
 /// Notifications of one seat under version 2.
@@ -135,10 +135,10 @@ fn timers_that_were_not_idle_before_a_sleep_mean_nothing_after_it() {
     let mut source = Wayland::watch(compositor, Protocol::ExtIdle).expect("notifications");
 
     let evening = Moment::now();
-    let activity = source.activity(evening).expect("an answer");
-    assert_eq!(activity, Activity { last_input: Some(evening.awake), kept_on: false });
+    let activity = source.input_state(evening).expect("an answer");
+    assert_eq!(activity, InputState { last_input: Some(evening.awake), kept_on: false });
     let morning = Moment { asleep: evening.asleep + Duration::from_hours(8), ..Moment::now() };
-    assert_eq!(source.activity(morning).expect("an answer"), Activity::default());
+    assert_eq!(source.input_state(morning).expect("an answer"), InputState::default());
 
     drop(source);
     server.join().expect("the end of the client");

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use super::Activity;
+use super::InputState;
 use crate::{clock::Awake, rule::KEPT_ON_MAX};
 
 /// Timeout of the notifications. A pause that is shorter counts as input; those of old versions of KWin last five seconds at least.
@@ -110,7 +110,7 @@ impl Timers {
     }
 
     /// Returns what they tell at `now`, if the compositor has said everything until then.
-    pub(super) fn activity(&self, now: Awake) -> Activity {
+    pub(super) fn input_state(&self, now: Awake) -> InputState {
         let active_since = self.input.active_since(now);
         let last_input = match (active_since, self.input) {
             (Some(since), _) => Some(if self.inhibited.is_some() { now } else { since }),
@@ -121,7 +121,7 @@ impl Timers {
             Some(inhibited) => active_since.is_none() && inhibited.active_since(now).is_some(),
             None => active_since.is_some(),
         };
-        Activity { last_input, kept_on }
+        InputState { last_input, kept_on }
     }
 
     /// Whether time alone changes nothing about what they tell.
@@ -161,7 +161,7 @@ mod tests {
 
     /// What they tell at a second: that of the last input, and whether something else keeps the screen on.
     fn told(timers: Timers, second: u64) -> (Option<u64>, bool) {
-        let Activity { last_input, kept_on } = timers.activity(at(second));
+        let InputState { last_input, kept_on } = timers.input_state(at(second));
         (last_input.map(|input| input.since(at(0)).as_secs()), kept_on)
     }
 
