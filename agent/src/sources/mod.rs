@@ -105,6 +105,7 @@ impl Kind {
     }
 
     /// Opens a source of this kind, which wakes the agent by `waker` if it can.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "sources elsewhere are asked"))]
     fn open(self, waker: &Waker) -> Result<Box<dyn Source>, Unavailable> {
         match self {
             #[cfg(target_os = "linux")]
