@@ -15,7 +15,7 @@ use ureq::{
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
-use crate::{exit::Failure, rule::Outcome, server_url::ServerUrl, token::Token};
+use crate::{rule::Outcome, server_url::ServerUrl, token::Token};
 
 /// Timeout of a beat, from the first packet to the last: a request that hangs must not hold up the next beat.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +42,17 @@ pub(crate) enum ClientError {
     /// Not a PEM file.
     #[error("ca_file: {0}: expected certificates in PEM form")]
     NotPem(PathBuf),
+}
+
+/// Reason why a pairing code was not redeemed, as a sentence.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PairError {
+    /// The server did not take it.
+    #[error("{0}")]
+    Refused(String),
+    /// The server could not be asked.
+    #[error("{0}")]
+    NoAnswer(String),
 }
 
 /// What the server said to a beat, or why it did not.
@@ -97,12 +108,12 @@ impl Client {
     }
 
     /// Redeems a pairing code.
-    pub(crate) fn pair(&self, code: &str) -> Result<Paired, Failure> {
+    pub(crate) fn pair(&self, code: &str) -> Result<Paired, PairError> {
         let body = serde_json::json!({ "code": code }).to_string();
         let request = self.agent.post(self.url.join("/api/pair")).content_type("application/json");
         let mut answer = request
             .send(body)
-            .map_err(|error| Failure::NoAnswer(format!("{}: no answer: {error}", self.url)))?;
+            .map_err(|error| PairError::NoAnswer(format!("{}: no answer: {error}", self.url)))?;
         let problem = match answer.status().as_u16() {
             200 => None,
             404 => Some("the code is wrong, used or too old; make another"),
@@ -111,13 +122,14 @@ impl Client {
         };
         if let Some(problem) = problem {
             let status = answer.status().as_u16();
-            return Err(Failure::Refused(format!("{}: {status}: {problem}", self.url)));
+            return Err(PairError::Refused(format!("{}: {status}: {problem}", self.url)));
         }
         let body = answer.body_mut().with_config().limit(ANSWER_MAX_BYTES).read_to_string();
         let paired = body.ok().and_then(|body| serde_json::from_str(&body).ok());
         let paired = paired.filter(|paired: &Paired| is_device_name(&paired.name));
-        paired
-            .ok_or_else(|| Failure::Refused(format!("{}: the answer is not of a Heartbeat server", self.url)))
+        paired.ok_or_else(|| {
+            PairError::Refused(format!("{}: the answer is not of a Heartbeat server", self.url))
+        })
     }
 }
 

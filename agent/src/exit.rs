@@ -3,7 +3,11 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use crate::{
-    autostart::AutostartError, beat::ClientError, config::ConfigError, paths::NoHome, token::TokenError,
+    autostart::AutostartError,
+    beat::{ClientError, PairError},
+    config::ConfigError,
+    paths::NoHome,
+    token::TokenError,
 };
 
 /// Error that ends a command.
@@ -63,6 +67,15 @@ impl Failure {
             Self::Refused(_) => 4,
             Self::NoAnswer(_) => 5,
             Self::Config(_) | Self::Client(_) | Self::Token(_) | Self::Home(_) => 78,
+        }
+    }
+}
+
+impl From<PairError> for Failure {
+    fn from(error: PairError) -> Self {
+        match error {
+            PairError::Refused(text) => Self::Refused(text),
+            PairError::NoAnswer(text) => Self::NoAnswer(text),
         }
     }
 }

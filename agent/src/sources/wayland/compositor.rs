@@ -4,7 +4,7 @@ use std::{
     net::Shutdown,
     os::unix::net::UnixStream,
     path::Path,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -24,7 +24,11 @@ use wayland_protocols_plasma::idle::client::{
     org_kde_kwin_idle_timeout::{self, OrgKdeKwinIdleTimeout},
 };
 
-use super::{InputState, Protocol, Unavailable, socket::candidates, state::State};
+use super::{
+    InputState, Protocol, Unavailable,
+    socket::candidates,
+    state::{Asked, Listener, Shared, State},
+};
 use crate::{
     clock::{Awake, Moment},
     unix_socket::connect,
@@ -36,28 +40,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Pause after which input wakes the agent. The shortest `idle_after`: after less, the device is still in use.
 const WAKE_AFTER_MIN: Duration = Duration::from_secs(30);
-
-/// A question to the compositor, which answers all in turn.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// Whether it is alive, with a number.
-    Alive(u64),
-    /// Whether it has created this notification.
-    Created(ObjectId),
-}
-
-/// What the thread changes, and a bell for those who wait for it.
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A connection. The thread ends when it is dropped.
 #[derive(Debug)]
@@ -146,13 +128,6 @@ impl Drop for Compositor {
         // The thread reads the end. An error says that the connection is lost already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
-}
-
-/// What the thread has.
-#[derive(Debug)]
-pub(super) struct Listener {
-    shared: Arc<Shared>,
-    waker: Waker,
 }
 
 impl Listener {

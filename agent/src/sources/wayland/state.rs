@@ -1,5 +1,7 @@
 //! What the agent shares with the thread that reads a connection: globals, seats, and their notifications.
 
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
 use wayland_client::{
     Connection, Proxy, QueueHandle,
     backend::ObjectId,
@@ -14,16 +16,48 @@ use wayland_protocols_plasma::idle::client::{
 
 use super::{
     InputState,
-    compositor::{Asked, Listener},
     timers::{Role, TIMEOUT, Timers},
 };
-use crate::clock::{Awake, Moment};
+use crate::{
+    clock::{Awake, Moment},
+    wake::Waker,
+};
 
 /// Version of `wl_seat` from which on a seat can be released.
 const SEAT_VERSION: u32 = 5;
 
 /// Version of `ext_idle_notifier_v1` from which on there are notifications that inhibitors do not keep from being idle.
 const INPUT_VERSION: u32 = 2;
+
+/// A question to the compositor, which answers all in turn.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Whether it is alive, with a number.
+    Alive(u64),
+    /// Whether it has created this notification.
+    Created(ObjectId),
+}
+
+/// What the thread changes, and a bell for those who wait for it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
+}
+
+impl Shared {
+    /// Locks the state.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the thread has.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) shared: Arc<Shared>,
+    pub(super) waker: Waker,
+}
 
 /// A protocol of idle notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
