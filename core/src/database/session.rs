@@ -122,6 +122,11 @@ impl Session {
         }
     }
 
+    /// Returns the time that the database takes to answer when it has nothing to do; zero without a connection.
+    fn round_trip(&self) -> Duration {
+        self.connection.as_ref().map_or(Duration::ZERO, |open| open.round_trip)
+    }
+
     fn log(&mut self, error: &error::DatabaseError) {
         if error.is_ours() {
             tracing::error!(%error, "database");
@@ -293,6 +298,11 @@ impl SharedSession {
             Ok(mut session) => session.run(deadline, work).await,
             Err(_) => Err(Error::Unavailable),
         }
+    }
+
+    /// Returns the time that the database takes to answer when it has nothing to do; zero without a connection.
+    pub async fn round_trip(&self) -> Duration {
+        self.0.lock().await.round_trip()
     }
 }
 

@@ -39,6 +39,10 @@ use worker::{Change, Command, QueuedCommand, Worker};
 /// [`Error::Unavailable`], so that a database that hangs makes neither memory nor latency grow.
 const QUEUE_CAPACITY: usize = 4096;
 
+/// Maximum number of batches under way, each on a session that is opened when it is first needed: near the database, one
+/// is enough. More shorten the time until the next batch starts, by ever less.
+const MAX_BATCHES: usize = 4;
+
 /// Beats with unknown tokens that may wait for the worker, see [`known_tokens`].
 const UNKNOWN_BEATS_CAPACITY: usize = QUEUE_CAPACITY / 2;
 
@@ -107,15 +111,18 @@ impl Heartbeat {
         configured: Subscriptions,
     ) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
-        let writes = session();
-        let reads = Reads::new(match runtime {
-            Runtime::Server => session(),
-            Runtime::Lambda => writes.clone(),
-        });
+        let (reads, writes) = match runtime {
+            Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect()),
+            Runtime::Lambda => {
+                let only = session();
+                (only.clone(), vec![only])
+            }
+        };
+        let reads = Reads::new(reads);
         let cache = Arc::new(StatsCache::default());
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
-        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, Arc::clone(&queued_events));
+        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events);
         let worker = start(worker.run());
         let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
         Self {

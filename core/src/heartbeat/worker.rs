@@ -1,12 +1,20 @@
-//! The one task that writes to the database: beats, changes to devices ([`changes`]), visits.
+//! The one task that talks to the database about what changes: beats, changes to devices ([`changes`]), visits.
 //!
 //! While a commit is under way, commands wait in the queue; the next batch takes all of them. So the busier it
-//! is, the more beats share a commit, and a lone beat waits for nothing.
+//! is, the more beats share a commit, and a lone beat waits for nothing. Where the database is far away, batches
+//! overlap, each on a session of its own.
+//!
+//! - [`pace`]: when the next batch starts, and how many may be under way.
+//! - [`writer`]: one session that carries out batches.
+//! - [`changes`]: changes to devices.
 
 mod changes;
+mod pace;
+mod writer;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -18,15 +26,13 @@ use tracing::{Instrument, Span};
 use super::{QUEUE_CAPACITY, stats_cache::StatsCache};
 use crate::{
     Error,
-    database::{SharedSession, beats, stats},
+    database::{SharedSession, beats},
     notify::subscriptions::Subscriptions,
     token::TokenHash,
 };
 pub(super) use changes::Change;
-
-/// Timeout of all that one batch asks of the database. A command that arrives just after a batch began waits
-/// for the rest of it and for the next one: four seconds, with a database that hangs.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(2);
+use pace::Pace;
+use writer::{Finished, Writer};
 
 /// Delay after which visits in memory are written to the database.
 const VISITS_FLUSH_DELAY: Duration = Duration::from_secs(1);
@@ -76,159 +82,162 @@ struct Batch {
     stop: Option<oneshot::Sender<()>>,
 }
 
-/// The next step after a batch.
+/// What woke the worker.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+enum Wake {
+    /// There are enough commands for a batch, or visits to write.
     Batch,
-    Stop,
+    /// No handle is left.
+    Closed,
 }
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    session: SharedSession,
+    /// Writers without a batch. The last one that became free comes first, so that connections which are not needed
+    /// stay idle, or unopened.
+    idle: Vec<Writer>,
+    pace: Pace,
     cache: Arc<StatsCache>,
     queue: mpsc::Receiver<QueuedCommand>,
-    /// Subscriptions of the configured channels.
-    configured: Subscriptions,
+    /// Commands for the next batch.
+    commands: Vec<QueuedCommand>,
     /// Results of earlier beats.
     known: beats::Known,
-    /// Notified when events were put into the outbox.
-    queued_events: Arc<Notify>,
+    /// Number of visits that batches under way write.
+    visits_under_way: i64,
     /// When the visits in memory are to be written.
     write_visits_at: Option<Instant>,
 }
 
 impl Worker {
+    /// Returns a worker that carries out as many batches at a time as there are `sessions`, where that is faster.
     pub(super) fn new(
-        session: SharedSession,
+        sessions: impl IntoIterator<Item = SharedSession>,
         cache: Arc<StatsCache>,
         queue: mpsc::Receiver<QueuedCommand>,
         configured: Subscriptions,
-        queued_events: Arc<Notify>,
+        queued_events: &Arc<Notify>,
     ) -> Self {
-        let known = beats::Known::default();
-        Self { session, cache, queue, configured, known, queued_events, write_visits_at: None }
+        let configured = Arc::new(configured);
+        let writer = |session| Writer {
+            session,
+            cache: Arc::clone(&cache),
+            configured: Arc::clone(&configured),
+            queued_events: Arc::clone(queued_events),
+        };
+        let idle: Vec<Writer> = sessions.into_iter().map(writer).collect();
+        Self {
+            pace: Pace::new(idle.len()),
+            idle,
+            cache,
+            queue,
+            commands: Vec::new(),
+            known: beats::Known::default(),
+            visits_under_way: 0,
+            write_visits_at: None,
+        }
     }
 
     /// Works until it is told to stop, or until no handle is left.
     pub(super) async fn run(mut self) {
-        let mut commands = Vec::new();
-        while self.receive(&mut commands).await {
-            // The span of the first command stands for the batch.
-            let span = commands.first().map_or_else(Span::none, |queued| queued.span.clone());
-            let batch = Batch::sort(commands.drain(..).map(|queued| queued.command));
-            if self.work(batch).instrument(span).await == Next::Stop {
-                return;
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let may_start = under_way.len() < self.pace.limit();
+            tokio::select! {
+                biased;
+                Some(finished) = under_way.next() => self.finish(finished),
+                wake = self.receive(), if may_start => {
+                    // The span of the first command stands for the batch.
+                    let span = self.commands.first().map_or_else(Span::none, |queued| queued.span.clone());
+                    let mut batch = Batch::sort(self.commands.drain(..).map(|queued| queued.command));
+                    let stop = batch.stop.take();
+                    if stop.is_none() && wake == Wake::Batch {
+                        under_way.extend(self.start(batch, span));
+                        continue;
+                    }
+                    while let Some(finished) = under_way.next().await {
+                        self.finish(finished);
+                    }
+                    if let Some(stopped) = stop {
+                        self.write_visits_at = Some(Instant::now());
+                        self.start(batch, span).expect("an idle writer").await;
+                        // The caller may have gone.
+                        let _ = stopped.send(());
+                    }
+                    return;
+                }
             }
         }
     }
 
-    async fn work(&mut self, batch: Batch) -> Next {
-        let deadline = Instant::now() + BATCH_TIMEOUT;
-        self.record(batch.beats, deadline).await;
-        for change in batch.changes {
-            self.change(change, deadline).await;
-        }
-        self.write_visits(batch.visits, batch.stop.is_some(), deadline).await;
-        let Some(stopped) = batch.stop else { return Next::Batch };
-        // The caller may have gone.
-        let _ = stopped.send(());
-        Next::Stop
+    /// Starts a batch. `None` if no writer is idle.
+    fn start(&mut self, batch: Batch, span: Span) -> Option<impl Future<Output = Finished> + use<>> {
+        let writer = self.idle.pop()?;
+        self.pace.start(Instant::now());
+        let visits = self.visits_to_write(!batch.visits.is_empty());
+        Some(writer.work(batch, self.known, visits).instrument(span))
     }
 
-    /// Waits for commands, or until visits are to be written. False when no handle is left.
-    async fn receive(&mut self, commands: &mut Vec<QueuedCommand>) -> bool {
-        let received = self.queue.recv_many(commands, QUEUE_CAPACITY);
-        match self.write_visits_at {
-            Some(at) => timeout_at(at, received).await.is_err() || !commands.is_empty(),
-            None => received.await > 0,
-        }
-    }
-
-    async fn record(&mut self, beats: Vec<Beat>, deadline: Instant) {
-        if beats.is_empty() {
-            return;
-        }
-        let tokens: Vec<TokenHash> = beats.iter().map(|beat| beat.token).collect();
-        let result = self.record_tokens(&tokens, deadline).await;
-        if let Ok(counted) = &result {
-            self.learn(counted);
-        }
-        let recorded = result.as_ref().map(|counted| {
-            let times = counted.iter().map(|device| (device.token_hash.as_slice(), device.recorded_at));
-            times.collect::<HashMap<_, _>>()
-        });
-        for beat in beats {
-            let answer = match &recorded {
-                Ok(times) => times.get(&beat.token.as_bytes()[..]).copied().ok_or(Error::UnknownToken),
-                Err(error) => Err(**error),
+    /// Waits for the commands of the next batch, or until visits are to be written.
+    async fn receive(&mut self) -> Wake {
+        loop {
+            let wait = if self.commands.is_empty() {
+                self.write_visits_at
+            } else {
+                let Some(until) = self.pace.wait(self.commands.len(), Instant::now()) else {
+                    return Wake::Batch;
+                };
+                Some(until)
             };
-            // The client may have gone; its beat counts all the same.
-            let _ = beat.reply.send(answer);
+            let room = QUEUE_CAPACITY.saturating_sub(self.commands.len());
+            let received = self.queue.recv_many(&mut self.commands, room);
+            match wait {
+                Some(until) => match timeout_at(until, received).await {
+                    Ok(0) if self.commands.is_empty() => return Wake::Closed,
+                    Ok(_) if !self.commands.is_empty() => {}
+                    _ => return Wake::Batch,
+                },
+                None if received.await == 0 => return Wake::Closed,
+                None => {}
+            }
         }
     }
 
-    /// Records beats by the shorter statement if it is enough. Each statement is a run of its own, with a timeout that
-    /// follows from the time that is left for it.
-    async fn record_tokens(
-        &self,
-        tokens: &[TokenHash],
-        deadline: Instant,
-    ) -> Result<Vec<beats::CountedDevice>, Error> {
-        if let Some(shortcut) = beats::Shortcut::of(tokens, self.known)
-            && let Some(counted) = self
-                .session
-                .run(deadline, async |connection| beats::count(connection, shortcut).await)
-                .await?
-        {
-            return Ok(counted);
+    /// Takes note of what a batch changed.
+    fn finish(&mut self, finished: Finished) {
+        self.idle.push(finished.writer);
+        if let Some(recorded) = finished.recorded {
+            self.pace.learn(recorded.took, recorded.round_trip);
+            // Batches end in any order.
+            self.known.stats_moved = self.known.stats_moved.max(recorded.stats_moved);
+            self.known.beats_wanted = recorded.beats_wanted.unwrap_or(self.known.beats_wanted);
         }
-        let configured = &self.configured;
-        self.session
-            .run(deadline, async |connection| beats::record(connection, tokens, configured).await)
-            .await
-    }
-
-    /// Takes note of what a commit changed.
-    fn learn(&mut self, counted: &[beats::CountedDevice]) {
-        self.cache.count(counted);
-        if let Some(moved) = counted.iter().find(|device| device.moved_stats) {
-            self.known.stats_moved = Some((moved.recorded_at, std::time::Instant::now()));
-        }
-        if let Some(wanted) = counted.iter().find_map(|device| device.beats_wanted) {
-            self.known.beats_wanted = wanted;
-        }
-        if counted.iter().any(|device| device.queued_events) {
-            self.queued_events.notify_one();
+        let waiting = self.queue.len() + self.commands.len();
+        self.pace.finish(finished.beats, waiting, Instant::now());
+        self.visits_under_way -= finished.visits;
+        if finished.visits > 0 {
+            self.write_visits_at = self.has_visits().then(|| Instant::now() + VISITS_FLUSH_DELAY);
         }
     }
 
-    /// Writes the visits in memory if a caller waits for that, if it is time, or if there will be no other time.
-    async fn write_visits(&mut self, waiting: Vec<Reply<()>>, last_chance: bool, deadline: Instant) {
-        let visits = self.cache.unwritten_visits();
-        let mut result = Ok(());
+    /// Returns how many visits the next batch is to write: those in memory, if it is time or if a caller waits for it.
+    fn visits_to_write(&mut self, now: bool) -> i64 {
+        let visits = self.cache.unwritten_visits() - self.visits_under_way;
         if visits == 0 {
             self.write_visits_at = None;
-        } else {
-            let due = *self.write_visits_at.get_or_insert_with(|| Instant::now() + VISITS_FLUSH_DELAY);
-            if last_chance || !waiting.is_empty() || Instant::now() >= due {
-                result = self.write(visits, deadline).await;
-                let remaining = self.cache.unwritten_visits() > 0;
-                self.write_visits_at = remaining.then(|| Instant::now() + VISITS_FLUSH_DELAY);
-            }
+            return 0;
         }
-        for reply in waiting {
-            let _ = reply.send(result);
+        let due = *self.write_visits_at.get_or_insert_with(|| Instant::now() + VISITS_FLUSH_DELAY);
+        if !now && Instant::now() < due {
+            return 0;
         }
+        self.write_visits_at = None;
+        self.visits_under_way += visits;
+        visits
     }
 
-    async fn write(&mut self, visits: i64, deadline: Instant) -> Result<(), Error> {
-        let total = self
-            .session
-            .run(deadline, async |connection| stats::add_visits(connection, visits).await)
-            .await?;
-        self.cache.visits_written(visits, total);
-        Ok(())
+    fn has_visits(&self) -> bool {
+        self.cache.unwritten_visits() > self.visits_under_way
     }
 }
 

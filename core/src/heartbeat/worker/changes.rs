@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Reply, Worker};
+use super::{Reply, Writer};
 use crate::{
     Error,
     database::{devices, editor_keys},
@@ -20,9 +20,9 @@ pub(in crate::heartbeat) enum Change {
     RemoveEditorKey { id: i64, reply: Reply<()> },
 }
 
-impl Worker {
+impl Writer {
     /// Makes a change, and answers the caller, who may have gone.
-    pub(super) async fn change(&mut self, change: Change, deadline: Instant) {
+    pub(super) async fn change(&self, change: Change, deadline: Instant) {
         match change {
             Change::Register { name, token, reply } => {
                 let _ = reply.send(self.register(name, token, deadline).await);

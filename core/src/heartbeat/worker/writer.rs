@@ -1,0 +1,145 @@
+//! One session that carries out batches, one at a time.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{sync::Notify, time::Instant};
+
+use super::{Batch, Beat, Reply};
+use crate::{
+    Error,
+    database::{SharedSession, beats, stats},
+    heartbeat::stats_cache::StatsCache,
+    notify::subscriptions::Subscriptions,
+    token::TokenHash,
+};
+
+/// Timeout of all that one batch asks of the database. A command that arrives just after a batch began waits
+/// for the rest of it and for the next one: four seconds, with a database that hangs.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Carries out batches on a session of its own. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    pub(super) session: SharedSession,
+    pub(super) cache: Arc<StatsCache>,
+    /// Subscriptions of the configured channels.
+    pub(super) configured: Arc<Subscriptions>,
+    /// Notified when events were put into the outbox.
+    pub(super) queued_events: Arc<Notify>,
+}
+
+/// Outcome of a batch.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// Free for the next batch.
+    pub(super) writer: Writer,
+    /// Number of beats that were answered.
+    pub(super) beats: usize,
+    /// Number of visits that it was to write.
+    pub(super) visits: i64,
+    /// Results of its beats; `None` if there were none, or if they failed.
+    pub(super) recorded: Option<Recorded>,
+}
+
+/// Results of beats that were recorded.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// Time that the statement took, with the commit.
+    pub(super) took: Duration,
+    /// Round trip of the connection when the database has nothing to do.
+    pub(super) round_trip: Duration,
+    /// Time of the beats, if they moved `stats`, and when this process learned of it.
+    pub(super) stats_moved: Option<(time::OffsetDateTime, std::time::Instant)>,
+    /// Whether a channel subscribes to every beat, if that was looked up.
+    pub(super) beats_wanted: Option<bool>,
+}
+
+impl Writer {
+    /// Carries out a batch, whose beats may profit from what is `known`, and writes `visits`.
+    pub(super) async fn work(self, batch: Batch, known: beats::Known, visits: i64) -> Finished {
+        let deadline = Instant::now() + BATCH_TIMEOUT;
+        let beats = batch.beats.len();
+        let recorded = self.record(batch.beats, known, deadline).await;
+        for change in batch.changes {
+            self.change(change, deadline).await;
+        }
+        self.write_visits(visits, batch.visits, deadline).await;
+        Finished { writer: self, beats, visits, recorded }
+    }
+
+    async fn record(&self, beats: Vec<Beat>, known: beats::Known, deadline: Instant) -> Option<Recorded> {
+        if beats.is_empty() {
+            return None;
+        }
+        let tokens: Vec<TokenHash> = beats.iter().map(|beat| beat.token).collect();
+        let started = Instant::now();
+        let result = self.record_tokens(&tokens, known, deadline).await;
+        let took = started.elapsed();
+        if let Ok(counted) = &result {
+            self.cache.count(counted);
+        }
+        answer(beats, &result);
+        let counted = result.ok()?;
+        if counted.iter().any(|device| device.queued_events) {
+            self.queued_events.notify_one();
+        }
+        let moved = counted.iter().find(|device| device.moved_stats);
+        Some(Recorded {
+            took,
+            round_trip: self.session.round_trip().await,
+            stats_moved: moved.map(|device| (device.recorded_at, std::time::Instant::now())),
+            beats_wanted: counted.iter().find_map(|device| device.beats_wanted),
+        })
+    }
+
+    /// Records beats by the shorter statement if it is enough. Each statement is a run of its own, with a timeout that
+    /// follows from the time that is left for it.
+    async fn record_tokens(
+        &self,
+        tokens: &[TokenHash],
+        known: beats::Known,
+        deadline: Instant,
+    ) -> Result<Vec<beats::CountedDevice>, Error> {
+        if let Some(shortcut) = beats::Shortcut::of(tokens, known)
+            && let Some(counted) = self
+                .session
+                .run(deadline, async |connection| beats::count(connection, shortcut).await)
+                .await?
+        {
+            return Ok(counted);
+        }
+        let configured = &self.configured;
+        self.session
+            .run(deadline, async |connection| beats::record(connection, tokens, configured).await)
+            .await
+    }
+
+    /// Writes visits, if there are any, and answers those that wait for it.
+    async fn write_visits(&self, visits: i64, waiting: Vec<Reply<()>>, deadline: Instant) {
+        let mut result = Ok(());
+        if visits > 0 {
+            let add = async |connection: &mut _| stats::add_visits(connection, visits).await;
+            let total = self.session.run(deadline, add).await;
+            result = total.map(|total| self.cache.visits_written(visits, total));
+        }
+        for reply in waiting {
+            let _ = reply.send(result);
+        }
+    }
+}
+
+/// Answers the beats of a batch.
+fn answer(beats: Vec<Beat>, result: &Result<Vec<beats::CountedDevice>, Error>) {
+    let recorded = result.as_ref().map(|counted| {
+        let times = counted.iter().map(|device| (device.token_hash.as_slice(), device.recorded_at));
+        times.collect::<HashMap<_, _>>()
+    });
+    for beat in beats {
+        let answer = match &recorded {
+            Ok(times) => times.get(&beat.token.as_bytes()[..]).copied().ok_or(Error::UnknownToken),
+            Err(error) => Err(**error),
+        };
+        // The client may have gone; its beat counts all the same.
+        let _ = beat.reply.send(answer);
+    }
+}
