@@ -4,7 +4,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,14 +26,21 @@ pub struct Cluster {
     data: PathBuf,
     /// Command line that runs the program, such as `unshare …`; empty for none.
     wrapper: Vec<String>,
+    /// Time that each flush of the write-ahead log takes longer.
+    flush_delay: Duration,
     postmaster: Child,
 }
 
 impl Cluster {
     /// Runs initdb, and starts the server.
     pub async fn start() -> Self {
+        Self::start_with_flush_delay(Duration::ZERO).await
+    }
+
+    /// Starts a server with a slow disk: each flush of its write-ahead log takes `flush_delay` longer.
+    pub async fn start_with_flush_delay(flush_delay: Duration) -> Self {
         let data = init_data_directory().await;
-        Self::start_in(data, unprivileged_user()).await
+        Self::start_in(data, unprivileged_user(), flush_delay).await
     }
 
     /// Starts a server with a [small disk](Self::database_on_small_disk) beside its main one. `None` where
@@ -47,23 +58,23 @@ impl Cluster {
         let script = r#"mount -t tmpfs -o size=16m tmpfs "$0" && exec unshare --user --map-user=1000 "$@""#;
         let mut wrapper = namespaces.map(str::to_owned).to_vec();
         wrapper.extend(["sh", "-c", script, &disk.display().to_string()].map(str::to_owned));
-        let cluster = Self::start_in(data, wrapper).await;
+        let cluster = Self::start_in(data, wrapper, Duration::ZERO).await;
         let statement = format!("CREATE TABLESPACE {SMALL_DISK} LOCATION '{}'", disk.display());
         let mut connection = cluster.connect().await.expect("a connection");
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("a small disk");
         Some(cluster)
     }
 
-    async fn start_in(data: PathBuf, wrapper: Vec<String>) -> Self {
-        let postmaster = spawn(&data, &wrapper);
-        let cluster = Self { data, wrapper, postmaster };
+    async fn start_in(data: PathBuf, wrapper: Vec<String>, flush_delay: Duration) -> Self {
+        let postmaster = spawn(&data, &wrapper, flush_delay);
+        let cluster = Self { data, wrapper, flush_delay, postmaster };
         cluster.wait_until_ready().await;
         cluster
     }
 
     /// Restarts the server after it was [killed](Self::kill), and waits until it accepts connections.
     pub async fn restart(&mut self) {
-        self.postmaster = spawn(&self.data, &self.wrapper);
+        self.postmaster = spawn(&self.data, &self.wrapper, self.flush_delay);
         self.wait_until_ready().await;
     }
 
@@ -180,12 +191,32 @@ async fn init_data_directory() -> PathBuf {
     data
 }
 
-fn spawn(data: &Path, wrapper: &[String]) -> Child {
+fn spawn(data: &Path, wrapper: &[String], flush_delay: Duration) -> Child {
     let mut postgres = command(wrapper.to_vec(), "postgres");
     let sockets = format!("unix_socket_directories={}", data.display());
     postgres.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c", &sockets]);
+    if !flush_delay.is_zero() {
+        postgres.env("LD_PRELOAD", flush_delay_library());
+        postgres.env("FLUSH_DELAY_MICROSECONDS", flush_delay.as_micros().to_string());
+    }
     let postgres = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     postgres.spawn().expect("a database")
+}
+
+/// Path of the library that delays flushes, which is built with the linker that Rust needs as well.
+fn flush_delay_library() -> &'static Path {
+    static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/flush_delay.c");
+        let library = Database::folder().join(format!("flush_delay_{}.so", std::process::id()));
+        let mut compiler = std::process::Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"]).args([&library, &source]);
+        assert!(
+            compiler.arg("-ldl").status().expect("a C compiler").success(),
+            "flush_delay.c was not compiled"
+        );
+        library
+    });
+    &LIBRARY
 }
 
 fn command(wrapper: Vec<String>, name: &str) -> Command {

@@ -1,11 +1,8 @@
-//! A TCP proxy in front of PostgreSQL that counts round trips and adds latency.
+//! A TCP proxy in front of PostgreSQL that counts round trips.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
 };
 
 use tokio::{
@@ -35,11 +32,6 @@ const SERVER: u8 = 2;
 impl CountingProxy {
     /// Starts a proxy in front of the server that tests share.
     pub async fn start() -> Self {
-        Self::start_with_delay(Duration::ZERO).await
-    }
-
-    /// Starts a proxy that delays each response, as a distant server would.
-    pub async fn start_with_delay(delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("a local address").port();
         let traffic = Arc::new(Traffic::default());
@@ -49,8 +41,8 @@ impl CountingProxy {
                 let server = UnixStream::connect(Database::socket()).await.expect("PostgreSQL");
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(forward(from_client, to_server, Arc::clone(&counted), CLIENT, Duration::ZERO));
-                tokio::spawn(forward(from_server, to_client, Arc::clone(&counted), SERVER, delay));
+                tokio::spawn(forward(from_client, to_server, Arc::clone(&counted), CLIENT));
+                tokio::spawn(forward(from_server, to_client, Arc::clone(&counted), SERVER));
             }
         });
         Self { port, traffic }
@@ -72,15 +64,11 @@ async fn forward(
     mut to: impl AsyncWriteExt + Unpin,
     traffic: Arc<Traffic>,
     sender: u8,
-    delay: Duration,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         if traffic.last_sender.swap(sender, SeqCst) != sender && sender == CLIENT {
             traffic.round_trips.fetch_add(1, SeqCst);
-        }
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
         }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;

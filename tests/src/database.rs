@@ -9,6 +9,9 @@ use std::{
 
 use sqlx::{Connection, PgConnection, Row};
 
+/// Unix socket in the folder of a server.
+const SOCKET: &str = ".s.PGSQL.5432";
+
 /// Database of one test.
 #[derive(Debug)]
 pub struct Database {
@@ -52,14 +55,17 @@ impl Database {
 
     /// Unix socket of the server that tests share.
     pub fn socket() -> PathBuf {
-        Self::folder().join(".s.PGSQL.5432")
+        Self::folder().join(SOCKET)
+    }
+
+    /// Unix socket of the server that has this database.
+    pub(crate) fn server_socket(&self) -> PathBuf {
+        folder(&self.server).join(SOCKET)
     }
 
     /// Folder of the server that tests share.
     pub(crate) fn folder() -> PathBuf {
-        let url = shared_server();
-        let (_, folder) = url.split_once("host=").expect("a folder");
-        Path::new(folder).to_owned()
+        folder(&shared_server())
     }
 
     /// Terminates all other connections to the database.
@@ -109,6 +115,12 @@ impl Database {
 pub fn migrations() -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
     std::fs::read_dir(folder).expect("migrations").count()
+}
+
+/// Folder with the Unix socket of a server.
+fn folder(server: &str) -> PathBuf {
+    let (_, folder) = server.split_once("host=").expect("a folder");
+    Path::new(folder).to_owned()
 }
 
 /// URL of the databases on the server that tests share, with `%s` for the name.

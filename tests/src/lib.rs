@@ -12,6 +12,7 @@
 //! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: a viewer of the stream.
 //! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
+//! - [`distance`]: a proxy in front of PostgreSQL that delays what passes, as a network does.
 //! - [`connect_proxy`]: an HTTP proxy, as networks of companies have.
 //! - [`tls_front`]: TLS in front of a server, with a certificate that no system trusts.
 //! - [`port`]: ports that no other test gets.
@@ -33,6 +34,7 @@ pub mod cluster;
 pub mod connect_proxy;
 pub mod counting_proxy;
 pub mod database;
+pub mod distance;
 pub mod fake_discord;
 pub mod lambda;
 pub mod load;
@@ -51,6 +53,7 @@ pub use cluster::Cluster;
 pub use connect_proxy::ConnectProxy;
 pub use counting_proxy::CountingProxy;
 pub use database::Database;
+pub use distance::Distance;
 pub use lambda::Function;
 pub use load::{Devices, Load};
 pub use port::ReservedPort;

@@ -38,6 +38,11 @@ impl Measurements {
     pub(crate) fn p50(&self) -> f64 {
         median(self.0.iter().map(|measurement| measurement.p50.as_secs_f64() * 1e6).collect())
     }
+
+    /// Median of the latencies that one response in a hundred exceeds, in microseconds.
+    pub(crate) fn p99(&self) -> f64 {
+        median(self.0.iter().map(|measurement| measurement.p99.as_secs_f64() * 1e6).collect())
+    }
 }
 
 /// Returns the median.
@@ -72,11 +77,11 @@ pub(crate) async fn measure(table: &mut Table) {
     let [mut alone, mut alone_many, mut crowd, mut crowd_many] = [const { Measurements(Vec::new()) }; 4];
     let [mut commit, mut commits, mut plain_alone, mut plain_crowd] = [const { Measurements(Vec::new()) }; 4];
     for _ in 0..ROUNDS {
-        commit.push(limits::bare_commits(&database, 1, MEASUREMENT_TIME).await);
+        commit.push(limits::bare_commits(&database, &database.url(), 1, MEASUREMENT_TIME).await);
         alone.push(beats(1, &many[..1]).run(MEASUREMENT_TIME).await);
         plain_alone.push(plain(1).run(MEASUREMENT_TIME).await);
         alone_many.push(beats(1, &many).run(MEASUREMENT_TIME).await);
-        commits.push(limits::bare_commits(&database, 32, MEASUREMENT_TIME).await);
+        commits.push(limits::bare_commits(&database, &database.url(), 32, MEASUREMENT_TIME).await);
         crowd.push(beats(64, &many[..1]).run(MEASUREMENT_TIME).await);
         plain_crowd.push(plain(64).run(MEASUREMENT_TIME).await);
         crowd_many.push(beats(64, &many).run(MEASUREMENT_TIME).await);

@@ -92,8 +92,14 @@ fn write_each_second(bytes: usize) {
     }
 }
 
-/// Measures commits of one row with pgbench, over `connections` connections: one prepared statement a commit.
-pub(crate) async fn bare_commits(database: &Database, connections: usize, time: Duration) -> Measurement {
+/// Measures commits of one row with pgbench, over `connections` connections to the database at `url`: one prepared
+/// statement a commit.
+pub(crate) async fn bare_commits(
+    database: &Database,
+    url: &str,
+    connections: usize,
+    time: Duration,
+) -> Measurement {
     database
         .execute("CREATE TABLE IF NOT EXISTS bare (device bigint NOT NULL, time_stamp timestamptz NOT NULL)")
         .await;
@@ -106,7 +112,7 @@ pub(crate) async fn bare_commits(database: &Database, connections: usize, time: 
         .arg(format!("--time={}", time.as_secs()))
         .arg(format!("--file={}", script.display()))
         .arg(format!("--log-prefix={}/log", folder.path().display()))
-        .arg(database.url())
+        .arg(url)
         .output()
         .await
         .expect("pgbench, which comes with PostgreSQL");

@@ -34,6 +34,8 @@ pub(crate) struct Measurement {
     pub(crate) rate: f64,
     /// Median latency.
     pub(crate) p50: Duration,
+    /// Latency that one response in a hundred exceeds.
+    pub(crate) p99: Duration,
 }
 
 impl Load {
@@ -71,10 +73,13 @@ impl Measurement {
     /// Returns the measurement of these latencies, in nanoseconds, within `time`.
     pub(crate) fn of(mut times: Vec<u32>, time: Duration) -> Self {
         times.sort_unstable();
-        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        let quantile = |percent: usize| {
+            let nanoseconds = times.get(times.len() * percent / 100).copied().unwrap_or_default();
+            Duration::from_nanos(nanoseconds.into())
+        };
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         let rate = times.len() as f64 / time.as_secs_f64();
-        Self { rate, p50: Duration::from_nanos(median.into()) }
+        Self { rate, p50: quantile(50), p99: quantile(99) }
     }
 }
 

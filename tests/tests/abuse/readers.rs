@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use heartbeat_tests::{Client, CountingProxy, Database, Server, ServerBuilder};
+use heartbeat_tests::{Client, CountingProxy, Database, Distance, Server, ServerBuilder};
 use tokio::{sync::watch, task::JoinSet, time::interval};
 
 use super::connections::{allow_many_connections, connect_from, status_of_stats};
@@ -18,12 +18,10 @@ const REQUESTS_PER_READER: usize = 30;
 
 /// Starts a server whose database is distant. The proxy in between runs as long as the test.
 async fn start_far_from_the_database() -> (Server, Database) {
-    let (database, proxy) =
-        (Database::create().await, CountingProxy::start_with_delay(DATABASE_LATENCY).await);
-    let server = ServerBuilder::on(&database)
-        .environment("HEARTBEAT_DATABASE_DSN", &proxy.url(&database))
-        .start()
-        .await;
+    let database = Database::create().await;
+    let distance = Distance::to(&database, DATABASE_LATENCY);
+    let server =
+        ServerBuilder::on(&database).environment("HEARTBEAT_DATABASE_DSN", distance.url()).start().await;
     (server, database)
 }
 
