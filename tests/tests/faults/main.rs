@@ -4,6 +4,7 @@
 mod clock_set_back;
 mod interrupted_setup;
 mod killed_database;
+mod killed_far_database;
 mod killed_server;
 mod many_starts;
 mod refusing_database;
