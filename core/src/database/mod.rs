@@ -1,6 +1,7 @@
 //! PostgreSQL: sessions, the schema, and every SQL statement.
 //!
 //! - [`session`]: one connection that opens when it is needed and again after it broke.
+//! - `deadline`: the timer that ends its work.
 //! - [`reads`]: the session for queries that no beat may wait for.
 //! - [`migrations`]: the files in `migrations/`, and which releases each of them serves.
 //! - [`schema`]: recognizes the tables of a database.
@@ -16,6 +17,7 @@
 pub mod beats;
 pub mod channels;
 pub mod connections;
+mod deadline;
 pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{error, migrate};
+use super::{deadline::DeadlineTimer, error, migrate};
 use crate::{Clock, Error, runtime::Runtime, secret::Secret};
 
 /// Idle time after which a connection is checked with an empty round trip before it is used. The database, or
@@ -67,6 +67,7 @@ pub struct Session {
     connection: Option<Open>,
     /// The connection that is being opened.
     opening: Option<JoinHandle<Result<Open, error::DatabaseError>>>,
+    timer: DeadlineTimer,
     clock: Clock,
     runtime: Runtime,
     last_used: OffsetDateTime,
@@ -86,6 +87,7 @@ impl Session {
             options: Secret::new(options.application_name("heartbeat").disable_statement_logging()),
             connection: None,
             opening: None,
+            timer: DeadlineTimer::default(),
             clock,
             runtime,
             last_used: clock(),
@@ -107,7 +109,9 @@ impl Session {
         deadline: Instant,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
-        let attempt = timeout_at(deadline, self.attempt(deadline, work)).await;
+        let mut timer = std::mem::take(&mut self.timer);
+        let attempt = timer.run(deadline, self.attempt(deadline, work)).await;
+        self.timer = timer;
         match attempt.unwrap_or(Err(error::DatabaseError::TimedOut)) {
             Ok(value) => {
                 if std::mem::take(&mut self.is_outage_logged) {
