@@ -1,7 +1,7 @@
 //! Recording beats. Their time is that of the database's clock: any number of processes share it, and a device's
 //! history does not jump with the clock of the process that it happens to reach.
 
-use std::time::{Duration, Instant};
+mod shortcut;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -10,9 +10,7 @@ use crate::{
     notify::{event::LONG_ABSENCE, subscriptions::Subscriptions},
     token::TokenHash,
 };
-
-/// Time after the last beat that `stats` knows of within which no absence can have ended: absences are whole seconds.
-const ABSENCE_MIN: Duration = Duration::from_secs(1);
+pub use shortcut::{Known, Shortcut, count};
 
 /// A device that beat, as the database has it right after.
 #[derive(Debug)]
@@ -35,95 +33,6 @@ pub struct CountedDevice {
     pub queued_events: bool,
     /// Whether a channel subscribes to every beat; `None` if that was not looked up.
     pub beats_wanted: Option<bool>,
-}
-
-/// Results of an earlier [`record`], which may allow a [`Shortcut`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Known {
-    /// Time of the latest beats that moved `stats`, by the database's clock, and when this process learned of it.
-    pub stats_moved: Option<(OffsetDateTime, Instant)>,
-    /// The latest [`CountedDevice::beats_wanted`].
-    pub beats_wanted: bool,
-}
-
-impl Known {
-    /// Time of the last beat in `stats`, if an absence has hardly ended since.
-    fn recent_beat(self) -> Option<OffsetDateTime> {
-        let (last_beat, learned_at) = self.stats_moved?;
-        (learned_at.elapsed() < ABSENCE_MIN && !self.beats_wanted).then_some(last_beat)
-    }
-}
-
-/// Beats of one device that may be recorded by the shorter statement.
-#[derive(Debug, Clone, Copy)]
-pub struct Shortcut<'a> {
-    token: &'a TokenHash,
-    beats: usize,
-    last_beat: OffsetDateTime,
-}
-
-impl<'a> Shortcut<'a> {
-    /// Returns the shortcut for one beat of each of `tokens`, if there may be one.
-    #[must_use]
-    pub fn of(tokens: &'a [TokenHash], known: Known) -> Option<Self> {
-        // The same second bounds how long a new subscription to beats goes unnoticed.
-        Some(Self { token: only(tokens)?, beats: tokens.len(), last_beat: known.recent_beat()? })
-    }
-}
-
-/// The token of all beats, if it is the same.
-fn only(tokens: &[TokenHash]) -> Option<&TokenHash> {
-    let (first, rest) = tokens.split_first()?;
-    rest.iter().all(|token| token == first).then_some(first)
-}
-
-/// Records beats of one device, and nothing else: less than half of the work of [`record`]. Returns
-/// `None`, having done nothing, if that is not enough: by the database's clock it is not the second that began at the
-/// last beat.
-pub async fn count(
-    connection: &mut PgConnection,
-    Shortcut { token, beats, last_beat }: Shortcut<'_>,
-) -> Result<Option<Vec<CountedDevice>>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"
-        WITH counted AS (
-            UPDATE heartbeat.devices
-            SET num_beats = LEAST(num_beats, 9007199254740991 - $2) + $2,
-                last_beat = GREATEST(now(), CASE WHEN last_beat <= clock_timestamp() THEN last_beat END)
-            WHERE token_hash = $1 AND now() >= $3 AND now() < $3 + interval '1 second'
-            RETURNING id, token_hash, num_beats, last_beat
-        ), inserted AS (
-            INSERT INTO heartbeat.beats (device, time_stamp) SELECT id, now() FROM counted, generate_series(1, $2)
-        )
-        SELECT
-            now() >= $3 AND now() < $3 + interval '1 second' AS "soon_after!",
-            now() AS "recorded_at!",
-            id AS "id?",
-            token_hash AS "token_hash?",
-            num_beats AS "num_beats?",
-            last_beat AS "last_beat?"
-        FROM (VALUES (0)) AS always LEFT JOIN counted ON true
-        "#,
-        token.as_bytes(),
-        i64::try_from(beats).unwrap_or(i64::MAX),
-        last_beat,
-    )
-    .fetch_one(connection)
-    .await?;
-    let counted = || {
-        Some(CountedDevice {
-            id: row.id?,
-            token_hash: row.token_hash?,
-            num_beats: row.num_beats?,
-            last_beat: row.last_beat?,
-            recorded_at: row.recorded_at,
-            longest_absence: None,
-            moved_stats: false,
-            queued_events: false,
-            beats_wanted: None,
-        })
-    };
-    Ok(row.soon_after.then(|| Vec::from_iter(counted())))
 }
 
 /// Records one beat for each of `tokens`, in the order of their arrival, in one statement and one commit: finds the

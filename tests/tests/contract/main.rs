@@ -5,6 +5,7 @@ mod api;
 mod assets;
 mod badge;
 mod badge_builder;
+mod batches;
 mod configuration;
 mod health;
 mod home;

@@ -103,7 +103,7 @@ impl Writer {
         if let Some(shortcut) = beats::Shortcut::of(tokens, known)
             && let Some(counted) = self
                 .session
-                .run(deadline, async |connection| beats::count(connection, shortcut).await)
+                .run(deadline, async |connection| beats::count(connection, &shortcut).await)
                 .await?
         {
             return Ok(counted);
