@@ -26,6 +26,8 @@ pub(super) struct StatsCache(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     stored: Option<StoredStats>,
+    /// Time of the last beat of any device in them: each batch asks for it, and should not look at all devices.
+    last_beat: Option<OffsetDateTime>,
     /// When the stats were last read. `None`: read them again before they are shown.
     read_at: Option<OffsetDateTime>,
     /// How far the database's clock is ahead of this process's; negative if it is behind.
@@ -109,6 +111,7 @@ impl StatsCache {
         state.reading = false;
         state.read_at = Some(read_at);
         state.clock_offset = clock_offset(stored.as_of, read_at, now);
+        state.last_beat = stored.last_beat();
         state.stored = Some(stored);
         for change in std::mem::take(&mut state.changes_since_read) {
             state.apply(change);
@@ -122,8 +125,8 @@ impl StatsCache {
         // An absence that seems to end here was ended by another process just before, if the statement did not
         // say how long it was.
         let latest = devices.iter().map(|counted| counted.last_beat).max();
-        let before = state.stored.as_ref().and_then(StoredStats::last_beat);
-        let absent = latest.zip(before).is_some_and(|(now, before)| now - before >= Duration::SECOND);
+        let absent =
+            latest.zip(state.last_beat).is_some_and(|(now, before)| now - before >= Duration::SECOND);
         if absent && devices.iter().all(|counted| counted.longest_absence.is_none()) {
             state.change(Change::Outdated);
         }
@@ -199,6 +202,7 @@ impl State {
                     Some(device) => {
                         device.num_beats = device.num_beats.max(num_beats);
                         device.last_beat = device.last_beat.max(Some(last_beat));
+                        self.last_beat = self.last_beat.max(Some(last_beat));
                     }
                     None => self.read_at = None,
                 }
