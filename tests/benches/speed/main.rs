@@ -6,11 +6,13 @@
 //! - [`load`]: load over HTTP, with throughput and latency.
 //! - [`limits`]: the limits: a route with a constant response, a bare commit, a bare write.
 //! - [`table`]: the table of results, printed and stored.
-//! - [`beats`], [`far`], [`history`], [`reads`], [`stream`], [`memory`], [`lambda`]: the parts, one for each kind of work.
+//! - [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`memory`], [`lambda`]: the parts, one for each
+//!   kind of work.
 //!
 //! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run.
 
 mod beats;
+mod devices;
 mod far;
 mod history;
 mod lambda;
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// Parts, in the order in which they run.
-const PARTS: [&str; 7] = ["beats", "far", "history", "reads", "stream", "memory", "lambda"];
+const PARTS: [&str; 8] = ["beats", "devices", "far", "history", "reads", "stream", "memory", "lambda"];
 
 #[tokio::main]
 async fn main() {
@@ -45,6 +47,7 @@ async fn main() {
     for part in parts {
         match part {
             "beats" => beats::measure(&mut table).await,
+            "devices" => devices::measure(&mut table).await,
             "far" => far::measure(&mut table).await,
             "history" => history::measure(&mut table).await,
             "reads" => reads::measure(&mut table).await,
