@@ -1,6 +1,6 @@
 //! A timer for deadlines that are seldom reached.
 
-use std::{future::poll_fn, pin::Pin, pin::pin, task::Poll};
+use std::{future::poll_fn, pin::Pin, task::Poll};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -11,13 +11,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 
 impl DeadlineTimer {
-    /// Runs `work`; `None` if it is not done at `deadline`.
-    pub(super) async fn run<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work`; `None` if it is not done at `deadline`. It is pinned by the caller, where it is not moved and so takes
+    /// its memory once.
+    pub(super) async fn run<T>(
+        &mut self,
+        deadline: Instant,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
         let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        let mut work = pin!(work);
         poll_fn(|context| {
             if let Poll::Ready(result) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(result));
@@ -37,7 +41,7 @@ impl DeadlineTimer {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, time::Duration};
+    use std::{future::pending, pin::pin, time::Duration};
 
     use tokio::time::sleep;
 
@@ -51,7 +55,7 @@ mod tests {
         // Later than the last one, earlier, and later again.
         for units in [2, 3, 1, 2] {
             let deadline = Instant::now() + units * UNIT;
-            assert_eq!(timer.run(deadline, pending::<()>()).await, None);
+            assert_eq!(timer.run(deadline, pin!(pending::<()>())).await, None);
             assert!(Instant::now() >= deadline);
         }
     }
@@ -59,15 +63,15 @@ mod tests {
     #[tokio::test]
     async fn a_timer_that_was_set_for_work_that_is_done_does_not_end_the_next() {
         let mut timer = DeadlineTimer::default();
-        timer.run(Instant::now() + UNIT, async {}).await;
-        let next = timer.run(Instant::now() + Duration::from_mins(1), sleep(3 * UNIT));
-        assert_eq!(next.await, Some(()));
+        timer.run(Instant::now() + UNIT, pin!(async {})).await;
+        let next = timer.run(Instant::now() + Duration::from_mins(1), pin!(sleep(3 * UNIT))).await;
+        assert_eq!(next, Some(()));
     }
 
     #[tokio::test]
     async fn a_deadline_that_has_passed_ends_work_that_waits() {
         let mut timer = DeadlineTimer::default();
-        timer.run(Instant::now() + Duration::from_mins(1), async {}).await;
-        assert_eq!(timer.run(Instant::now(), pending::<()>()).await, None);
+        timer.run(Instant::now() + Duration::from_mins(1), pin!(async {})).await;
+        assert_eq!(timer.run(Instant::now(), pin!(pending::<()>())).await, None);
     }
 }

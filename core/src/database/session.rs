@@ -1,6 +1,6 @@
 //! One connection to the database, with a deadline for all work on it.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection, error::DatabaseError, postgres::PgConnectOptions,
@@ -112,7 +112,7 @@ impl Session {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         let mut timer = std::mem::take(&mut self.timer);
-        let attempt = timer.run(deadline, self.attempt(deadline, work)).await;
+        let attempt = timer.run(deadline, pin!(self.attempt(deadline, work))).await;
         self.timer = timer;
         match attempt.unwrap_or(Err(error::DatabaseError::TimedOut)) {
             Ok(value) => {

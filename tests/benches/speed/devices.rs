@@ -38,7 +38,7 @@ impl Site {
         let database = Database::create().await;
         let builder = ServerBuilder::on(&database).without_shares();
         builder.start().await.stop().await;
-        register(&database, number).await;
+        let beats = register(&database, number).await;
         let mut starts = Vec::new();
         for _ in 0..ROUNDS {
             let started = Instant::now();
@@ -47,8 +47,7 @@ impl Site {
             starts.push(started.elapsed().as_secs_f64() * 1e3);
             server.stop().await;
         }
-        let beats = (0..number).map(|id| request("POST", "/api/beat", &format!("token {id}")));
-        let (beats, start) = (beats.collect(), median(starts));
+        let start = median(starts);
         Self { number, server: builder.start().await, database, beats, start }
     }
 
@@ -61,8 +60,8 @@ impl Site {
     }
 }
 
-/// Adds devices that have beat once, faster than the route for the owner does.
-async fn register(database: &Database, number: usize) {
+/// Adds devices that have beat once, faster than the route for the owner does; returns a beat request of each.
+pub(crate) async fn register(database: &Database, number: usize) -> Arc<[Vec<u8>]> {
     database
         .execute(&format!(
             "INSERT INTO heartbeat.devices (name, token_hash, num_beats, last_beat)
@@ -73,6 +72,7 @@ async fn register(database: &Database, number: usize) {
         .await;
     database.execute("VACUUM ANALYZE heartbeat.devices").await;
     database.execute("CHECKPOINT").await;
+    (0..number).map(|id| request("POST", "/api/beat", &format!("token {id}"))).collect()
 }
 
 pub(crate) async fn measure(table: &mut Table) {

@@ -1,14 +1,13 @@
 //! Beats and reads with a database that is far away, or whose disk flushes slowly, compared with what distance and
 //! flush alone take.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use heartbeat_core::token::TokenHash;
 use heartbeat_tests::{Cluster, Database, Distance, Server, ServerBuilder};
 
 use crate::{
     beats::{MANY_DEVICES, Measurements},
-    limits,
+    devices, limits,
     load::{Load, request},
     table::{Table, Target},
 };
@@ -65,12 +64,12 @@ async fn measure_place(
         .without_shares()
         .start()
         .await;
-    let devices = insert_devices(database, MANY_DEVICES).await;
+    let requests = devices::register(database, MANY_DEVICES).await;
 
     let (mut commit, mut lone) = (Measurements::default(), Measurements::default());
     for _ in 0..ROUNDS {
         commit.push(limits::bare_commits(database, &url, 1, MEASUREMENT_TIME).await);
-        lone.push(beats(&server, 1, &devices).run(MEASUREMENT_TIME).await);
+        lone.push(beats(&server, 1, &requests).run(MEASUREMENT_TIME).await);
     }
     table.heading(&format!("beats, database {place}"), "limit");
     let added = (lone.p50() - commit.p50()) / 1e3;
@@ -84,7 +83,7 @@ async fn measure_place(
     for (which, connections) in CONNECTIONS.into_iter().enumerate() {
         let mut crowd = Measurements::default();
         for _ in 0..ROUNDS {
-            crowd.push(beats(&server, connections, &devices).run(MEASUREMENT_TIME).await);
+            crowd.push(beats(&server, connections, &requests).run(MEASUREMENT_TIME).await);
         }
         measured.beats[which] = crowd.rate();
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
@@ -113,22 +112,6 @@ async fn measure_place(
     near.unwrap_or(measured)
 }
 
-fn beats(server: &Server, connections: usize, devices: &[Vec<u8>]) -> Load {
-    Load { port: server.port(), connections, requests: devices[..connections].into() }
-}
-
-/// Adds devices to a database; returns a beat request of each. Registering them takes a round trip and a flush each.
-async fn insert_devices(database: &Database, count: usize) -> Arc<[Vec<u8>]> {
-    let token = |number: usize| format!("token of device {number}").replace(' ', "_");
-    let rows: Vec<String> = (0..count)
-        .map(|number| {
-            let hash = TokenHash::of(token(number).as_bytes());
-            let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("('Device {number}', '\\x{hex}')")
-        })
-        .collect();
-    database
-        .execute(&format!("INSERT INTO heartbeat.devices (name, token_hash) VALUES {}", rows.join(", ")))
-        .await;
-    (0..count).map(|number| request("POST", "/api/beat", &token(number))).collect()
+fn beats(server: &Server, connections: usize, requests: &[Vec<u8>]) -> Load {
+    Load { port: server.port(), connections, requests: requests[..connections].into() }
 }

@@ -52,7 +52,7 @@ impl Pace {
         if round_trip < OVERLAP_MIN_ROUND_TRIP {
             return 1;
         }
-        let flush = (duration - round_trip).max(Duration::from_nanos(1));
+        let flush = duration.saturating_sub(round_trip).max(Duration::from_nanos(1));
         let overlapping = usize::try_from(round_trip.as_nanos() / flush.as_nanos()).unwrap_or(usize::MAX);
         overlapping.saturating_add(1).min(self.max_batches)
     }
