@@ -137,6 +137,18 @@ impl Stats {
         by_id.or_else(|| self.devices.iter().position(|device| device.former_id == Some(id)))
     }
 
+    /// Whether anything but the passing of time tells these stats from `earlier` ones. The longest absence grows by itself
+    /// while it is the ongoing one.
+    #[must_use]
+    pub fn differ_from(&self, earlier: &Self) -> bool {
+        let grown_absence = earlier.longest_absence.max(self.last_seen_relative.unwrap_or(0));
+        self.last_seen != earlier.last_seen
+            || self.longest_absence != grown_absence
+            || self.num_visits != earlier.num_visits
+            || self.total_beats != earlier.total_beats
+            || self.devices != earlier.devices
+    }
+
     /// Returns the seconds since the last beat of a device. They are counted from the last beat of all, so that both ages
     /// on a page agree to the second.
     #[must_use]
@@ -253,6 +265,26 @@ mod tests {
         let stats = stored_stats.at(at(1_103) + Duration::milliseconds(100));
         let ages: Vec<_> = stats.devices.iter().map(|device| stats.age(device)).collect();
         assert_eq!((stats.last_seen_relative, ages), (Some(102), vec![Some(102), Some(202), None]));
+    }
+
+    #[test]
+    fn the_passing_of_time_alone_makes_no_difference() {
+        let stored = stored_stats(vec![device(0, Some(1_000), 1), device(1, None, 0)]);
+        let stats = stored.at(at(1_090));
+        // The ongoing absence has become the longest, and grows.
+        assert!(!stored.at(at(1_091)).differ_from(&stats) && !stats.differ_from(&stored.at(at(1_040))));
+        let changed = |change: fn(&mut StoredStats)| {
+            let mut stored = stored.clone();
+            change(&mut stored);
+            stored.at(at(1_095)).differ_from(&stats)
+        };
+        assert!(changed(|stored| stored.visits += 1));
+        assert!(changed(|stored| stored.longest_absence = 200));
+        assert!(changed(|stored| stored.devices[0].num_beats += 1));
+        assert!(changed(|stored| stored.devices[0].last_beat = Some(at(1_092))));
+        assert!(changed(|stored| stored.devices[1].name = Some("Phone".into())));
+        assert!(changed(|stored| drop(stored.devices.pop())));
+        assert!(!changed(|_| {}));
     }
 
     #[test]

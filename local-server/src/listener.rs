@@ -5,11 +5,26 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use heartbeat_core::config::Bind;
 use heartbeat_functions::http::client_ip::Peer;
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt::set_tcp_user_timeout;
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
+
+/// Time without a sign of the other end after which the system asks whether it is still there.
+const KEEP_ALIVE_DELAY: Duration = Duration::from_secs(15);
+
+/// Interval of the system's questions, and how many remain without an answer before it gives the connection up.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_PROBES: u32 = 3;
+
+/// Timeout of data that the other end does not acknowledge. TCP itself goes on for a quarter of an hour.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Connections to a Unix socket that may wait to be accepted; as many as to a TCP port.
 const UNIX_BACKLOG: u32 = 1024;
@@ -77,7 +92,7 @@ impl Listener {
     /// Starts to listen; on a Unix socket with `access`.
     pub(crate) async fn bind(bind: &Bind, access: UnixAccess<'_>) -> Result<Self, ListenError> {
         match bind {
-            Bind::Tcp { host, port } => TcpListener::bind((host.as_str(), *port))
+            Bind::Tcp { host, port } => bind_tcp(host, *port)
                 .await
                 .map(Self::Tcp)
                 .map_err(|error| ListenError::Tcp { host: host.clone(), port: *port, error }),
@@ -117,6 +132,19 @@ impl Listener {
 fn local_url(address: SocketAddr) -> Option<String> {
     let is_local = address.ip().is_loopback() || address.ip().is_unspecified();
     is_local.then(|| format!("http://localhost:{}", address.port()))
+}
+
+/// Listens on a port. The connections that it accepts inherit the timeouts by which the system gives up those whose other
+/// end is gone, within thirty seconds: set once, they cost nothing for each connection.
+async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((host, port)).await?;
+    set_tcp_keepidle(&listener, KEEP_ALIVE_DELAY)?;
+    set_tcp_keepintvl(&listener, KEEP_ALIVE_INTERVAL)?;
+    set_tcp_keepcnt(&listener, KEEP_ALIVE_PROBES)?;
+    set_socket_keepalive(&listener, true)?;
+    #[cfg(target_os = "linux")]
+    set_tcp_user_timeout(&listener, u32::try_from(UNACKNOWLEDGED_TIMEOUT.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(listener)
 }
 
 async fn bind_unix(path: &Path, access: UnixAccess<'_>) -> Result<Listener, ListenError> {
@@ -194,7 +222,29 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::net::sockopt::{
+        socket_keepalive, tcp_keepcnt, tcp_keepidle, tcp_keepintvl, tcp_user_timeout,
+    };
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_system_gives_up_connections_whose_other_end_is_gone_within_thirty_seconds() {
+        let listener = bind_tcp("127.0.0.1", 0).await.expect("a port");
+        let _client =
+            TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
+        let (accepted, _) = listener.accept().await.expect("a connection");
+        assert_eq!(socket_keepalive(&accepted), Ok(true));
+        let (delay, interval) =
+            (tcp_keepidle(&accepted).expect("a delay"), tcp_keepintvl(&accepted).expect("an interval"));
+        assert_eq!(delay + interval * tcp_keepcnt(&accepted).expect("a number"), Duration::from_secs(30));
+        // Data is sent before the first question, and not acknowledged.
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            tcp_user_timeout(&accepted).map(u64::from).map(Duration::from_millis),
+            Ok(Duration::from_secs(30) - delay)
+        );
+    }
 
     #[test]
     fn groups_are_found_by_their_whole_name() {

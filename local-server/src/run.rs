@@ -160,6 +160,8 @@ fn start_tasks(
     tasks.start("notifications and jobs", move |stop| async move {
         background.run(&heartbeat, stop.received()).await;
     });
+    let changes = Arc::clone(stream);
+    tasks.start("the stream of changes", |stop| changes.run(stop.received()));
     if let Some(listener) = management {
         listener.log_endpoint("management calls");
         let calls = management::router(Arc::clone(stream));

@@ -230,6 +230,11 @@ impl Server {
         Viewer::connect(&format!("ws://127.0.0.1:{}/api/stats/ws", self.port())).await
     }
 
+    /// Connects a viewer that asks for changes alone.
+    pub async fn viewer_of_changes(&self) -> Viewer {
+        Viewer::connect(&format!("ws://127.0.0.1:{}/api/stats/ws?frames=changes", self.port())).await
+    }
+
     /// Process id.
     pub fn pid(&self) -> Pid {
         let id = self.process.id().expect("a running server");

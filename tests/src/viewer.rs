@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-/// Timeout of a frame.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Timeout of a frame. A viewer of changes gets one in half a minute at least.
+const TEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Open WebSocket of the stream.
 #[derive(Debug)]
@@ -42,6 +42,11 @@ impl Viewer {
     pub async fn stats(&mut self) -> Value {
         let (text, _) = self.frame().await.expect("a frame");
         serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Whether all frames that have arrived were taken.
+    pub async fn has_no_frame(&mut self) -> bool {
+        timeout(Duration::ZERO, self.frame()).await.is_err()
     }
 
     /// Sends a text message.

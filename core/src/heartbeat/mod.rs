@@ -231,6 +231,12 @@ impl Heartbeat {
         Ok(self.cache.revision(now))
     }
 
+    /// Waits until this process has changed the stats since this last returned. For one caller: the stream. What other
+    /// processes change is in a later [`snapshot`](Self::snapshot).
+    pub async fn changed(&self) {
+        self.cache.changed().await;
+    }
+
     /// Whether the database answers; asks it at most once a second.
     pub async fn check(&self) -> Result<(), Error> {
         if self.cache.is_fresh((self.clock)()) {

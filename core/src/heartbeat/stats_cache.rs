@@ -11,6 +11,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Notify;
 
 use crate::{
     database::beats::CountedDevice,
@@ -21,7 +22,11 @@ use crate::{
 const MAX_AGE: Duration = Duration::SECOND;
 
 #[derive(Debug, Default)]
-pub(super) struct StatsCache(Mutex<State>);
+pub(super) struct StatsCache {
+    state: Mutex<State>,
+    /// Notified when this process has changed the stats.
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -138,11 +143,14 @@ impl StatsCache {
                 longest_absence: counted.longest_absence,
             });
         }
+        drop(state);
+        self.changed.notify_one();
     }
 
     /// Takes a device that this process registered.
     pub(super) fn add_device(&self, id: i64, name: &str) {
         self.state().change(Change::Added { id, name: name.into() });
+        self.changed.notify_one();
     }
 
     /// Counts a visit; true if it is the first that is not in the database yet.
@@ -150,7 +158,15 @@ impl StatsCache {
         let mut state = self.state();
         state.unwritten_visits += 1;
         state.snapshot = None;
-        state.unwritten_visits == 1
+        let is_first = state.unwritten_visits == 1;
+        drop(state);
+        self.changed.notify_one();
+        is_first
+    }
+
+    /// Waits until this process has changed the stats since this last returned. For one caller at a time.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Number of visits that are not in the database yet.
@@ -167,7 +183,7 @@ impl StatsCache {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock half way through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

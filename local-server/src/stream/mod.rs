@@ -2,8 +2,10 @@
 //!
 //! - [`registry`]: the registry of viewers, which delivers commands to their connections.
 //! - [`viewer`]: one WebSocket from its first frame to its last.
+//! - [`changes`]: frames for viewers that ask for changes alone.
 //! - [`management`]: API Gateway's management API, through which another process pushes the frames.
 
+mod changes;
 pub(crate) mod management;
 mod registry;
 mod viewer;
@@ -16,11 +18,11 @@ use std::{
 use axum::{
     Router,
     extract::{
-        Extension, State,
+        Extension, RawQuery, State,
         ws::{Utf8Bytes, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderName, HeaderValue},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
 use heartbeat_functions::{
@@ -31,8 +33,10 @@ use heartbeat_functions::{
     },
 };
 use tokio::time::Instant;
+use url::form_urlencoded;
 
 use crate::limits::ConnectionLimits;
+use changes::ChangesFeed;
 use registry::ViewerRegistry;
 
 const PATH: &str = "/api/stats/ws";
@@ -59,6 +63,7 @@ const FRAME_TICK_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct LocalStream {
     app: App,
     viewers: ViewerRegistry,
+    changes: Arc<ChangesFeed>,
     /// Whether the server itself sends the frames. If not, another process does, through the management calls.
     pushes: bool,
     started: Instant,
@@ -70,7 +75,23 @@ impl LocalStream {
     /// Creates the stream within `limits`.
     pub(crate) fn new(app: App, pushes: bool, limits: ConnectionLimits) -> Arc<Self> {
         let viewers = ViewerRegistry::new(limits.max_viewers, limits.max_viewers_per_client);
-        Arc::new(Self { app, viewers, pushes, started: Instant::now(), shared_frame: Mutex::default() })
+        let changes = Arc::new(ChangesFeed::new(app.clone()));
+        Arc::new(Self {
+            app,
+            viewers,
+            changes,
+            pushes,
+            started: Instant::now(),
+            shared_frame: Mutex::default(),
+        })
+    }
+
+    /// Sends frames to the viewers of changes until `stop` is ready.
+    pub(crate) async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.changes.run() => {}
+            () = stop => {}
+        }
     }
 
     /// Returns the route of the stream.
@@ -109,25 +130,57 @@ impl LocalStream {
     }
 }
 
+/// Frames that a viewer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frames {
+    /// One a second.
+    EachSecond,
+    /// One at each change.
+    Changes,
+}
+
+impl Frames {
+    /// Parses the parameter `frames` of a query, as parameters of badges are: other names and empty values are ignored, and of
+    /// repeated values the last one counts.
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let values = form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, value)| name == "frames" && !value.is_empty());
+        values.map(|(_, value)| value).last().map_or(Ok(Self::EachSecond), |value| match &*value {
+            "changes" => Ok(Self::Changes),
+            _ => Err(Problem::BadRequest(
+                "The parameter \"frames\" is neither \"changes\" nor left out.".to_owned(),
+            )),
+        })
+    }
+}
+
 async fn upgrade(
     State(stream): State<Arc<LocalStream>>,
     Extension(client): Extension<ClientIp>,
+    RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
+    let frames = Frames::parse(query.as_deref().unwrap_or_default())?;
     // Checked before the upgrade, while the response can still carry the status of an error.
     stream.app.heartbeat.check().await?;
     let connection =
         stream.viewers.register(client.0.map(client_ip::share_key)).ok_or(Problem::TooManyViewers)?;
     let id = HeaderValue::from_str(connection.id()).ok();
-    let viewer_stream = Arc::clone(&stream);
-    let mut response = upgrade
+    let upgrade = upgrade
         .read_buffer_size(READ_BUFFER_CAPACITY)
         .write_buffer_size(0)
         .max_message_size(MESSAGE_MAX_BYTES)
-        .max_frame_size(MESSAGE_MAX_BYTES)
-        .on_upgrade(move |socket| viewer::serve(socket, connection, viewer_stream))
-        .into_response();
+        .max_frame_size(MESSAGE_MAX_BYTES);
+    let viewer_stream = Arc::clone(&stream);
+    let mut response = match frames {
+        // Where another process pushes the frames, it decides when.
+        Frames::Changes if stream.pushes => {
+            let feed = Arc::clone(&stream.changes);
+            upgrade.on_upgrade(move |socket| viewer::serve_changes(socket, connection, feed))
+        }
+        _ => upgrade.on_upgrade(move |socket| viewer::serve(socket, connection, viewer_stream)),
+    };
     if !stream.pushes {
         response.headers_mut().extend(id.map(|id| (CONNECTION_ID, id)));
     }

@@ -63,7 +63,7 @@ impl Connections {
         let Some(oldest) = self.clients.get_mut(&largest).and_then(BTreeSet::pop_first) else { return false };
         self.evicted.insert(oldest);
         if let Some(inbox) = self.inboxes.get(&oldest.to_string()) {
-            inbox.send_replace(Command::MakeRoom);
+            inbox.put(Command::MakeRoom);
         }
         true
     }
@@ -82,13 +82,27 @@ impl Connections {
     fn close_all(&mut self) {
         self.closing = true;
         for inbox in self.inboxes.values() {
-            inbox.send_replace(Command::GoAway);
+            inbox.put(Command::GoAway);
         }
     }
 }
 
 /// Inbox of one connection. It holds one command, so a viewer that reads slowly skips frames.
-type Inbox = watch::Sender<Command>;
+#[derive(Debug, Clone)]
+pub(super) struct Inbox(watch::Sender<Command>);
+
+impl Inbox {
+    /// Replaces the last command. A connection that is told to close takes no further one.
+    pub(super) fn put(&self, command: Command) {
+        self.0.send_if_modified(|last| {
+            let is_open = !last.is_closing();
+            if is_open {
+                *last = command;
+            }
+            is_open
+        });
+    }
+}
 
 /// Command to a connection.
 #[derive(Debug, Clone, Default)]
@@ -115,9 +129,12 @@ impl Command {
 /// A registered connection, removed from the registry on drop.
 #[derive(Debug)]
 pub(super) struct RegisteredViewer {
-    number: u64,
+    /// Number of the connection, which no other one has.
+    pub(super) number: u64,
     id: String,
     client: Option<IpAddr>,
+    /// Where commands to this connection are put.
+    pub(super) inbox: Inbox,
     /// The last command to this connection.
     pub(super) command: watch::Receiver<Command>,
     shared: Arc<Shared>,
@@ -135,6 +152,7 @@ impl ViewerRegistry {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let id = number.to_string();
         let (inbox, command) = watch::channel(Command::Idle);
+        let inbox = Inbox(inbox);
         let mut connections = shared.connections();
         if connections.number(client) >= shared.max_per_client {
             return None;
@@ -147,12 +165,12 @@ impl ViewerRegistry {
             connections.clients.entry(client).or_default().insert(number);
         }
         if connections.closing {
-            inbox.send_replace(Command::GoAway);
+            inbox.put(Command::GoAway);
         }
-        connections.inboxes.insert(id.clone(), inbox);
+        connections.inboxes.insert(id.clone(), inbox.clone());
         drop(connections);
         shared.count.send_modify(|count| *count += 1);
-        Some(RegisteredViewer { number, id, client, command, shared })
+        Some(RegisteredViewer { number, id, client, inbox, command, shared })
     }
 
     /// Whether a connection has this id.
@@ -164,14 +182,7 @@ impl ViewerRegistry {
     pub(super) fn send(&self, id: &str, command: Command) -> bool {
         let connections = self.0.connections();
         let Some(inbox) = connections.inboxes.get(id) else { return false };
-        inbox.send_if_modified(|last| {
-            // A connection that is told to close takes no further command.
-            let is_open = !last.is_closing();
-            if is_open {
-                *last = command;
-            }
-            is_open
-        });
+        inbox.put(command);
         true
     }
 

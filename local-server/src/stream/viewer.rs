@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
     FRAME_INTERVAL, LocalStream,
+    changes::ChangesFeed,
     registry::{Command, RegisteredViewer},
 };
 
@@ -18,6 +19,13 @@ use super::{
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Timeout after the last message of a viewer, pongs included. Checked at each ping.
 const PONG_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Least interval of pings to a viewer of changes. They go out with its frames, and one that the viewer has not answered
+/// when the next is due ends the connection: at rest within a minute. More often would cost more than all else that
+/// such a viewer costs. A viewer whose machine or network is gone is noticed within thirty seconds all the same, by the
+/// keep-alive of TCP (see `listener.rs`), which the system answers and no program. Pings find the others: viewers behind
+/// a proxy that still answers for them.
+const CHANGES_PING_INTERVAL: Duration = Duration::from_secs(25);
 
 /// Maximum number of messages from a viewer between two pings. It has nothing to say but pongs, and each message costs
 /// the server as much as a frame.
@@ -84,14 +92,57 @@ pub(super) async fn serve(mut socket: WebSocket, mut connection: RegisteredViewe
                 Message::Ping(Bytes::new())
             },
         };
-        let last = matches!(message, Message::Close(_));
-        let sent = send(&mut socket, message).await;
-        if last {
-            // Closing a socket with unread data resets the connection, which can discard the close frame.
-            let _ = timeout(CLOSE_TIMEOUT, async { while socket.recv().await.is_some() {} }).await;
+        if matches!(message, Message::Close(_)) {
+            return close(&mut socket, message).await;
         }
-        if last || !sent {
+        if !send(&mut socket, message).await {
             return;
+        }
+    }
+}
+
+/// Sends frames to a viewer when something has changed, until it disconnects or the server stops. Between frames it
+/// only waits: no timer wakes it.
+pub(super) async fn serve_changes(
+    mut socket: WebSocket,
+    mut connection: RegisteredViewer,
+    feed: Arc<ChangesFeed>,
+) {
+    let first = feed.current().await;
+    if let Some(frame) = &first
+        && !send(&mut socket, Message::Text(frame.text.clone())).await
+    {
+        return;
+    }
+    let _following = feed.follow(connection.number, connection.inbox.clone(), first.as_ref());
+    drop(first);
+    let mut last_ping = Instant::now();
+    // Since the last ping. The first one finds the viewer as alive as its request.
+    let mut messages = 1_u32;
+    loop {
+        tokio::select! {
+            Ok(()) = connection.command.changed() => {
+                let command = connection.command.borrow_and_update().clone();
+                let Some(message) = message(command) else { continue };
+                if matches!(message, Message::Close(_)) {
+                    return close(&mut socket, message).await;
+                }
+                if last_ping.elapsed() >= CHANGES_PING_INTERVAL {
+                    if messages == 0 || !send(&mut socket, Message::Ping(Bytes::new())).await {
+                        return;
+                    }
+                    (last_ping, messages) = (Instant::now(), 0);
+                }
+                if !send(&mut socket, message).await {
+                    return;
+                }
+            }
+            received = socket.recv() => {
+                messages += 1;
+                if messages > MESSAGES_MAX || !matches!(received, Some(Ok(_))) {
+                    return;
+                }
+            }
         }
     }
 }
@@ -110,6 +161,13 @@ fn message(command: Command) -> Option<Message> {
 /// Sends a message to a viewer; false if it can no longer be reached.
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
+}
+
+/// Sends a close frame, and waits for the answer.
+async fn close(socket: &mut WebSocket, message: Message) {
+    let _ = send(socket, message).await;
+    // Closing a socket with unread data resets the connection, which can discard the close frame.
+    let _ = timeout(CLOSE_TIMEOUT, async { while socket.recv().await.is_some() {} }).await;
 }
 
 fn close_message(code: u16, reason: &'static str) -> Message {

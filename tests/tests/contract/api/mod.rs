@@ -8,5 +8,6 @@ mod errors;
 mod openapi;
 mod stats;
 mod stats_ws;
+mod stats_ws_changes;
 mod wakatime_clients;
 mod wakatime_heartbeats;

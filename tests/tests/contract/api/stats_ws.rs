@@ -82,7 +82,7 @@ async fn viewers_that_answer_no_ping_are_dropped_within_thirty_seconds() {
 #[tokio::test]
 async fn viewers_get_a_close_frame_when_the_server_stops() {
     let (mut server, _database) = Server::fresh().await;
-    let mut viewers = [server.viewer().await, server.viewer().await];
+    let mut viewers = [server.viewer().await, server.viewer_of_changes().await];
     for viewer in &mut viewers {
         viewer.stats().await;
     }
@@ -125,7 +125,7 @@ async fn with_management() -> (Server, Client, Database) {
 #[tokio::test]
 async fn the_management_calls_post_to_one_viewer_describe_it_and_close_it() {
     let (server, manager, _database) = with_management().await;
-    let mut viewers = [server.viewer().await, server.viewer().await];
+    let mut viewers = [server.viewer().await, server.viewer_of_changes().await];
     for viewer in &viewers {
         let path = format!("/@connections/{}", viewer.id);
         assert_eq!(manager.get(&path).await.status, 200);

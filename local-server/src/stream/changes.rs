@@ -1,0 +1,170 @@
+//! Frames for viewers that ask for changes alone (`?frames=changes`). One task looks for changes and hands frames out,
+//! so that thousands of viewers at rest cost neither timers nor wake-ups.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::extract::ws::Utf8Bytes;
+use heartbeat_core::stats::Snapshot;
+use heartbeat_functions::App;
+use tokio::{
+    sync::Notify,
+    task::yield_now,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{
+    FRAME_INTERVAL,
+    registry::{Command, Inbox},
+};
+
+/// Interval of frames without a change, the sign of life of the server. Proxies close connections that are idle for a
+/// minute.
+pub(super) const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Poll interval for changes by other processes. Stats are read from the database at most once a second; looking twice
+/// as often keeps reads for other clients from delaying that by up to another second.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Number of viewers that get a frame before other tasks have their turn. Sending takes about ten microseconds each, and
+/// a beat that arrives meanwhile must not wait for thousands.
+const VIEWERS_PER_TURN: usize = 32;
+
+/// Feed of changes to the viewers that follow it.
+#[derive(Debug)]
+pub(super) struct ChangesFeed {
+    app: App,
+    state: Mutex<State>,
+    /// Notified when a viewer has joined.
+    joined: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    followers: BTreeMap<u64, Follower>,
+    latest: Option<(Arc<Snapshot>, Frame)>,
+}
+
+/// A frame, and the version of what it shows. Frames of the same version differ by the time alone.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    version: u64,
+    pub(super) text: Utf8Bytes,
+}
+
+/// A viewer that follows the feed.
+#[derive(Debug)]
+struct Follower {
+    inbox: Inbox,
+    /// Version of its last frame.
+    version: u64,
+    sent_at: Instant,
+}
+
+impl Follower {
+    /// Whether `frame` is due at `now`.
+    fn wants(&self, frame: &Frame, now: Instant) -> bool {
+        let age = now.duration_since(self.sent_at);
+        age >= SIGN_OF_LIFE_INTERVAL || (age >= FRAME_INTERVAL && self.version != frame.version)
+    }
+}
+
+impl State {
+    /// Returns the frame of `snapshot`. Snapshots that differ by the time alone have the same version.
+    fn frame(&mut self, snapshot: &Arc<Snapshot>) -> Option<Frame> {
+        let version = match &self.latest {
+            Some((latest, frame)) if Arc::ptr_eq(latest, snapshot) => return Some(frame.clone()),
+            Some((latest, frame)) => frame.version + u64::from(snapshot.stats.differ_from(&latest.stats)),
+            None => 1,
+        };
+        let frame = Frame { version, text: Utf8Bytes::try_from(snapshot.json.clone()).ok()? };
+        self.latest = Some((Arc::clone(snapshot), frame.clone()));
+        Some(frame)
+    }
+}
+
+impl ChangesFeed {
+    pub(super) fn new(app: App) -> Self {
+        Self { app, state: Mutex::default(), joined: Notify::new() }
+    }
+
+    /// Hands out frames, for ever.
+    pub(super) async fn run(&self) {
+        let mut last_change = Instant::now();
+        loop {
+            while self.state().followers.is_empty() {
+                self.joined.notified().await;
+            }
+            let polled = timeout_at(Instant::now() + POLL_INTERVAL, self.app.heartbeat.changed());
+            // A timeout means that this process has changed nothing.
+            let _ = polled.await;
+            sleep_until(last_change + FRAME_INTERVAL).await;
+            let now = Instant::now();
+            // `None` while the database is unavailable. The session has logged why.
+            if let Some(frame) = self.current().await
+                && self.hand_out(&frame, now).await
+            {
+                last_change = now;
+            }
+        }
+    }
+
+    /// Returns the present frame. `None` while the database is unavailable.
+    pub(super) async fn current(&self) -> Option<Frame> {
+        let snapshot = self.app.heartbeat.snapshot((self.app.clock)()).await.ok()?;
+        self.state().frame(&snapshot)
+    }
+
+    /// Hands `frame` out to all viewers that want it; returns whether it showed any of them a change.
+    async fn hand_out(&self, frame: &Frame, now: Instant) -> bool {
+        let (mut first, mut is_change) = (0, false);
+        loop {
+            let mut handed_out = 0;
+            {
+                let mut state = self.state();
+                let wanting =
+                    state.followers.range_mut(first..).filter(|(_, follower)| follower.wants(frame, now));
+                for (number, follower) in wanting.take(VIEWERS_PER_TURN) {
+                    is_change |= follower.version != frame.version;
+                    (follower.version, follower.sent_at) = (frame.version, now);
+                    follower.inbox.put(Command::Send(frame.text.clone()));
+                    (first, handed_out) = (number + 1, handed_out + 1);
+                }
+            }
+            if handed_out < VIEWERS_PER_TURN {
+                return is_change;
+            }
+            yield_now().await;
+        }
+    }
+
+    /// Lets the viewer with this number follow the feed, as long as the result lives. `first` is the frame that it got, if
+    /// any.
+    pub(super) fn follow(self: &Arc<Self>, number: u64, inbox: Inbox, first: Option<&Frame>) -> Following {
+        let version = first.map_or(0, |frame| frame.version);
+        self.state().followers.insert(number, Follower { inbox, version, sent_at: Instant::now() });
+        self.joined.notify_one();
+        Following { number, feed: Arc::clone(self) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock half way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A viewer's place in the feed, given up on drop.
+#[derive(Debug)]
+pub(super) struct Following {
+    number: u64,
+    feed: Arc<ChangesFeed>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.feed.state().followers.remove(&self.number);
+    }
+}
