@@ -10,6 +10,11 @@ use utoipa::ToSchema;
 /// Largest count: the largest whole number that is exact in JavaScript.
 const COUNT_MAX: i64 = (1 << 53) - 1;
 
+/// Returns a stored count as it is shown: the nearest number that can be.
+pub(crate) fn shown_count(stored: i64) -> i64 {
+    stored.clamp(0, COUNT_MAX)
+}
+
 /// Stats as the database has them, independent of the present time.
 #[derive(Debug, Clone)]
 pub struct StoredStats {
@@ -76,15 +81,14 @@ impl StoredStats {
         let unix_time = |then: OffsetDateTime| then.min(now).unix_timestamp();
         let last_seen = self.last_beat();
         let last_seen_relative = last_seen.map(since);
-        let count = |stored: i64| stored.clamp(0, COUNT_MAX);
-        let counts = self.devices.iter().map(|device| count(device.num_beats));
+        let counts = self.devices.iter().map(|device| shown_count(device.num_beats));
         Stats {
             as_of: now.unix_timestamp(),
             last_seen: last_seen.map(unix_time),
             last_seen_relative,
             longest_absence: self.longest_absence.max(last_seen_relative.unwrap_or(0)),
-            num_visits: count(self.visits),
-            total_beats: count(counts.fold(0, i64::saturating_add)),
+            num_visits: shown_count(self.visits),
+            total_beats: shown_count(counts.fold(0, i64::saturating_add)),
             devices: self
                 .devices
                 .iter()
@@ -93,7 +97,7 @@ impl StoredStats {
                     former_id: device.former_id,
                     name: device.name.clone(),
                     last_beat: device.last_beat.map(unix_time),
-                    num_beats: count(device.num_beats),
+                    num_beats: shown_count(device.num_beats),
                 })
                 .collect(),
             uptime: since(self.started_at),

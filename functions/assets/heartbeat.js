@@ -13,6 +13,9 @@ const UNITS = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1]];
 
 const UNNAMED = "A device without a name";
 
+/** Number of devices that the page shows. The same as `MAX_DEVICES_SHOWN` in `functions/src/pages/home.rs`. */
+const MAX_DEVICES_SHOWN = 100;
+
 const $ = (selector, inside = document) => inside.querySelector(selector);
 const $$ = (selector, inside = document) => inside.querySelectorAll(selector);
 
@@ -82,7 +85,7 @@ function arrange(parent, devices, create) {
   return children;
 }
 
-/** The stats on a page, as of the last frame of the stream. */
+/** The stats on a page, as of the last frame of the stream, with durations that grow from there. */
 class StatsView {
   #main;
   #title = document.title;
@@ -102,7 +105,8 @@ class StatsView {
   update(stats) {
     const now = Date.now();
     const previous = this.#stats;
-    this.#stats = stats;
+    // A page names its number of devices, and holds only those that it shows.
+    this.#stats = { num_devices: stats.devices.length, ...stats };
     this.#frameAt = now;
     if (stats.last_seen !== null) {
       // Ages are rounded down to seconds, so the earliest of the times computed for one beat is the most exact.
@@ -115,6 +119,12 @@ class StatsView {
     if (previous && stats.total_beats > previous.total_beats) this.#pulse();
   }
 
+  /** Keeps the ages when the browser's clock was set back by some milliseconds. */
+  shift(milliseconds) {
+    this.#frameAt -= milliseconds;
+    this.#lastBeatAt -= milliseconds;
+  }
+
   /** Shows the stats as of now: durations grow between frames. */
   tick() {
     const stats = this.#stats;
@@ -122,8 +132,7 @@ class StatsView {
     const age = stats.last_seen === null ? null : Math.max(0, Math.floor((Date.now() - this.#lastBeatAt) / 1000));
     const durations = { longest_absence: Math.max(stats.longest_absence, age ?? 0), uptime: stats.uptime + elapsed };
     for (const element of $$("[data-number]", this.#main)) {
-      const value = stats[element.dataset.number];
-      write(element, number.format(value.length ?? value));
+      write(element, number.format(stats[element.dataset.number]));
     }
     for (const element of $$("[data-duration]", this.#main)) {
       write(element, duration(durations[element.dataset.duration]));
@@ -147,6 +156,7 @@ class StatsView {
     $(".first").hidden = devices.length > 0;
     if (devices.length > 0) $(".then").hidden = false;
     $(".devices").hidden = devices.length === 0;
+    $(".devices .more").hidden = this.#stats.num_devices <= MAX_DEVICES_SHOWN;
     const title = age === null ? this.#title : `${recency(age) === "now" ? "Here now" : ago(age)} · ${this.#title}`;
     if (document.title !== title) document.title = title;
     if (age !== null) {
@@ -197,8 +207,13 @@ class StatsView {
     return device.last_beat === null ? null : age + Math.max(0, this.#stats.last_seen - device.last_beat);
   }
 
+  #shown() {
+    return this.#stats.devices.slice(0, MAX_DEVICES_SHOWN);
+  }
+
   #showRows(lastAge) {
-    const { devices, total_beats: total } = this.#stats;
+    const { total_beats: total } = this.#stats;
+    const devices = this.#shown();
     const rows = arrange($(".devices ul"), devices, (id) => {
       const row = $("li", $(".devices template").content).cloneNode(true);
       row.id = `device-${id}`;
@@ -222,7 +237,7 @@ class StatsView {
   }
 
   #showDots(lastAge) {
-    const devices = this.#stats.devices.filter((device) => device.last_beat !== null);
+    const devices = this.#shown().filter((device) => device.last_beat !== null);
     const dots = arrange($(".trace .dots"), devices, (id) => {
       const dot = $("a", $(".devices template").content).cloneNode(true);
       dot.setAttribute("href", `#device-${id}`);
@@ -267,12 +282,22 @@ function parseFrame(frame) {
   }
 }
 
-/** Viewer of the stream: reconnects as long as the page is open. */
+/** Whether two frames show the same but for the time. */
+const isSameButForTime = (a, b) =>
+  a.last_seen === b.last_seen && a.total_beats === b.total_beats && a.num_visits === b.num_visits &&
+  JSON.stringify(a.devices) === JSON.stringify(b.devices);
+
+/** Viewer of the stream: reconnects as long as the page is open. It asks for frames at changes alone, of which there is
+    one in half a minute at least. Older servers and AWS Lambda send one a second all the same. */
 class Stream {
-  /** Interval, in milliseconds, of hellos while no frames arrive. */
-  static HELLO_INTERVAL = 3_000;
-  /** Timeout, in milliseconds, after which a connection without frames is closed. */
-  static FRAME_TIMEOUT = 9_000;
+  /** Milliseconds without a frame after which a hello is sent, and after which the connection is closed: while frames are
+      due each second, and until the first one of a connection, which comes at once. */
+  static EACH_SECOND = { hello: 3_000, timeout: 9_000 };
+  /** The same while frames are due in half a minute. */
+  static AT_CHANGES = { hello: 35_000, timeout: 40_000 };
+  /** Difference, in milliseconds, by which the two clocks of the browser drift apart at most, unless one was set or stood
+      still while the machine slept. */
+  static DRIFT_MAX = 2_000;
   /** Delay, in milliseconds, of the notice that there is no connection: most last for less. */
   static NOTICE_DELAY = 2_000;
   /** Backoff, in milliseconds, between attempts to connect. */
@@ -285,6 +310,10 @@ class Stream {
   #socket;
   #attempts = 0;
   #retryTimer;
+  #patience;
+  /** The last frame of the connection. */
+  #lastFrame;
+  #clockOffset = Date.now() - performance.now();
   #lastFrameAt = Date.now();
   #lastHelloAt = 0;
   #connectedAt = 0;
@@ -294,6 +323,7 @@ class Stream {
     this.#main = main;
     this.#url = new URL(main.dataset.stream, location.href);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
+    this.#url.search += `${this.#url.search ? "&" : "?"}frames=changes`;
     this.#view = new StatsView(main);
     this.#connect();
     setInterval(() => this.#tick(), 250);
@@ -309,6 +339,8 @@ class Stream {
     this.#socket?.close();
     this.#socket = socket;
     this.#connectedAt = this.#lastHelloAt = Date.now();
+    this.#patience = Stream.EACH_SECOND;
+    this.#lastFrame = undefined;
     socket.onopen = () => socket.send("hello");
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
@@ -317,11 +349,20 @@ class Stream {
       if (!stats) return;
       this.#attempts = 0;
       this.#disconnectedAt = undefined;
+      this.#adapt(stats);
       this.#lastFrameAt = Date.now();
       this.#view.update(stats);
       this.#notice("");
     };
     socket.onclose = () => { if (socket === this.#socket) this.#reconnectLater(); };
+  }
+
+  /** Learns from a frame when the next one is due: soon after one that came soon without a change, else in half a minute. */
+  #adapt(stats) {
+    const isSoon = Date.now() - this.#lastFrameAt < Stream.EACH_SECOND.timeout;
+    if (!this.#lastFrame) this.#patience = Stream.AT_CHANGES;
+    else if (isSoon && isSameButForTime(this.#lastFrame, stats)) this.#patience = Stream.EACH_SECOND;
+    this.#lastFrame = stats;
   }
 
   /** Retries with backoff and jitter, so that viewers that were disconnected at the same time do not reconnect at
@@ -335,23 +376,35 @@ class Stream {
   }
 
   #wake() {
-    if (document.visibilityState === "visible" && Date.now() - this.#lastFrameAt > 2_000) {
+    if (document.visibilityState === "visible" && Math.abs(Date.now() - this.#lastFrameAt) > 2_000) {
       this.#attempts = 0;
       this.#connect();
     }
   }
 
+  /** Asks for a new frame when the browser's clock was set, or the machine slept: ages may be wrong. */
+  #checkClock() {
+    const offset = Date.now() - performance.now();
+    const drift = offset - this.#clockOffset;
+    if (Math.abs(drift) < Stream.DRIFT_MAX) return;
+    this.#clockOffset = offset;
+    // Sleep only ever adds time.
+    if (drift < 0) this.#view.shift(-drift);
+    this.#wake();
+  }
+
   #tick() {
+    this.#checkClock();
     this.#view.tick();
     const now = Date.now();
     if (now - this.#disconnectedAt >= Stream.NOTICE_DELAY) {
       this.#notice(`Not connected since ${clock.format(this.#lastFrameAt)}. There may have been beats since.`);
     }
     if (!this.#socket) return;
-    if (now - Math.max(this.#lastFrameAt, this.#connectedAt) > Stream.FRAME_TIMEOUT) {
+    if (now - Math.max(this.#lastFrameAt, this.#connectedAt) > this.#patience.timeout) {
       this.#socket.close();
       this.#reconnectLater();
-    } else if (this.#socket.readyState === WebSocket.OPEN && now - Math.max(this.#lastFrameAt, this.#lastHelloAt) > Stream.HELLO_INTERVAL) {
+    } else if (this.#socket.readyState === WebSocket.OPEN && now - Math.max(this.#lastFrameAt, this.#lastHelloAt) > this.#patience.hello) {
       // On Lambda, a hello restarts the pusher if it has failed.
       this.#lastHelloAt = now;
       this.#socket.send("hello");

@@ -6,13 +6,12 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, request::Parts},
 };
-use bytes::Bytes;
 use heartbeat_core::{Clock, Config, Heartbeat, notify::subscriptions::Subscriptions, runtime::Runtime};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
-use crate::http::{html, rate_limit::RateLimiter, response_cache::ResponseCache};
+use crate::http::{document::Document, html, rate_limit::RateLimiter, response_cache::ResponseCache};
 #[cfg(feature = "badges")]
 use crate::{badges::image_cache::ImageCache, http::conditional::Representation};
 
@@ -33,8 +32,8 @@ pub struct Dependencies {
     pub(crate) page_policy: HeaderValue,
     /// Rate limiter of failed authentication.
     pub(crate) rate_limiter: RateLimiter,
-    /// Response cache of the page `/`.
-    pub(crate) home_cache: ResponseCache<Bytes>,
+    /// Response cache of the pages that show the stats.
+    pub(crate) page_cache: ResponseCache<Arc<Document>>,
     /// Response cache of the badges, each with its `Cache-Control`.
     #[cfg(feature = "badges")]
     pub(crate) badge_cache: ResponseCache<(Representation, HeaderValue)>,
@@ -58,7 +57,7 @@ impl App {
             heartbeat,
             page_policy: html::page_policy(&config),
             rate_limiter: RateLimiter::default(),
-            home_cache: ResponseCache::default(),
+            page_cache: ResponseCache::default(),
             config,
             clock: system_clock,
             #[cfg(feature = "badges")]

@@ -225,6 +225,13 @@ impl Heartbeat {
         self.cache.snapshot(now).ok_or(Error::Unavailable)
     }
 
+    /// The visits in what [`snapshot`](Self::snapshot) returns, which change with each view of a page. Zero before the first
+    /// snapshot.
+    #[must_use]
+    pub fn visits(&self) -> i64 {
+        self.cache.visits()
+    }
+
     /// The revision of what [`snapshot`](Self::snapshot) returns at the time `now`, or of an older one.
     pub async fn revision(&self, now: OffsetDateTime) -> Result<Revision, Error> {
         self.check().await?;

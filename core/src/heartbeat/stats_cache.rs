@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::{
     database::beats::CountedDevice,
-    stats::{Snapshot, StoredDevice, StoredStats},
+    stats::{Snapshot, StoredDevice, StoredStats, shown_count},
 };
 
 /// Age up to which stats are shown without asking the database what other processes have written.
@@ -169,6 +169,13 @@ impl StatsCache {
         self.changed.notified().await;
     }
 
+    /// Number of all visits, as snapshots show it.
+    pub(super) fn visits(&self) -> i64 {
+        let state = self.state();
+        let stored = state.stored.as_ref().map_or(0, |stored| stored.visits);
+        shown_count(stored.saturating_add(state.unwritten_visits))
+    }
+
     /// Number of visits that are not in the database yet.
     pub(super) fn unwritten_visits(&self) -> i64 {
         self.state().unwritten_visits
@@ -244,8 +251,9 @@ impl State {
         {
             return Some(Arc::clone(snapshot));
         }
-        let mut stats = self.stored.as_ref()?.at(now);
-        stats.num_visits = stats.num_visits.saturating_add(self.unwritten_visits);
+        let stored = self.stored.as_ref()?;
+        let mut stats = stored.at(now);
+        stats.num_visits = shown_count(stored.visits.saturating_add(self.unwritten_visits));
         let snapshot = Arc::new(Snapshot::new(stats));
         self.snapshot = Some((second, Arc::clone(&snapshot)));
         Some(snapshot)

@@ -11,6 +11,8 @@
 //! - [`error_responses`]: the same for the `OpenAPI` document.
 //! - [`json`]: JSON responses as people read them in a terminal.
 //! - [`html`]: rendering templates, and the headers of HTML responses.
+//! - [`document`]: HTML documents, plain and compressed.
+//! - [`encoding`]: which encoding a client prefers.
 //! - [`conditional`]: `ETag`, `If-None-Match` and 304.
 //! - [`response_cache`]: responses kept until the stats change.
 
@@ -18,6 +20,8 @@ pub mod auth;
 pub(crate) mod body;
 pub mod client_ip;
 pub(crate) mod conditional;
+pub(crate) mod document;
+pub(crate) mod encoding;
 pub(crate) mod error_responses;
 pub(crate) mod html;
 pub(crate) mod json;

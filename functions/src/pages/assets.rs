@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, RawQuery, rejection::PathRejection},
     http::{
         HeaderMap, HeaderValue, Method,
-        header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY},
+        header::{CONTENT_ENCODING, VARY},
     },
     response::Response,
     routing::get,
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::{asset_files, error};
 use crate::{
     App,
-    http::{conditional::Representation, html, problem::Problem, route::Route},
+    http::{conditional::Representation, encoding, html, problem::Problem, route::Route},
 };
 
 const PATHS: &[&str] = &["/assets/{file}", "/favicon.ico"];
@@ -44,10 +44,9 @@ async fn asset(
     // A name that is no text is the name of nothing.
     let asset = name.ok().and_then(|Path(name)| asset_files::find(&name));
     let asset = asset.ok_or_else(|| error::page(Problem::NotFound))?;
-    let is_accepted = |encoding: &str| accepts(&headers, encoding);
-    let (encoding, body) = match (asset.brotli, asset.gzip) {
-        (Some(brotli), _) if is_accepted("br") => (Some("br"), brotli),
-        (_, Some(gzip)) if is_accepted("gzip") => (Some("gzip"), gzip),
+    let (encoding, body) = match (encoding::negotiate(&headers, &["br", "gzip"]), asset.brotli, asset.gzip) {
+        (Some("br"), Some(brotli), _) => (Some("br"), brotli),
+        (Some("gzip"), _, Some(gzip)) => (Some("gzip"), gzip),
         _ => (None, asset.plain),
     };
     // Each encoding is a representation with its own `ETag` (RFC 9110, section 8.8.3.3).
@@ -62,16 +61,4 @@ async fn asset(
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     html::add_security_headers(headers);
     Ok(response)
-}
-
-/// Whether a client accepts `encoding`: `Accept-Encoding` names it, with a weight other than zero (RFC 9110, section
-/// 12.5.3).
-fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
-    let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|item| {
-        let mut parts = item.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
-        named && weight != Some(Ok(0.0))
-    })
 }

@@ -18,7 +18,7 @@ use super::{Frame, error};
 use crate::{
     App,
     app::Now,
-    http::{html, route::Route},
+    http::{document::Document, html, route::Route},
 };
 use form::{BADGES, FORMATS, Form};
 
@@ -32,7 +32,7 @@ pub const ROUTE: Route =
     Route { name: "badge_builder", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(badge_builder)).layer(super::compression())
+    Router::new().route(PATH, get(badge_builder))
 }
 
 #[derive(Template)]
@@ -59,9 +59,9 @@ async fn badge_builder(
     let form = Form::parse(query.as_deref().unwrap_or_default(), devices);
     let snippets = form.snippets(frame.absolute(&form.path()), &frame.absolute("/"));
     let page = Page { frame, form, devices: form::named(devices), snippets };
-    let html = html::render(&page).map_err(error::page)?;
+    let page = Document::new(html::render(&page).map_err(error::page)?);
     if headers.contains_key(SCRIPT_HEADER) {
-        return Ok(html::response(html, app.page_policy.clone()));
+        return Ok(page.respond(&headers, &[], app.page_policy.clone()));
     }
-    Ok(super::view(&app, &method, html).await)
+    Ok(super::view(&app, &method, &headers, &page, &[]).await)
 }

@@ -1,10 +1,15 @@
 //! `GET /`: the page with the last beat, the timeline and the devices.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use askama::Template;
-use axum::{Router, extract::State, http::Method, response::Response, routing::get};
-use bytes::Bytes;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, Method},
+    response::Response,
+    routing::get,
+};
 use heartbeat_core::{
     device::UNNAMED,
     humanize,
@@ -13,21 +18,25 @@ use heartbeat_core::{
 };
 use time::OffsetDateTime;
 
-use super::{Frame, Moment, error, timeline};
+use super::{EmbeddedStats, Frame, Moment, error, timeline};
 use crate::{
     App,
     app::Now,
-    http::{html, problem::Problem, route::Route},
+    http::{document::Document, html, problem::Problem, route::Route},
 };
 
 const PATH: &str = "/";
+
+/// Number of devices that the page shows, the first ones by id. More would be of no use to people, and would make the page
+/// grow to megabytes. `assets/heartbeat.js` has the same number.
+const MAX_DEVICES_SHOWN: usize = 100;
 
 /// `GET /`
 pub const ROUTE: Route =
     Route { name: "home", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(home)).layer(super::compression())
+    Router::new().route(PATH, get(home))
 }
 
 #[derive(Template)]
@@ -36,8 +45,8 @@ struct Page<'a> {
     frame: Frame<'a>,
     /// URL of the stream.
     stream: &'a str,
-    /// The stats as a frame, for the script.
-    json: Cow<'a, str>,
+    /// The stats for the script.
+    json: String,
     stats: &'a Stats,
     /// What the recency means, in words.
     verdict: &'static str,
@@ -90,23 +99,34 @@ fn age(seconds: i64) -> Vec<(String, &'static str)> {
     parts.map(|part| (humanize::grouped(part.number), part.unit)).collect()
 }
 
-/// Returns the name of the device with the last beat, if it has a name.
-fn last_device(stats: &Stats) -> Option<&str> {
-    let last =
-        stats.devices.iter().find(|device| device.last_beat.is_some() && device.last_beat == stats.last_seen);
-    last?.name.as_deref()
+/// Returns the index of the device with the last beat.
+fn last_device(stats: &Stats) -> Option<usize> {
+    let is_last = |device: &DeviceStats| device.last_beat.is_some() && device.last_beat == stats.last_seen;
+    stats.devices.iter().position(is_last)
 }
 
-async fn home(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
-    let html = page(&app, now).await.map_err(error::page)?;
-    Ok(super::view(&app, &method, html).await)
+/// Returns the stats for the script, with the devices that the page shows, and the one with the last beat, which it names.
+fn json(stats: &Stats) -> String {
+    let (shown, others) = stats.devices.split_at(stats.devices.len().min(MAX_DEVICES_SHOWN));
+    let last = last_device(stats).and_then(|index| others.get(index.checked_sub(shown.len())?));
+    EmbeddedStats::new(stats, shown.iter().chain(last).collect()).json()
+}
+
+async fn home(
+    State(app): State<App>,
+    Now(now): Now,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let page = page(&app, now).await.map_err(error::page)?;
+    Ok(super::view(&app, &method, &headers, &page, &[]).await)
 }
 
 /// Returns the page as of `now`, from the response cache if it is there.
-async fn page(app: &App, now: OffsetDateTime) -> Result<Bytes, Problem> {
+async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> {
     let revision = app.heartbeat.revision(now).await?;
-    if let Some(html) = app.home_cache.get(PATH, revision) {
-        return Ok(html);
+    if let Some(page) = app.page_cache.get(PATH, revision) {
+        return Ok(page);
     }
     let snapshot = app.heartbeat.snapshot(now).await?;
     let stats = &snapshot.stats;
@@ -114,17 +134,17 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Bytes, Problem> {
     let page = Page {
         frame: Frame::new(PATH, "", super::summary(stats), &app.config),
         stream: super::stream_url(&app.config),
-        json: String::from_utf8_lossy(&snapshot.json),
+        json: json(stats),
         stats,
         verdict: if recency == Recency::Now { "Here now" } else { "Last heartbeat" },
-        last_device: last_device(stats),
+        last_device: last_device(stats).and_then(|index| stats.devices[index].name.as_deref()),
         age: age(stats.last_seen_relative.unwrap_or(0)),
         last_beat: stats.last_seen.and_then(Moment::at),
         recency: recency.name(),
-        devices: stats.devices.iter().map(|device| DeviceRow::new(device, stats)).collect(),
+        devices: stats.devices.iter().take(MAX_DEVICES_SHOWN).map(|it| DeviceRow::new(it, stats)).collect(),
         has_key: app.config.secret_key.is_some(),
     };
-    let html = html::render(&page)?;
-    app.home_cache.insert(PATH, revision, html.clone());
-    Ok(html)
+    let page = Arc::new(Document::new(html::render(&page)?));
+    app.page_cache.insert(PATH, revision, Arc::clone(&page));
+    Ok(page)
 }

@@ -18,16 +18,22 @@ pub mod privacy;
 pub mod stats;
 pub(crate) mod timeline;
 
-use axum::{http::Method, response::Response};
-use bytes::Bytes;
-use heartbeat_core::{Config, humanize, recency::Recency, stats::Stats};
+use axum::{
+    http::{HeaderMap, Method},
+    response::Response,
+};
+use heartbeat_core::{
+    Config, humanize,
+    recency::Recency,
+    stats::{DeviceStats, Stats},
+};
+use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
-use tower_http::{CompressionLevel, compression::CompressionLayer};
 use url::Url;
 
 pub(crate) use asset_files::url as asset;
 
-use crate::{App, http::html};
+use crate::{App, http::document::Document};
 
 /// Values that the template `base.html` needs of a page.
 pub(crate) struct Frame<'a> {
@@ -65,23 +71,55 @@ pub(crate) const PAGES: &[(&str, &str)] =
 /// Whether this program draws badges; templates offer only what there is.
 pub(crate) const BADGES: bool = cfg!(feature = "badges");
 
-/// Returns the response to a view of a page, and counts the visit. A `HEAD` request is no visit.
-pub(crate) async fn view(app: &App, method: &Method, html: Bytes) -> Response {
+/// Returns the response to a view of a page, with `fills` in its gaps, and counts the visit. A `HEAD` request is no visit.
+pub(crate) async fn view(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    page: &Document,
+    fills: &[&str],
+) -> Response {
     if method == Method::GET {
         app.heartbeat.count_visit().await;
     }
-    html::response(html, app.page_policy.clone())
-}
-
-/// Compresses pages for browsers that ask for it, with the least effort: pages are rendered anew for each
-/// visitor.
-pub(crate) fn compression() -> CompressionLayer {
-    CompressionLayer::new().quality(CompressionLevel::Fastest)
+    page.respond(headers, fills, app.page_policy.clone())
 }
 
 /// The URL of the stream, as pages connect to it.
 pub(crate) fn stream_url(config: &Config) -> &str {
     config.ws_url.as_ref().map_or("/api/stats/ws", Url::as_str)
+}
+
+/// Stats as a page holds them for its script: those of a frame, but for the devices and visits that the page does not show.
+#[derive(Debug, Serialize)]
+pub(crate) struct EmbeddedStats<'a> {
+    last_seen: Option<i64>,
+    last_seen_relative: Option<i64>,
+    longest_absence: i64,
+    total_beats: i64,
+    /// Number of all devices, shown or not.
+    num_devices: usize,
+    devices: Vec<&'a DeviceStats>,
+    uptime: i64,
+}
+
+impl<'a> EmbeddedStats<'a> {
+    /// Takes the stats, and the devices that the script needs.
+    pub(crate) fn new(stats: &Stats, devices: Vec<&'a DeviceStats>) -> Self {
+        Self {
+            last_seen: stats.last_seen,
+            last_seen_relative: stats.last_seen_relative,
+            longest_absence: stats.longest_absence,
+            total_beats: stats.total_beats,
+            num_devices: stats.devices.len(),
+            devices,
+            uptime: stats.uptime,
+        }
+    }
+
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers, text and lists are JSON")
+    }
 }
 
 /// A point in time, for `<time>`.
@@ -129,6 +167,11 @@ fn sentence(stats: &Stats) -> String {
         }
         None => "No heartbeat yet.".to_owned(),
     }
+}
+
+/// Number of all devices, as people read it.
+pub(crate) fn num_devices(stats: &Stats) -> String {
+    humanize::grouped(i64::try_from(stats.devices.len()).unwrap_or(i64::MAX))
 }
 
 /// The recency of a last beat `seconds` ago, as style sheets name it.

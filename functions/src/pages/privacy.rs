@@ -1,12 +1,18 @@
 //! `GET /privacy`: the page about the data that is stored.
 
 use askama::Template;
-use axum::{Router, extract::State, http::Method, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, Method},
+    response::Response,
+    routing::get,
+};
 
 use super::{Frame, error};
 use crate::{
     App,
-    http::{html, route::Route},
+    http::{document::Document, html, route::Route},
 };
 
 const PATH: &str = "/privacy";
@@ -16,7 +22,7 @@ pub const ROUTE: Route =
     Route { name: "privacy", paths: &[PATH], methods: &[Method::GET], router, needs_database: false };
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(privacy)).layer(super::compression())
+    Router::new().route(PATH, get(privacy))
 }
 
 #[derive(Template)]
@@ -25,9 +31,9 @@ struct Page<'a> {
     frame: Frame<'a>,
 }
 
-async fn privacy(State(app): State<App>, method: Method) -> Result<Response, Response> {
+async fn privacy(State(app): State<App>, method: Method, headers: HeaderMap) -> Result<Response, Response> {
     let description = "This server stores nothing about its visitors but the number of visits.".to_owned();
     let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config) };
     let html = html::render(&page).map_err(error::page)?;
-    Ok(super::view(&app, &method, html).await)
+    Ok(super::view(&app, &method, &headers, &Document::new(html), &[]).await)
 }

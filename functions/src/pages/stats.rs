@@ -1,14 +1,28 @@
 //! `GET /stats`: the page with visits, uptime and totals.
 
-use askama::Template;
-use axum::{Router, extract::State, http::Method, response::Response, routing::get};
-use heartbeat_core::{humanize, stats::Stats};
+use std::sync::Arc;
 
-use super::{Frame, Moment, error};
+use askama::Template;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, Method},
+    response::Response,
+    routing::get,
+};
+use heartbeat_core::{humanize, stats::Stats};
+use time::OffsetDateTime;
+
+use super::{EmbeddedStats, Frame, Moment, error};
 use crate::{
     App,
     app::Now,
-    http::{html, route::Route},
+    http::{
+        document::{Document, GAP},
+        html,
+        problem::Problem,
+        route::Route,
+    },
 };
 
 const PATH: &str = "/stats";
@@ -18,7 +32,7 @@ pub const ROUTE: Route =
     Route { name: "stats_page", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(stats)).layer(super::compression())
+    Router::new().route(PATH, get(stats))
 }
 
 #[derive(Template)]
@@ -27,24 +41,46 @@ struct Page<'a> {
     frame: Frame<'a>,
     /// URL of the stream.
     stream: &'a str,
-    /// The stats as a frame, for the script.
+    /// The stats for the script, with a gap for the number of visits.
     json: String,
+    /// Number of visits: a gap, since each view is one more.
+    visits: &'static str,
     stats: &'a Stats,
     /// Time of the first setup of the server.
     started_at: Option<Moment>,
 }
 
-async fn stats(State(app): State<App>, Now(now): Now, method: Method) -> Result<Response, Response> {
-    let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
+async fn stats(
+    State(app): State<App>,
+    Now(now): Now,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let page = page(&app, now).await.map_err(error::page)?;
     // The view of this page is counted once it is rendered.
-    let stats = &Stats { num_visits: snapshot.stats.num_visits + 1, ..snapshot.stats.clone() };
+    let visits = app.heartbeat.visits().saturating_add(1);
+    let fills = [&*visits.to_string(), &humanize::grouped(visits)];
+    Ok(super::view(&app, &method, &headers, &page, &fills).await)
+}
+
+/// Returns the page as of `now`, from the response cache if it is there.
+async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> {
+    let revision = app.heartbeat.revision(now).await?;
+    if let Some(page) = app.page_cache.get(PATH, revision) {
+        return Ok(page);
+    }
+    let snapshot = app.heartbeat.snapshot(now).await?;
+    let stats = &snapshot.stats;
+    let json = EmbeddedStats::new(stats, Vec::new()).json();
     let page = Page {
         frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config),
         stream: super::stream_url(&app.config),
-        json: serde_json::to_string(stats).expect("numbers, text and lists are JSON"),
+        json: format!("{{\"num_visits\":{GAP},{}", json.trim_start_matches('{')),
+        visits: GAP,
         stats,
         started_at: Moment::at(now.unix_timestamp() - stats.uptime),
     };
-    let html = html::render(&page).map_err(error::page)?;
-    Ok(super::view(&app, &method, html).await)
+    let page = Arc::new(Document::new(html::render(&page)?));
+    app.page_cache.insert(PATH, revision, Arc::clone(&page));
+    Ok(page)
 }

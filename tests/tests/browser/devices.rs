@@ -86,7 +86,9 @@ async fn ids_that_a_script_cannot_hold_do_not_show_a_device_twice() {
     };";
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": large })).await;
     browser.open(&url(&server, "/")).await;
-    eventually("two frames", async || browser.run("return window.frames_ >= 2").await == true).await;
+    eventually("a frame", async || browser.run("return window.frames_ >= 1").await == true).await;
+    database.execute("UPDATE heartbeat.devices SET num_beats = 10 WHERE id = 0").await;
+    browser.wait_for_text("#device-0 .count", "10 beats").await;
     assert_eq!(browser.run(ROWS).await, json!(["Laptop", "Phone", "Desk", "New"]));
 }
 
@@ -229,4 +231,54 @@ async fn shares_between_two_steps_are_the_same_with_and_without_a_script() {
         assert!(counts.is_some_and(|text| text.ends_with(share)), "{page}");
         assert!(browser.text(&format!("#device-{id} .count")).await.ends_with(share), "{share}");
     }
+}
+
+#[tokio::test]
+async fn of_many_devices_the_first_hundred_are_shown() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.devices (id, name, token_hash, num_beats, last_beat)
+             SELECT id, 'Device ' || id, sha256(id::text::bytea), id + 1, now() - interval '1 min' * (150 - id)
+             FROM generate_series(0, 149) AS id",
+        )
+        .await;
+    eventually("the devices", async || server.stranger().stats().await["total_beats"] == 11_325).await;
+    let browser = Browser::start().await;
+    let shown = "const rows = [...document.querySelectorAll('.devices li bdi')].map((it) => it.innerText);
+        return [rows.length, rows[99], document.querySelectorAll('.dots a').length, document.querySelector('.more').innerText,
+            document.querySelector('#verdict bdi').innerText]";
+    let expected = |number: u32, last: &str| {
+        let words = format!("The first 100 of {number} devices. The figures above count all of them.");
+        json!([100, "Device 99", 100, words, last])
+    };
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    browser.open(&url(&server, "/")).await;
+    assert_eq!(browser.run(shown).await, expected(150, "Device 149"));
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": false })).await;
+    browser.open(&url(&server, "/")).await;
+    assert_eq!(browser.run(shown).await, expected(150, "Device 149"));
+    // A frame has all of them, and the page goes on showing the first ones.
+    database
+        .execute(
+            "INSERT INTO heartbeat.devices (id, name, token_hash, num_beats, last_beat)
+             VALUES (150, 'Watch', sha256('w'), 1, now())",
+        )
+        .await;
+    eventually("another device", async || browser.run(shown).await == expected(151, "Watch")).await;
+    assert_eq!(browser.text("[data-number=total_beats]").await, "11,326");
+    for (scheme, width) in [("light", 375), ("light", 1280), ("dark", 375), ("dark", 1280)] {
+        browser.emulate_media(&[("prefers-color-scheme", scheme)]).await;
+        browser.resize(width, 900).await;
+        browser.save_screenshot(&format!("many-devices-{scheme}-{width}")).await;
+        let fits = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        assert_eq!(browser.run(fits).await, true, "at {width}");
+    }
+    database.execute("DELETE FROM heartbeat.devices WHERE id >= 100").await;
+    eventually("a page that shows all", async || {
+        browser.run("return document.querySelector('.more').checkVisibility()").await == false
+    })
+    .await;
+    assert_eq!(browser.run(ROWS).await.as_array().map(Vec::len), Some(100));
 }

@@ -101,19 +101,121 @@ async fn a_suspended_page_catches_up_when_it_is_visible_again() {
     assert!(visible.elapsed() < LATENCY_MAX, "{:?}", visible.elapsed());
 }
 
+/// Adds seconds to all clocks of the page, as if so much time had passed.
+const PASSING_TIME: &str = "window.later = 0; for (const clock of [Date, performance]) {
+    const real = clock.now.bind(clock); clock.now = () => real() + window.later * 1000; }";
+
 #[tokio::test]
 async fn a_stream_without_frames_times_out_and_is_reconnected() {
     let database = Database::create().await;
     let server = server(&database).await;
     server.device("Laptop").await.beat().await;
     let browser = Browser::start().await;
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": PASSING_TIME })).await;
     browser.open(&url(&server, "/")).await;
-    // The socket stays open, but no more frames arrive.
-    browser.wait_for_text(".age", "sec").await;
+    // The socket stays open, but no more frames arrive: none is due for half a minute.
+    browser.wait_for_text(".age", "3 sec").await;
     server.signal(rustix::process::Signal::STOP);
+    browser.run("window.later = 30").await;
+    browser.wait_for_text(".age", "35 sec").await;
+    assert_eq!(browser.text(".notice").await, "");
+    browser.run("window.later = 45").await;
+    browser.wait_for_text(".notice", "Not connected since ").await;
+    browser.wait_for_text(".age", "min").await;
+    server.signal(rustix::process::Signal::CONT);
+    eventually("a page that is up to date again", async || browser.text(".notice").await.is_empty()).await;
+    browser.wait_for_text(".age", "sec").await;
+}
+
+#[tokio::test]
+async fn a_server_that_sends_a_frame_each_second_is_missed_after_some_of_them() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await.beat().await;
+    let browser = Browser::start().await;
+    // As a server of an earlier version, or AWS Lambda.
+    let earlier = "window.frames_ = 0; window.WebSocket = class extends WebSocket {
+        constructor(url) { super(String(url).replace('?frames=changes', '')); }
+        set onmessage(take) { super.onmessage = (event) => { window.frames_ += 1; take(event); }; }
+    };";
+    let source = [PASSING_TIME, earlier].concat();
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+    browser.open(&url(&server, "/")).await;
+    eventually("three frames", async || browser.run("return window.frames_ >= 3").await == true).await;
+    server.signal(rustix::process::Signal::STOP);
+    browser.run("window.later = 10").await;
     browser.wait_for_text(".notice", "Not connected since ").await;
     server.signal(rustix::process::Signal::CONT);
     eventually("a page that is up to date again", async || browser.text(".notice").await.is_empty()).await;
+}
+
+/// Counts the frames that the page gets, and notes the URLs that it connects to.
+const COUNTING: &str = "window.frames_ = 0; window.urls = []; window.WebSocket = class extends WebSocket {
+    constructor(url) { super(url); window.urls.push(String(url)); }
+    set onmessage(take) { super.onmessage = (event) => { window.frames_ += 1; take(event); }; }
+};";
+
+#[tokio::test]
+async fn the_page_asks_for_changes_alone_and_ticks_by_itself() {
+    let database = Database::create().await;
+    let builder = at_fixed_port(&database);
+    let port = builder.start().await.port();
+    for (ws_url, query) in [("", "?frames=changes"), ("?tenant=ada%20l", "?tenant=ada%20l&frames=changes")] {
+        let stream = format!("ws://127.0.0.1:{port}/api/stats/ws");
+        let builder = builder.clone();
+        let builder = if ws_url.is_empty() {
+            builder
+        } else {
+            builder.environment("HEARTBEAT_WS_URL", &(stream.clone() + ws_url))
+        };
+        let server = builder.start().await;
+        let laptop = server.device("Laptop").await;
+        let browser = Browser::start().await;
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": COUNTING })).await;
+        browser.open(&url(&server, "/")).await;
+        eventually("a frame", async || browser.run("return window.frames_").await == 1).await;
+        laptop.beat().await;
+        browser.wait_for_text(".age", "1 sec").await;
+        browser.wait_for_text(".age", "4 sec").await;
+        // The beat, and the visit that may have been counted just after the first frame.
+        let frames = browser.run("return window.frames_").await.as_i64();
+        assert!(frames <= Some(3), "{frames:?}");
+        assert_eq!(browser.run("return window.urls").await, json!([stream + query]));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_or_set_shows_no_wrong_age() {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await;
+    database
+        .execute("UPDATE heartbeat.devices SET num_beats = 1, last_beat = now() - interval '150 s'")
+        .await;
+    eventually("the changed row", async || server.stranger().stats().await["total_beats"] == 1).await;
+    let browser = Browser::start().await;
+    let wrong =
+        "window.wrong = 300000; const real = Date.now; Date.now = () => real() + window.wrong * 1000;";
+    let watch = "window.ages = new Set(); setInterval(() => window.ages.add(document.querySelector('.age')?.innerText.replace(/\\s+/g, ' ')), 5);";
+    let source = [COUNTING, wrong, watch].concat();
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+    browser.open(&url(&server, "/")).await;
+    browser.wait_for_text(".age", "2 min").await;
+    // Set back, it is right at once; set ahead, as soon as there is a frame.
+    for (wrong, connections) in [(0, 2), (7_200, 3)] {
+        browser.run(&format!("window.wrong = {wrong}")).await;
+        eventually("another connection", async || {
+            browser.run("return window.urls.length").await == connections
+        })
+        .await;
+        browser.wait_for_text(".age", "2 min").await;
+        if wrong == 0 {
+            let ages =
+                browser.run("return [...window.ages].filter((age) => age && !/^[23] min/.test(age))").await;
+            assert_eq!(ages, json!([]));
+        }
+    }
+    assert_eq!(browser.text(".notice").await, "");
 }
 
 #[tokio::test]
@@ -213,9 +315,9 @@ async fn stats_change_while_the_page_is_open(browser: Browser) {
     let database = Database::create().await;
     let server = server(&database).await;
     browser.open(&url(&server, "/stats")).await;
-    browser.wait_for_text("[data-number=devices]", "0").await;
+    browser.wait_for_text("[data-number=num_devices]", "0").await;
     server.device("Laptop").await.beat().await;
-    browser.wait_for_text("[data-number=devices]", "1").await;
+    browser.wait_for_text("[data-number=num_devices]", "1").await;
     browser.wait_for_text("[data-number=total_beats]", "1").await;
     browser.wait_for_text("[data-number=num_visits]", "1").await;
     server.stranger().get("/").await;
