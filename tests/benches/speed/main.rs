@@ -6,8 +6,8 @@
 //! - [`load`]: load over HTTP, with throughput and latency.
 //! - [`limits`]: the limits: a route with a constant response, a bare commit, a bare write.
 //! - [`table`]: the table of results, printed and stored.
-//! - [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`memory`], [`lambda`]: the parts, one for each
-//!   kind of work.
+//! - [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`lookers`], [`memory`], [`lambda`]: the parts,
+//!   one for each kind of work.
 //!
 //! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run.
 
@@ -18,6 +18,7 @@ mod history;
 mod lambda;
 mod limits;
 mod load;
+mod lookers;
 mod memory;
 mod process;
 mod reads;
@@ -29,7 +30,7 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// Parts, in the order in which they run.
-const PARTS: [&str; 8] = ["beats", "devices", "far", "history", "reads", "stream", "memory", "lambda"];
+const PARTS: [&str; 9] = ["beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda"];
 
 #[tokio::main]
 async fn main() {
@@ -52,6 +53,7 @@ async fn main() {
             "history" => history::measure(&mut table).await,
             "reads" => reads::measure(&mut table).await,
             "stream" => stream::measure(&mut table).await,
+            "lookers" => lookers::measure(&mut table).await,
             "memory" => memory::measure(&mut table).await,
             "lambda" => lambda::measure(&mut table).await,
             other => panic!("there is no part {other}; the parts are {}", PARTS.join(", ")),

@@ -1,6 +1,6 @@
 //! The stream with thousands of viewers, compared with a write of the same bytes to each of them.
 
-mod viewers;
+pub(crate) mod viewers;
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     process::{processor_time, resident_memory},
     table::{Table, Target},
 };
-use viewers::Viewers;
+use viewers::{Frames, Viewers};
 
 /// Number of viewers when processor time is measured.
 const VIEWERS: usize = 5_000;
@@ -32,9 +32,9 @@ pub(crate) async fn measure(table: &mut Table) {
         table.heading(&format!("stream, {devices}, processor time a frame"), "bare write");
         let frame = server.stranger().get("/api/stats").await.bytes.len();
         let before = resident_memory(server.pid());
-        let (ours, memory, _) = watch(server.port(), server.pid(), VIEWERS, true).await;
+        let (ours, memory, _) = watch(server.port(), server.pid(), VIEWERS, Frames::EachSecond).await;
         let writer = Limit::start("writer", frame + viewers::header_length(frame)).await;
-        let (bare, ..) = watch(writer.port, writer.pid(), VIEWERS, false).await;
+        let (bare, ..) = watch(writer.port, writer.pid(), VIEWERS, Frames::Bytes).await;
         table.ratio(&format!("5,000 viewers, {devices}"), "µs", ours * 1e6, bare * 1e6, Target::AtMost(2.0));
         #[expect(clippy::cast_precision_loss, reason = "kilobytes")]
         let each = memory.saturating_sub(before) as f64 / VIEWERS as f64 / 1024.0;
@@ -48,14 +48,14 @@ pub(crate) async fn measure(table: &mut Table) {
 
 /// Measures the jitter: how far the interval between two frames is off a second.
 async fn frame_jitter(table: &mut Table, server: &Server) {
-    let (_, _, viewers) = watch(server.port(), server.pid(), JITTER_VIEWERS, true).await;
+    let (_, _, viewers) = watch(server.port(), server.pid(), JITTER_VIEWERS, Frames::EachSecond).await;
     let jitter = viewers.max_jitter().as_secs_f64() * 1e3;
     table.value("10,000 viewers: maximum jitter of frames", "ms", jitter, Target::AtMost(100.0));
 }
 
 /// Connects viewers; returns the processor time of a frame in seconds, the memory at the end, and the viewers.
-async fn watch(port: u16, pid: Pid, number: usize, websockets: bool) -> (f64, u64, Viewers) {
-    let viewers = Viewers::connect(port, number, websockets).await;
+async fn watch(port: u16, pid: Pid, number: usize, asked: Frames) -> (f64, u64, Viewers) {
+    let viewers = Viewers::connect(port, number, asked).await;
     tokio::time::sleep(WARM_UP_TIME).await;
     let (time, frames) = (processor_time(pid), viewers.frames());
     viewers.start_recording_jitter();

@@ -18,7 +18,7 @@ use axum::{
 };
 use bytes::Bytes;
 use utoipa::{
-    Modify, OpenApi,
+    Modify, OpenApi, ToSchema,
     openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -114,14 +114,19 @@ async fn openapi() -> impl IntoResponse {
 
 /// Stream the stats
 ///
-/// A WebSocket (RFC 6455). The server sends a text frame at once and then one each second. Each holds the body that
-/// `GET /api/stats` returns at that time. On AWS Lambda, this path may be missing: the pages then name another URL of
-/// the same stream.
+/// A WebSocket (RFC 6455). The server sends a text frame at once and then one each second, or only at changes. Each holds
+/// the body that `GET /api/stats` returns at that time. On AWS Lambda, this path may be missing: the pages then name
+/// another URL of the same stream, which sends a frame each second in any case.
 #[utoipa::path(
     get,
     path = "/api/stats/ws",
     operation_id = "streamStats",
     tag = "stats",
+    params(
+        ("frames" = inline(Option<StreamFrames>), Query, description = "`changes`: after the first frame, one when \
+            anything but the time has changed, at most one a second; and one after half a minute without any, as a sign \
+            of life. An empty value is ignored."),
+    ),
     responses(
         (status = 101, description = "The WebSocket is open.",
             headers(
@@ -129,6 +134,7 @@ async fn openapi() -> impl IntoResponse {
                 ("connection" = String, description = "`upgrade`"),
                 ("sec-websocket-accept" = String, description = "The response to the client's key."),
             )),
+        ErrorResponse<400>,
         ErrorResponse<405>,
         ErrorResponse<426>,
         ErrorResponse<503>,
@@ -136,6 +142,14 @@ async fn openapi() -> impl IntoResponse {
 )]
 #[expect(dead_code, reason = "the local server implements the operation")]
 fn stream() {}
+
+/// Values of the parameter `frames` of the stream.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the local server parses the parameter")]
+enum StreamFrames {
+    Changes,
+}
 
 /// Adds the security schemes: the secret key and the token, each with and without `Bearer`, and what editors send.
 struct SecuritySchemes;

@@ -24,24 +24,38 @@ const PING: u8 = 9;
 /// An empty pong, masked with zeros.
 const PONG: [u8; 6] = [0x8A, 0x80, 0, 0, 0, 0];
 
+/// What viewers ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frames {
+    /// Frames of the stream, one a second.
+    EachSecond,
+    /// Frames of the stream at changes.
+    Changes,
+    /// No WebSocket: every read counts as a frame.
+    Bytes,
+}
+
 /// Connected viewers, disconnected when dropped.
 #[derive(Debug)]
 pub(crate) struct Viewers {
     received: Arc<Received>,
+    started: Instant,
     _stay: oneshot::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct Received {
     frames: AtomicU64,
+    /// When the last frame came, in microseconds since the start.
+    last_frame: AtomicU64,
     recording_jitter: AtomicBool,
     max_jitter: AtomicU64,
 }
 
 impl Viewers {
-    /// Connects `count` viewers. Without WebSockets, every read counts as a frame.
-    pub(crate) async fn connect(port: u16, count: usize, websockets: bool) -> Self {
-        let received = Arc::new(Received::default());
+    /// Connects `count` viewers.
+    pub(crate) async fn connect(port: u16, count: usize, asked: Frames) -> Self {
+        let (received, started) = (Arc::new(Received::default()), Instant::now());
         let (stay, leave) = oneshot::channel();
         let (connected, ready) = oneshot::channel();
         let counted = Arc::clone(&received);
@@ -49,15 +63,20 @@ impl Viewers {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 for _ in 0..count {
-                    let stream = connect(port, websockets).await;
-                    tokio::spawn(watch(stream, Arc::clone(&counted), websockets));
+                    let stream = connect(port, asked).await;
+                    tokio::spawn(watch(stream, Arc::clone(&counted), started, asked));
                 }
                 let _ = connected.send(());
                 let _ = leave.await;
             });
         });
         ready.await.expect("connections");
-        Self { received, _stay: stay }
+        Self { received, started, _stay: stay }
+    }
+
+    /// When the last frame came.
+    pub(crate) fn last_frame_at(&self) -> Instant {
+        self.started + Duration::from_micros(self.received.last_frame.load(Relaxed))
     }
 
     /// Number of frames received so far.
@@ -91,11 +110,14 @@ pub(crate) fn header_length(payload: usize) -> usize {
     }
 }
 
-async fn connect(port: u16, websockets: bool) -> TcpStream {
+async fn connect(port: u16, asked: Frames) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
-    if websockets {
-        let upgrade = "GET /api/stats/ws HTTP/1.1\r\nhost: heartbeat\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    if asked != Frames::Bytes {
+        let query = if asked == Frames::Changes { "?frames=changes" } else { "" };
+        let upgrade = format!(
+            "GET /api/stats/ws{query} HTTP/1.1\r\nhost: heartbeat\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
         stream.write_all(upgrade.as_bytes()).await.expect("a connection");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -106,14 +128,14 @@ async fn connect(port: u16, websockets: bool) -> TcpStream {
     stream
 }
 
-async fn watch(mut stream: TcpStream, received: Arc<Received>, websockets: bool) {
+async fn watch(mut stream: TcpStream, received: Arc<Received>, started: Instant, asked: Frames) {
     thread_local!(static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]));
     let (mut frames, mut last) = (FrameParser::default(), None);
     loop {
         stream.ready(Interest::READABLE).await.expect("a connection");
         let read = BUFFER.with_borrow_mut(|buffer| match stream.try_read(buffer) {
             Ok(0) => None,
-            Ok(read) if websockets => Some(frames.read(&buffer[..read])),
+            Ok(read) if asked != Frames::Bytes => Some(frames.read(&buffer[..read])),
             Ok(_) => Some((1, 0)),
             Err(_) => Some((0, 0)),
         });
@@ -123,6 +145,8 @@ async fn watch(mut stream: TcpStream, received: Arc<Received>, websockets: bool)
         }
         if texts > 0 {
             let now = Instant::now();
+            let since_start = u64::try_from((now - started).as_micros()).unwrap_or(u64::MAX);
+            received.last_frame.fetch_max(since_start, Relaxed);
             received.frames.fetch_add(texts, Relaxed);
             if let Some(last) = last.replace(now)
                 && received.recording_jitter.load(Relaxed)
