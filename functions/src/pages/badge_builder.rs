@@ -59,7 +59,7 @@ async fn badge_builder(
     let form = Form::parse(query.as_deref().unwrap_or_default(), devices);
     let snippets = form.snippets(frame.absolute(&form.path()), &frame.absolute("/"));
     let page = Page { frame, form, devices: form::named(devices), snippets };
-    let page = Document::new(html::render(&page).map_err(error::page)?);
+    let page = Document::new(&html::render(&page).map_err(error::page)?);
     if headers.contains_key(SCRIPT_HEADER) {
         return Ok(page.respond(&headers, &[], app.page_policy.clone()));
     }

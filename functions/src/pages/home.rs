@@ -144,7 +144,7 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> 
         devices: stats.devices.iter().take(MAX_DEVICES_SHOWN).map(|it| DeviceRow::new(it, stats)).collect(),
         has_key: app.config.secret_key.is_some(),
     };
-    let page = Arc::new(Document::new(html::render(&page)?));
+    let page = Arc::new(Document::new(&html::render(&page)?));
     app.page_cache.insert(PATH, revision, Arc::clone(&page));
     Ok(page)
 }

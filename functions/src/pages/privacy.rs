@@ -35,5 +35,5 @@ async fn privacy(State(app): State<App>, method: Method, headers: HeaderMap) -> 
     let description = "This server stores nothing about its visitors but the number of visits.".to_owned();
     let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config) };
     let html = html::render(&page).map_err(error::page)?;
-    Ok(super::view(&app, &method, &headers, &Document::new(html), &[]).await)
+    Ok(super::view(&app, &method, &headers, &Document::new(&html), &[]).await)
 }

@@ -80,7 +80,7 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> 
         stats,
         started_at: Moment::at(now.unix_timestamp() - stats.uptime),
     };
-    let page = Arc::new(Document::new(html::render(&page)?));
+    let page = Arc::new(Document::new(&html::render(&page)?));
     app.page_cache.insert(PATH, revision, Arc::clone(&page));
     Ok(page)
 }

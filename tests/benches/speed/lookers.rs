@@ -16,7 +16,7 @@ use crate::{
 
 const VIEWERS: usize = 10_000;
 
-/// Two signs of life to each viewer.
+/// Time in which each viewer gets two signs of life.
 const REST_TIME: Duration = Duration::from_secs(62);
 
 /// Beats whose arrival at the viewers is measured.
@@ -50,7 +50,8 @@ async fn measure_viewers(table: &mut Table, server: &Server, laptop: &Client) {
     let arrival = arrival(&viewers, laptop, 2).await;
     let (time, started) = (processor_time(server.pid()), Instant::now());
     sleep(REST_TIME).await;
-    let share = (processor_time(server.pid()) - time).as_secs_f64() / started.elapsed().as_secs_f64();
+    let spent = processor_time(server.pid()).saturating_sub(time);
+    let share = spent.as_secs_f64() / started.elapsed().as_secs_f64();
     table.value("at rest: share of a processor", "%", 100.0 * share, Target::AtMost(2.0));
     #[expect(clippy::cast_precision_loss, reason = "kilobytes")]
     let each = resident_memory(server.pid()).saturating_sub(before) as f64 / VIEWERS as f64 / 1024.0;

@@ -27,6 +27,7 @@ mod error_page;
 mod home;
 mod layout;
 mod quality;
+mod stream;
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 

@@ -14,5 +14,6 @@ mod logs;
 mod many_processes;
 mod og;
 mod outage;
+mod page_sizes;
 mod pages;
 mod stopping;
