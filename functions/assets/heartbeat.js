@@ -376,6 +376,7 @@ class Stream {
   }
 
   #wake() {
+    this.#view.tick();
     if (document.visibilityState === "visible" && Math.abs(Date.now() - this.#lastFrameAt) > 2_000) {
       this.#attempts = 0;
       this.#connect();

@@ -25,6 +25,9 @@ const BEATS: usize = 15;
 /// Time from one beat to the next: frames are due when it arrives.
 const BEAT_INTERVAL: Duration = Duration::from_millis(2_500);
 
+/// Time in which beats are sent without a pause.
+const BEATS_TIME: Duration = Duration::from_secs(5);
+
 /// Timeout of frames to all viewers.
 const FRAMES_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -68,6 +71,23 @@ async fn measure_viewers(table: &mut Table, server: &Server, laptop: &Client) {
     table.value("a beat to the last viewer: median", "ms", median, Target::AtMost(100.0));
     let longest = milliseconds(arrivals[arrivals.len() - 1]);
     table.value("a beat to the last viewer: longest", "ms", longest, Target::None);
+    let beats = beats_meanwhile(laptop).await;
+    let median = milliseconds(beats[beats.len() / 2]);
+    table.value("beats while frames go out: median", "ms", median, Target::None);
+    let longest = milliseconds(beats[beats.len() - 1]);
+    table.value("beats while frames go out: longest", "ms", longest, Target::AtMost(20.0));
+}
+
+/// Sends one beat after the other, so that frames go out to all viewers each second; returns their latencies, sorted.
+async fn beats_meanwhile(laptop: &Client) -> Vec<Duration> {
+    let (started, mut latencies) = (Instant::now(), Vec::new());
+    while started.elapsed() < BEATS_TIME {
+        let sent = Instant::now();
+        laptop.beat().await;
+        latencies.push(sent.elapsed());
+    }
+    latencies.sort_unstable();
+    latencies
 }
 
 /// Sends a beat; returns the time from then to when each viewer has `frames` frames.
