@@ -9,6 +9,9 @@ T ?=
 # The parts of the benchmark to run; all of them unless `make bench B="name …"` says otherwise.
 B ?=
 
+# A folder for the pictures of the benchmark, besides target/bench: docs/images keeps them in the book.
+CURVES ?=
+
 # How the functions are built. The compiler of this machine will do for its own kind of processor; for
 # another, cargo-lambda brings one along (zig).
 LAMBDA_PROFILE ?= function
@@ -51,7 +54,7 @@ check: ## Check format, lints, documentation, shell scripts, workflows and gener
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features
 	case " $(B) " in "  " | *" lambda "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
-	DURABLE=1 infra/scripts/with-postgres cargo bench --package heartbeat-tests --bench speed -- $(B)
+	CURVES=$(abspath $(CURVES)) DURABLE=1 infra/scripts/with-postgres cargo bench --package heartbeat-tests --bench speed -- $(B)
 
 lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
 	@infra/scripts/tools

@@ -1,6 +1,9 @@
 //! Beats and reads with ten million beats in the database, compared with an empty one.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use heartbeat_tests::{Database, Server, ServerBuilder};
 
@@ -13,11 +16,22 @@ use crate::{
 /// Number of beats: one device that beats every second for four months.
 const HISTORY: i64 = 10_000_000;
 
+/// Numbers of beats on the way there, for the curves.
+const SIZES: [i64; 3] = [10_000, 100_000, 1_000_000];
+
 const ROUNDS: usize = 5;
 const MEASUREMENT_TIME: Duration = Duration::from_secs(2);
 
-/// Paths to read.
+/// Rounds and time of a measurement for the curves alone.
+const CURVE_ROUNDS: usize = 3;
+const CURVE_MEASUREMENT_TIME: Duration = Duration::from_secs(1);
+
+/// Work of a server, as lines of the curves: beats by the number of connections, reads by their path.
+const BEATS: [(&str, usize); 2] = [("1 at a time", 1), ("64 at a time", 64)];
 const PATHS: [&str; 4] = ["/api/stats", "/badge/last-seen", "/badge/total-beats", "/"];
+
+/// Name of the line of start-up times.
+const START: &str = "start";
 
 pub(crate) async fn measure(table: &mut Table) {
     let (empty, full) = (Database::create().await, Database::create().await);
@@ -26,17 +40,15 @@ pub(crate) async fn measure(table: &mut Table) {
     for server in &mut servers {
         server.stop().await;
     }
-    fill(&full).await;
     let start_up = [&empty, &full].map(ServerBuilder::on);
+    measure_growth(table, &full, &start_up[1], &tokens[1]).await;
 
     let mut starts = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         for (which, builder) in start_up.iter().enumerate() {
-            let started = Instant::now();
-            servers[which] = builder.start().await;
-            servers[which].stranger().stats().await;
-            starts[which].push(started.elapsed().as_secs_f64() * 1e3);
-            servers[which].stop().await;
+            let (mut server, time) = start(builder).await;
+            starts[which].push(time);
+            server.stop().await;
         }
     }
     for (server, builder) in servers.iter_mut().zip(&start_up) {
@@ -44,28 +56,74 @@ pub(crate) async fn measure(table: &mut Table) {
     }
 
     table.heading("with 10,000,000 beats in the database", "with none");
-    let load = |which: usize, connections| Load {
-        port: servers[which].port(),
-        connections,
-        requests: tokens[which].clone(),
-    };
-    for connections in [1, 64] {
-        let [none, many] =
-            measure_in_turn(async |which| load(which, connections).run(MEASUREMENT_TIME).await).await;
-        let what = format!("beats, {connections} at a time");
+    let works = [0, 1].map(|which| works(&servers[which], &tokens[which]));
+    for ((curve, line, on_none), (.., on_many)) in works[0].iter().zip(&works[1]) {
+        let (what, time) = match *curve {
+            "rows-beats" => (format!("beats, {line}"), MEASUREMENT_TIME),
+            _ => (format!("GET {line}"), MEASUREMENT_TIME / 2),
+        };
+        let [none, many] = measure_in_turn(async |which| [on_none, on_many][which].run(time).await).await;
         table.ratio(&what, "/s", many.rate(), none.rate(), Target::AtLeast(0.9));
-    }
-    for path in PATHS {
-        let get = async |which: usize| read(&servers[which], path).run(MEASUREMENT_TIME / 2).await;
-        let [none, many] = measure_in_turn(get).await;
-        table.ratio(&format!("GET {path}"), "/s", many.rate(), none.rate(), Target::AtLeast(0.9));
+        point(table, curve, line, 0, none.rate());
+        point(table, curve, line, HISTORY, many.rate());
     }
     let [none, many] = starts.map(median);
     table.ratio("start to first answer", "ms", many, none, Target::AtMost(1.1));
+    point(table, "rows-start", START, 0, none);
+    point(table, "rows-start", START, HISTORY, many);
 }
 
-fn read(server: &Server, path: &str) -> Load {
-    Load::of(server.port(), 64, request("GET", path, ""))
+/// Fills a database with [`HISTORY`], and measures on the way there.
+async fn measure_growth(
+    table: &mut Table,
+    database: &Database,
+    builder: &ServerBuilder,
+    tokens: &Arc<[Vec<u8>]>,
+) {
+    let mut filled = 0;
+    for size in SIZES {
+        fill(database, filled, size).await;
+        filled = size;
+        let mut times = Vec::new();
+        for _ in 0..CURVE_ROUNDS {
+            let (mut server, time) = start(builder).await;
+            times.push(time);
+            server.stop().await;
+        }
+        point(table, "rows-start", START, size, median(times));
+        let mut server = builder.start().await;
+        for (curve, line, load) in works(&server, tokens) {
+            let mut measurements = Measurements::default();
+            for _ in 0..CURVE_ROUNDS {
+                measurements.push(load.run(CURVE_MEASUREMENT_TIME).await);
+            }
+            point(table, curve, line, size, measurements.rate());
+        }
+        server.stop().await;
+    }
+    fill(database, filled, HISTORY).await;
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of rows")]
+fn point(table: &mut Table, curve: &str, line: &str, rows: i64, figure: f64) {
+    table.point(curve, line, rows as f64, figure);
+}
+
+/// Starts a server; returns it, and the time to its first answer in milliseconds.
+async fn start(builder: &ServerBuilder) -> (Server, f64) {
+    let started = Instant::now();
+    let server = builder.start().await;
+    server.stranger().stats().await;
+    (server, started.elapsed().as_secs_f64() * 1e3)
+}
+
+/// Returns what is measured: curve, line and load.
+fn works(server: &Server, tokens: &Arc<[Vec<u8>]>) -> Vec<(&'static str, &'static str, Load)> {
+    let beats = BEATS.map(|(line, connections)| {
+        ("rows-beats", line, Load { port: server.port(), connections, requests: Arc::clone(tokens) })
+    });
+    let reads = PATHS.map(|path| ("rows-reads", path, Load::of(server.port(), 64, request("GET", path, ""))));
+    beats.into_iter().chain(reads).collect()
 }
 
 async fn measure_in_turn(measure: impl AsyncFn(usize) -> Measurement) -> [Measurements; 2] {
@@ -78,12 +136,12 @@ async fn measure_in_turn(measure: impl AsyncFn(usize) -> Measurement) -> [Measur
     measurements
 }
 
-/// Inserts past beats, and leaves the database as if they had accumulated.
-async fn fill(database: &Database) {
+/// Inserts past beats number `from` + 1 to `to`, and leaves the database as if they had accumulated.
+async fn fill(database: &Database, from: i64, to: i64) {
     database
         .execute(&format!(
             "INSERT INTO heartbeat.beats
-             SELECT 0, now() - interval '1 day' - make_interval(secs => n) FROM generate_series(1, {HISTORY}) AS n"
+             SELECT 0, now() - interval '1 day' - make_interval(secs => n) FROM generate_series({from} + 1, {to}) AS n"
         ))
         .await;
     database.execute("UPDATE heartbeat.devices SET num_beats = (SELECT count(*) FROM heartbeat.beats)").await;

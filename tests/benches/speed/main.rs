@@ -6,12 +6,15 @@
 //! - [`load`]: load over HTTP, with throughput and latency.
 //! - [`limits`]: the limits: a route with a constant response, a bare commit, a bare write.
 //! - [`table`]: the table of results, printed and stored.
+//! - [`curves`]: pictures of how results grow.
 //! - [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`lookers`], [`memory`], [`lambda`]: the parts,
 //!   one for each kind of work.
 //!
-//! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run.
+//! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run. `curves` runs none, and
+//! draws the pictures again.
 
 mod beats;
+mod curves;
 mod devices;
 mod far;
 mod history;
@@ -56,10 +59,13 @@ async fn main() {
             "lookers" => lookers::measure(&mut table).await,
             "memory" => memory::measure(&mut table).await,
             "lambda" => lambda::measure(&mut table).await,
+            // Only the pictures, from the results of former runs.
+            "curves" => {}
             other => panic!("there is no part {other}; the parts are {}", PARTS.join(", ")),
         }
     }
-    table.write(&file);
+    let points = table.write(&file);
+    curves::draw(&points, &target());
 }
 
 /// Results of this run, for comparison with the next one: `target/bench.json`.

@@ -4,6 +4,8 @@ use std::{fs, path::Path, time::SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::curves;
+
 /// Target of a result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
@@ -18,14 +20,17 @@ pub(crate) enum Target {
 pub(crate) struct Table {
     rows: Vec<Value>,
     before: Vec<Value>,
+    points: Vec<Value>,
+    points_before: Vec<Value>,
 }
 
 impl Table {
     /// Returns an empty table, whose results are compared with those of the previous run in `file`.
     pub(crate) fn compared_with(file: &Path) -> Self {
         let before = fs::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-        let before = before.and_then(|run| run["figures"].as_array().cloned()).unwrap_or_default();
-        Self { rows: Vec::new(), before }
+        let list =
+            |name: &str| before.as_ref().and_then(|run| run[name].as_array().cloned()).unwrap_or_default();
+        Self { before: list("figures"), points_before: list("points"), ..Self::default() }
     }
 
     /// Prints the heading of a section.
@@ -47,6 +52,18 @@ impl Table {
         self.row(what, &quantity(measured, unit), "", measured, target);
     }
 
+    /// Adds a point to a line of one of [`curves::CURVES`]. The points of former runs on that line are dropped.
+    pub(crate) fn point(&mut self, curve: &str, line: &str, x: f64, y: f64) {
+        let lines = curves::find(curve).lines;
+        assert!(
+            lines.contains(&line),
+            "curve {curve} has no line {line}; its lines are {}",
+            lines.join(", ")
+        );
+        self.points_before.retain(|point| point["curve"] != curve || point["line"] != line);
+        self.points.push(json!({ "curve": curve, "line": line, "x": x, "y": y }));
+    }
+
     #[expect(clippy::print_stdout, reason = "prints a table")]
     fn row(&mut self, what: &str, measured: &str, against: &str, figure: f64, target: Target) {
         let (bound, reached) = match target {
@@ -64,15 +81,17 @@ impl Table {
         }));
     }
 
-    /// Stores the results; those of parts that did not run are kept.
+    /// Stores the results; those of parts that did not run are kept. Returns the points of all curves.
     #[expect(clippy::disallowed_methods, reason = "records the time of the run")]
-    pub(crate) fn write(self, file: &Path) {
+    pub(crate) fn write(self, file: &Path) -> Vec<Value> {
         let measured = |row: &&Value| self.rows.iter().any(|it| it["what"] == row["what"]);
         let kept: Vec<Value> = self.before.iter().filter(|row| !measured(row)).cloned().collect();
         let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
         let figures = [kept, self.rows].concat();
-        let run = json!({ "time": time, "figures": figures });
+        let points = [self.points_before, self.points].concat();
+        let run = json!({ "time": time, "figures": figures, "points": points });
         fs::write(file, format!("{run:#}\n")).expect("a results file");
+        points
     }
 }
 
