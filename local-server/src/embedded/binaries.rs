@@ -1,6 +1,7 @@
 //! Finds the PostgreSQL programs on the machine.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -43,18 +44,14 @@ pub(super) struct Binaries(Vec<Version>);
 impl Binaries {
     /// Searches the folders where PostgreSQL is usually installed.
     pub(super) async fn find() -> Result<Self, EmbeddedError> {
-        Self::in_folders(candidate_folders().await).await
+        let mut known = HashSet::new();
+        let usual = with_programs(usual_folders(), &mut known);
+        let (mut versions, named) = tokio::join!(versions(usual), folder_of_pg_config());
+        versions.extend(self::versions(with_programs(named, &mut known)).await);
+        Self::newest_first(versions)
     }
 
-    async fn in_folders(folders: Vec<PathBuf>) -> Result<Self, EmbeddedError> {
-        let mut versions = Vec::new();
-        for folder in folders {
-            if let Some(major) = major_version(&folder).await
-                && major >= OLDEST_MAJOR
-            {
-                versions.push(Version { major, folder });
-            }
-        }
+    fn newest_first(mut versions: Vec<Version>) -> Result<Self, EmbeddedError> {
         versions.sort_by_key(|version| std::cmp::Reverse(version.major));
         if versions.is_empty() {
             return Err(EmbeddedError::NoBinaries(format!(
@@ -81,19 +78,47 @@ impl Binaries {
     }
 }
 
-/// Returns every folder that holds both `postgres` and `initdb`.
-async fn candidate_folders() -> Vec<PathBuf> {
+/// Returns the folders in the `PATH`, and those of [`VERSIONED_FOLDERS`].
+fn usual_folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    if let Ok(output) = Command::new("pg_config").arg("--bindir").output().await {
-        folders.push(String::from_utf8_lossy(&output.stdout).trim().into());
-    }
     for (parent, programs) in VERSIONED_FOLDERS {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         folders.extend(entries.map(|entry| entry.path().join(programs)));
     }
-    folders.retain(|folder| ["postgres", "initdb"].iter().all(|program| folder.join(program).is_file()));
     folders
+}
+
+/// Returns the folder that `pg_config` names.
+async fn folder_of_pg_config() -> Option<PathBuf> {
+    let output = Command::new("pg_config").arg("--bindir").output().await.ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().into())
+}
+
+/// Returns those of `folders` that hold both `postgres` and `initdb`, and not by links to `known` programs, which are
+/// added to.
+fn with_programs(folders: impl IntoIterator<Item = PathBuf>, known: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
+    let has_new_programs = |folder: &PathBuf| {
+        let programs = ["initdb", "postgres"].map(|name| fs::canonicalize(folder.join(name)));
+        let [Ok(initdb), Ok(postgres)] = programs else { return false };
+        initdb.is_file() && postgres.is_file() && known.insert(postgres)
+    };
+    folders.into_iter().filter(has_new_programs).collect()
+}
+
+/// Returns the supported versions in `folders`, which are asked all at once: a start waits for the slowest alone.
+async fn versions(folders: Vec<PathBuf>) -> Vec<Version> {
+    let asked: Vec<_> = folders
+        .into_iter()
+        .map(|folder| {
+            tokio::spawn(async move { Some(Version { major: major_version(&folder).await?, folder }) })
+        })
+        .collect();
+    let mut versions = Vec::new();
+    for version in asked {
+        versions.extend(version.await.ok().flatten().filter(|version| version.major >= OLDEST_MAJOR));
+    }
+    versions
 }
 
 /// Returns the major version of the programs in `folder`.
@@ -143,9 +168,9 @@ fn install_command_for(release: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn without_any_it_says_where_it_looked_and_how_to_install_it() {
-        let message = Binaries::in_folders(Vec::new()).await.expect_err("nothing to find").to_string();
+    #[test]
+    fn without_any_it_says_where_it_looked_and_how_to_install_it() {
+        let message = Binaries::newest_first(Vec::new()).expect_err("nothing to find").to_string();
         assert!(
             message.contains("no PostgreSQL 14 or later found (looked for postgres and initdb in PATH"),
             "{message}"

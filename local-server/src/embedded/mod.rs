@@ -139,8 +139,9 @@ impl Embedded {
         // The canonical path, since a running database is recognized by it.
         let home = &fs::canonicalize(home).map_err(EmbeddedError::file(home))?;
         let lock = lock(home)?;
-        let identity = Identity::choose(cluster::owner(home)?).await?;
-        let cluster = Cluster::open(home, identity, Binaries::find().await?).await?;
+        // Both run programs, which takes longer than everything else on a start with existing data.
+        let (identity, binaries) = tokio::join!(Identity::choose(cluster::owner(home)?), Binaries::find());
+        let cluster = Cluster::open(home, identity?, binaries?).await?;
         let postmaster = Postmaster::start(&cluster).await?;
         let options = cluster.connect_options();
         let (stop, stopped) = oneshot::channel();
