@@ -47,6 +47,23 @@ async fn it_is_set_up_on_the_first_start_keeps_its_data_and_stops_with_the_serve
 }
 
 #[tokio::test]
+async fn a_server_that_is_killed_during_the_first_start_is_no_obstacle_to_the_next() {
+    let builder = embedded();
+    let mut killed = builder.spawn();
+    let unfinished = builder.home().join("postgres.unfinished/PG_VERSION");
+    eventually("files of a cluster", async || unfinished.exists()).await;
+    killed.signal(Signal::KILL);
+    killed.ended().await;
+    assert!(!builder.home().join("postgres").exists());
+
+    let mut server = builder.start().await;
+    assert!(server.log().contains("setting up PostgreSQL"));
+    server.device("Laptop").await.beat().await;
+    assert!(server.stop().await.success());
+    assert!(!builder.home().join("postgres.unfinished").exists());
+}
+
+#[tokio::test]
 async fn it_listens_on_no_port_and_its_files_are_private() {
     let builder = embedded();
     let mut server = builder.start().await;

@@ -2,18 +2,22 @@
 
 use std::{
     collections::hash_map::DefaultHasher,
-    fs,
+    fs::{self, File},
     hash::{Hash, Hasher},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, symlink},
     path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
 };
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio::process::Command;
 
 use super::{
     EmbeddedError,
     binaries::{Binaries, Version},
+    data_lock,
     identity::{Identity, User},
 };
 
@@ -26,6 +30,9 @@ const DATABASE: &str = "postgres";
 /// Maximum length of a Unix socket's path: `sun_path` has 108 on Linux and 104 elsewhere, one
 /// of them for the final NUL (unix(7)).
 const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// Timeout of a set-up that a killed Heartbeat left at work: it ends with its present step.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// File name of PostgreSQL's socket.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
@@ -114,6 +121,7 @@ fn data_folder(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedErro
 /// attempt is not taken for a complete cluster.
 async fn initialize(data: &Path, identity: &Identity, version: &Version) -> Result<(), EmbeddedError> {
     tracing::info!(version = version.major, folder = %data.display(), "setting up PostgreSQL");
+    let lock = data_lock::lock(data, SETUP_TIMEOUT).await?;
     let unfinished = data.with_extension("unfinished");
     match fs::remove_dir_all(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -128,11 +136,21 @@ async fn initialize(data: &Path, identity: &Identity, version: &Version) -> Resu
     initdb.args(["--username", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]);
     initdb.arg("--pgdata").arg(&unfinished);
     let failed = |output: String| EmbeddedError::Program { program: "initdb".to_owned(), output };
-    let output = initdb.output().await.map_err(|error| failed(error.to_string()))?;
+    let output = output_of(initdb, &lock).await.map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")));
     }
     fs::rename(&unfinished, data).map_err(EmbeddedError::file(data))
+}
+
+/// Runs a program to its end. It and its children hold `lock` when this process is killed meanwhile, until they end too:
+/// at the next line that the program prints, for lack of a reader.
+async fn output_of(mut program: Command, lock: &File) -> io::Result<Output> {
+    // Unlike the file itself, a duplicate is inherited, by programs that are started while it is open.
+    let inherited = rustix::io::dup(lock)?;
+    let process = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    drop(inherited);
+    process?.wait_with_output().await
 }
 
 /// Returns the folder of the socket: the data folder, or, if the socket's path would be too long, a folder in /tmp

@@ -4,10 +4,12 @@
 //! - [`binaries`]: finds the newest PostgreSQL on the machine.
 //! - [`identity`]: the user that the database runs as, since PostgreSQL refuses to run as root.
 //! - [`cluster`]: the data folder, and the socket's folder.
+//! - [`data_lock`]: the lock on the data.
 //! - [`postmaster`]: the running database.
 
 mod binaries;
 mod cluster;
+mod data_lock;
 mod identity;
 mod postmaster;
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     os::unix::ffi::OsStrExt,
     path::Path,
@@ -15,12 +15,13 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader, Split},
     net::UnixStream,
     process::{Child, ChildStderr, Command},
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::{
     EmbeddedError,
     cluster::{Cluster, SOCKET_NAME},
+    data_lock,
 };
 
 /// Log message of PostgreSQL, in every version, once it accepts connections.
@@ -32,9 +33,6 @@ const SHUTDOWN_MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Timeout of the lock on the data, which the processes of a database that has ended may hold for a moment longer.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Poll interval of that lock, whose release nothing tells.
-const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The main process of the database, a child of this process.
 #[derive(Debug)]
@@ -105,8 +103,7 @@ impl Drop for Postmaster {
 /// Cleans up after a Heartbeat that was killed: stops its database, which runs on, and removes stale lock files.
 /// The process id in them may be another process's by now, which PostgreSQL would take for a running database.
 ///
-/// Returns the lock on the data. Process ids mean nothing in another container, but the lock does: it keeps the data
-/// of a database that runs there from being opened twice.
+/// Returns the lock on the data.
 async fn clean_up(cluster: &Cluster) -> Result<File, EmbeddedError> {
     let pid_file = cluster.data.join("postmaster.pid");
     let text = match fs::read_to_string(&pid_file) {
@@ -125,7 +122,7 @@ async fn clean_up(cluster: &Cluster) -> Result<File, EmbeddedError> {
             return Err(failed(&String::from_utf8_lossy(&output.stderr).trim()));
         }
     }
-    let lock = lock(cluster).await?;
+    let lock = data_lock::lock(&cluster.data, LOCK_TIMEOUT).await?;
     let socket = cluster.sockets.join(SOCKET_NAME);
     // Databases that Heartbeat 0.1.0 or another program started hold no lock, but answer.
     if UnixStream::connect(&socket).await.is_ok() {
@@ -140,22 +137,6 @@ async fn clean_up(cluster: &Cluster) -> Result<File, EmbeddedError> {
         }
     }
     Ok(lock)
-}
-
-/// Locks the data for a database. The file is beside the data, not in it: there the database's user could put a link to
-/// a file that root would then write to.
-async fn lock(cluster: &Cluster) -> Result<File, EmbeddedError> {
-    let path = cluster.data.with_extension("running.lock");
-    let file = File::create(&path).map_err(EmbeddedError::file(&path))?;
-    let deadline = Instant::now() + LOCK_TIMEOUT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(LOCK_POLL_INTERVAL).await,
-            Err(TryLockError::WouldBlock) => return Err(EmbeddedError::RunsElsewhere(cluster.data.clone())),
-            Err(TryLockError::Error(error)) => return Err(EmbeddedError::File { path, error }),
-        }
-    }
 }
 
 /// Whether process `pid` is a PostgreSQL that runs on `data`. Its command line holds the folder.
