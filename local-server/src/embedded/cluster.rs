@@ -17,7 +17,7 @@ use tokio::process::Command;
 use super::{
     EmbeddedError,
     binaries::{Binaries, Version},
-    data_lock,
+    data_lock, flush,
     identity::{Identity, User},
 };
 
@@ -65,6 +65,7 @@ impl Cluster {
                 let link = home.join("postgres");
                 if data != link {
                     symlink(&data, &link).map_err(EmbeddedError::file(&link))?;
+                    flush::entries(home)?;
                 }
                 version
             }
@@ -117,8 +118,8 @@ fn data_folder(home: &Path, identity: &Identity) -> Result<PathBuf, EmbeddedErro
     Ok(shared.join(short_name(home)))
 }
 
-/// Initializes a cluster at `data`. It is built beside its final path and then renamed, so that an interrupted
-/// attempt is not taken for a complete cluster.
+/// Initializes a cluster at `data`. It is built beside its final path, flushed, and then renamed, so that an
+/// interrupted attempt, be it by a power cut, is not taken for a complete cluster.
 async fn initialize(data: &Path, identity: &Identity, version: &Version) -> Result<(), EmbeddedError> {
     tracing::info!(version = version.major, folder = %data.display(), "setting up PostgreSQL");
     let lock = data_lock::lock(data, SETUP_TIMEOUT).await?;
@@ -134,13 +135,16 @@ async fn initialize(data: &Path, identity: &Identity, version: &Version) -> Resu
     let mut initdb = identity.command(version.program("initdb"));
     // No password: only the owner can enter the folder of the socket.
     initdb.args(["--username", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]);
-    initdb.arg("--pgdata").arg(&unfinished);
+    // It would flush its files one after the other.
+    initdb.arg("--no-sync").arg("--pgdata").arg(&unfinished);
     let failed = |output: String| EmbeddedError::Program { program: "initdb".to_owned(), output };
     let output = output_of(initdb, &lock).await.map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")));
     }
-    fs::rename(&unfinished, data).map_err(EmbeddedError::file(data))
+    flush::folder(&unfinished).await?;
+    fs::rename(&unfinished, data).map_err(EmbeddedError::file(data))?;
+    data.parent().map_or(Ok(()), flush::entries)
 }
 
 /// Runs a program to its end. It and its children hold `lock` when this process is killed meanwhile, until they end too:

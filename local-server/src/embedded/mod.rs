@@ -5,11 +5,13 @@
 //! - [`identity`]: the user that the database runs as, since PostgreSQL refuses to run as root.
 //! - [`cluster`]: the data folder, and the socket's folder.
 //! - [`data_lock`]: the lock on the data.
+//! - [`flush`]: flushes the files of a new cluster to the disk.
 //! - [`postmaster`]: the running database.
 
 mod binaries;
 mod cluster;
 mod data_lock;
+mod flush;
 mod identity;
 mod postmaster;
 

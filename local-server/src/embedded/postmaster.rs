@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     EmbeddedError,
     cluster::{Cluster, SOCKET_NAME},
-    data_lock,
+    data_lock, flush,
 };
 
 /// Log message of PostgreSQL, in every version, once it accepts connections.
@@ -50,6 +50,9 @@ impl Postmaster {
         // These override the cluster's own configuration file.
         for setting in ["listen_addresses=", "port=5432", "logging_collector=off", "log_destination=stderr"] {
             command.arg("-c").arg(setting);
+        }
+        if flush::is_syncfs_reliable(&cluster.data) {
+            command.arg("-c").arg("recovery_init_sync_method=syncfs");
         }
         // Every process of the database inherits the lock, so it is held as long as one of them lives.
         command.stdin(lock);
