@@ -105,16 +105,7 @@ impl Cluster {
 
     /// Stops all processes with SIGSTOP.
     pub async fn freeze(&self) {
-        let postmaster = self.pid();
-        // A stopped postmaster forks no more children.
-        signal(postmaster, Signal::STOP);
-        eventually("a stopped postmaster", async || {
-            status(postmaster).is_some_and(|(state, _)| state == 'T')
-        })
-        .await;
-        for child in children(postmaster) {
-            signal(child, Signal::STOP);
-        }
+        freeze_server(self.pid()).await;
     }
 
     /// Resumes all processes.
@@ -128,19 +119,8 @@ impl Cluster {
 
     /// Kills all processes at once with SIGKILL.
     pub async fn kill(&mut self) {
-        self.freeze().await;
-        let postmaster = self.pid();
-        let children = children(postmaster);
-        for child in &children {
-            signal(*child, Signal::KILL);
-        }
-        signal(postmaster, Signal::KILL);
+        kill_server(self.pid()).await;
         self.postmaster.wait().await.expect("a status");
-        // No other PostgreSQL starts here while one of them is attached to the shared memory.
-        eventually("the end of all children", async || {
-            children.iter().all(|child| status(*child).is_none_or(|(state, _)| state == 'Z'))
-        })
-        .await;
     }
 
     fn url(&self) -> String {
@@ -179,12 +159,42 @@ impl Drop for Cluster {
     }
 }
 
+/// Kills all processes of a PostgreSQL server at once with SIGKILL, by the id of its main process, and waits for their
+/// end: no other PostgreSQL starts on the data while one of them is attached to the shared memory.
+pub async fn kill_server(postmaster: Pid) {
+    freeze_server(postmaster).await;
+    let mut processes = children(postmaster);
+    processes.push(postmaster);
+    for process in &processes {
+        signal(*process, Signal::KILL);
+    }
+    eventually("the end of all processes", async || {
+        processes.iter().all(|process| status(*process).is_none_or(|(state, _)| state == 'Z'))
+    })
+    .await;
+}
+
+async fn freeze_server(postmaster: Pid) {
+    // A stopped postmaster forks no more children.
+    signal(postmaster, Signal::STOP);
+    eventually("a stopped postmaster", async || status(postmaster).is_some_and(|(state, _)| state == 'T'))
+        .await;
+    for child in children(postmaster) {
+        signal(child, Signal::STOP);
+    }
+}
+
+/// Returns a command that runs a PostgreSQL program as the user of the databases of tests.
+pub fn postgres_command(name: &str) -> Command {
+    command(unprivileged_user(), name)
+}
+
 /// Runs initdb in the folder of the server that tests share, where its user can write; returns the data directory.
 async fn init_data_directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let data = Database::folder().join(format!("cluster_{}_{number}", std::process::id()));
-    let mut initdb = command(unprivileged_user(), "initdb");
+    let mut initdb = postgres_command("initdb");
     initdb.args(["--username=heartbeat", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
     let output = initdb.arg("--pgdata").arg(&data).output().await.expect("initdb");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -64,7 +64,7 @@ impl Database {
     }
 
     /// Folder of the server that tests share.
-    pub(crate) fn folder() -> PathBuf {
+    pub fn folder() -> PathBuf {
         folder(&shared_server())
     }
 

@@ -7,8 +7,8 @@
 //! - [`limits`]: the limits: a route with a constant response, a bare commit, a bare write.
 //! - [`table`]: the table of results, printed and stored.
 //! - [`curves`]: pictures of how results grow.
-//! - [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`lookers`], [`memory`], [`lambda`]: the parts,
-//!   one for each kind of work.
+//! - [`start`], [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`lookers`], [`memory`], [`lambda`]: the
+//!   parts, one for each kind of work.
 //!
 //! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run. `curves` runs none, and
 //! draws the pictures again.
@@ -25,6 +25,7 @@ mod lookers;
 mod memory;
 mod process;
 mod reads;
+mod start;
 mod stream;
 mod table;
 
@@ -33,7 +34,7 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// Parts, in the order in which they run.
-const PARTS: [&str; 9] = ["beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda"];
+const PARTS: [&str; 10] = ["start", "beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda"];
 
 #[tokio::main]
 async fn main() {
@@ -58,6 +59,7 @@ async fn main() {
             "stream" => stream::measure(&mut table).await,
             "lookers" => lookers::measure(&mut table).await,
             "memory" => memory::measure(&mut table).await,
+            "start" => start::measure(&mut table).await,
             "lambda" => lambda::measure(&mut table).await,
             // Only the pictures, from the results of former runs.
             "curves" => {}
