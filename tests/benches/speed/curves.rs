@@ -65,7 +65,7 @@ pub(crate) const CURVES: [Curve; 14] = [
         title: "Beats, by devices that beat",
         x: Axis { label: "devices", scale: Logarithmic },
         y: Axis { label: "beats a second", scale: Linear },
-        lines: &["64 at a time", "1 at a time"],
+        lines: &["64 at a time"],
         target: None,
     },
     Curve {
@@ -73,7 +73,7 @@ pub(crate) const CURVES: [Curve; 14] = [
         title: "Size of the answers, by devices",
         x: Axis { label: "devices", scale: Logarithmic },
         y: Axis { label: "bytes", scale: Logarithmic },
-        lines: &["/api/stats", "/", "a frame"],
+        lines: &["/api/stats", "/"],
         target: None,
     },
     Curve {
@@ -81,7 +81,7 @@ pub(crate) const CURVES: [Curve; 14] = [
         title: "Reads, by devices",
         x: Axis { label: "devices", scale: Logarithmic },
         y: Axis { label: "responses a second", scale: Logarithmic },
-        lines: &["/api/stats", "/", "badge"],
+        lines: &["/api/stats", "/"],
         target: None,
     },
     Curve {

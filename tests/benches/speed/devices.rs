@@ -57,6 +57,11 @@ impl Site {
         Self { number, server: builder.start().await, database, beats, start }
     }
 
+    /// Where it stands in the curves.
+    fn x(&self) -> f64 {
+        number(self.number as u64)
+    }
+
     async fn load(&self, connections: usize, requests: Arc<[Vec<u8>]>) -> Measurement {
         Load { port: self.server.port(), connections, requests }.run(MEASUREMENT_TIME).await
     }
@@ -96,6 +101,7 @@ pub(crate) async fn measure(table: &mut Table) {
         let what = format!("{} devices: start", site.number);
         // All devices are read before the first answer; the stats of 10,000 have 3,500 times the bytes of one.
         table.ratio(&what, "ms", site.start, sites[0].start, Target::AtMost(4.0));
+        table.point("devices-start", "start", site.x(), site.start);
     }
     table.heading("memory after all this", "");
     for site in &sites {
@@ -116,6 +122,7 @@ async fn beats(table: &mut Table, sites: &[Site]) {
     let times: Vec<f64> = measured.iter().map(|measured| 1e6 / measured.rate()).collect();
     for (site, time) in sites.iter().zip(&times) {
         table.ratio(&format!("{} devices: beat", site.number), "µs", *time, times[0], Target::AtMost(1.3));
+        table.point("devices-beats", "64 at a time", site.x(), 1e6 / time);
     }
     for site in sites {
         let rows = site.database.number("SELECT count(*) FROM heartbeat.beats").await;
@@ -138,6 +145,8 @@ async fn reads(table: &mut Table, sites: &[Site], path: &str) {
         }
         let what = format!("{} devices: {bytes} bytes of {path}", site.number);
         table.ratio(&what, "/s", ours.rate(), limit.rate(), Target::AtLeast(0.7));
+        table.point("devices-bytes", path, site.x(), number(bytes as u64));
+        table.point("devices-reads", path, site.x(), ours.rate());
     }
 }
 

@@ -25,6 +25,9 @@ const PLACES: [(u64, &[u64]); 3] = [(0, &[0, 1, 5, 40]), (2, &[0, 1, 5, 40]), (1
 /// Numbers of connections that beat at the same time, each of them a device.
 const CONNECTIONS: [usize; 2] = [64, MANY_DEVICES];
 
+/// Their lines in the curves.
+const LINES: [&str; 2] = ["64 at a time", "1,000 at a time"];
+
 /// Maximum of a lone beat above a bare commit at the same distance, in milliseconds: HTTP, and the second row.
 const LONE_BEAT_ADDED_MAX: f64 = 0.3;
 
@@ -79,6 +82,9 @@ async fn measure_place(
         added,
         Target::AtMost(LONE_BEAT_ADDED_MAX),
     );
+    let curves = Curves { flush, round_trip };
+    curves.point(table, "latency", "a beat alone", lone.p50() / 1e3);
+    curves.point(table, "latency", "round trip and flush", commit.p50() / 1e3);
     let mut measured = Near { beats: [0.0; 2], reads: 0.0 };
     for (which, connections) in CONNECTIONS.into_iter().enumerate() {
         let mut crowd = Measurements::default();
@@ -86,6 +92,7 @@ async fn measure_place(
             crowd.push(beats(&server, connections, &requests).run(MEASUREMENT_TIME).await);
         }
         measured.beats[which] = crowd.rate();
+        curves.point(table, "beats", LINES[which], crowd.rate());
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         let by_distance = connections as f64 / (commit.p50() / 1e6);
         let limit = near.as_ref().map_or(by_distance, |near| by_distance.min(near.beats[which]));
@@ -110,6 +117,25 @@ async fn measure_place(
         );
     }
     near.unwrap_or(measured)
+}
+
+/// Where a place stands in the curves.
+struct Curves {
+    flush: u64,
+    round_trip: u64,
+}
+
+impl Curves {
+    /// Adds a point to the curve by distance, by flush time, or by both.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
+    fn point(&self, table: &mut Table, curve: &str, line: &str, figure: f64) {
+        if self.flush == 0 {
+            table.point(&format!("distance-{curve}"), line, self.round_trip as f64, figure);
+        }
+        if self.round_trip == 0 {
+            table.point(&format!("flush-{curve}"), line, self.flush as f64, figure);
+        }
+    }
 }
 
 fn beats(server: &Server, connections: usize, requests: &[Vec<u8>]) -> Load {

@@ -14,7 +14,8 @@ use crate::{
     table::{Table, Target},
 };
 
-const VIEWERS: usize = 10_000;
+/// Numbers of viewers, for the curves.
+const NUMBERS: [usize; 2] = [1_000, 10_000];
 
 /// Time in which each viewer gets two signs of life.
 const REST_TIME: Duration = Duration::from_secs(62);
@@ -37,45 +38,60 @@ const CONNECTIONS: usize = 64;
 
 pub(crate) async fn measure(table: &mut Table) {
     let database = Database::create().await;
-    let server = ServerBuilder::on(&database).without_shares().start().await;
-    let laptop = server.device("Laptop").await;
-    laptop.beat().await;
-    measure_pages(table, &server).await;
-    measure_viewers(table, &server, &laptop).await;
+    let builder = ServerBuilder::on(&database).without_shares();
+    for number in NUMBERS {
+        // Memory that a server has had for viewers stays with it.
+        let server = builder.start().await;
+        let laptop = server.device("Laptop").await;
+        laptop.beat().await;
+        measure_viewers(table, &server, &laptop, number).await;
+    }
+    measure_pages(table, &builder.start().await).await;
 }
 
-async fn measure_viewers(table: &mut Table, server: &Server, laptop: &Client) {
-    table.heading("10,000 viewers of changes", "");
+async fn measure_viewers(table: &mut Table, server: &Server, laptop: &Client, number: usize) {
+    table.heading(&format!("{number} viewers of changes"), "");
     let before = resident_memory(server.pid());
-    let viewers = Viewers::connect(server.port(), VIEWERS, Frames::Changes).await;
+    let viewers = Viewers::connect(server.port(), number, Frames::Changes).await;
     // Their first frames, and a change for all, as between any two signs of life.
-    frames(&viewers, 1).await;
-    let arrival = arrival(&viewers, laptop, 2).await;
+    frames(&viewers, number).await;
+    let mut arrivals = vec![arrival(&viewers, laptop, 2 * number).await];
     let (time, started) = (processor_time(server.pid()), Instant::now());
     sleep(REST_TIME).await;
     let spent = processor_time(server.pid()).saturating_sub(time);
     let share = spent.as_secs_f64() / started.elapsed().as_secs_f64();
-    table.value("at rest: share of a processor", "%", 100.0 * share, Target::AtMost(2.0));
+    table.value(&format!("{number} at rest: share of a processor"), "%", 100.0 * share, Target::AtMost(2.0));
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let x = number as f64;
+    let memory = resident_memory(server.pid());
     #[expect(clippy::cast_precision_loss, reason = "kilobytes")]
-    let each = resident_memory(server.pid()).saturating_sub(before) as f64 / VIEWERS as f64 / 1024.0;
-    table.value("at rest: memory of a viewer", "KB", each, Target::AtMost(10.0));
-    let mut arrivals = vec![arrival];
+    let each = memory.saturating_sub(before) as f64 / x / 1024.0;
+    table.value(&format!("{number} at rest: memory of a viewer"), "KB", each, Target::AtMost(10.0));
     let signs = 2;
     for beat in 1..BEATS {
         sleep(BEAT_INTERVAL).await;
-        arrivals.push(self::arrival(&viewers, laptop, 2 + signs + beat).await);
+        arrivals.push(arrival(&viewers, laptop, (2 + signs + beat) * number).await);
     }
     arrivals.sort_unstable();
     let milliseconds = |arrival: Duration| arrival.as_secs_f64() * 1e3;
     let median = milliseconds(arrivals[arrivals.len() / 2]);
-    table.value("a beat to the last viewer: median", "ms", median, Target::AtMost(100.0));
+    table.value(&format!("a beat to the last of {number}: median"), "ms", median, Target::AtMost(100.0));
     let longest = milliseconds(arrivals[arrivals.len() - 1]);
-    table.value("a beat to the last viewer: longest", "ms", longest, Target::None);
+    table.value(&format!("a beat to the last of {number}: longest"), "ms", longest, Target::None);
+    let line = "frames on change";
+    table.point("viewers-processor", line, x, 100.0 * share);
+    #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+    table.point("viewers-memory", line, x, memory as f64 / 1e6);
+    table.point("viewers-delay", line, x, median);
     let beats = beats_meanwhile(laptop).await;
-    let median = milliseconds(beats[beats.len() / 2]);
-    table.value("beats while frames go out: median", "ms", median, Target::None);
     let longest = milliseconds(beats[beats.len() - 1]);
-    table.value("beats while frames go out: longest", "ms", longest, Target::AtMost(20.0));
+    table.value(
+        &format!("a beat while frames go to {number}: median"),
+        "ms",
+        milliseconds(beats[beats.len() / 2]),
+        Target::None,
+    );
+    table.value(&format!("a beat while frames go to {number}: longest"), "ms", longest, Target::AtMost(20.0));
 }
 
 /// Sends one beat after the other, so that frames go out to all viewers each second; returns their latencies, sorted.
@@ -90,7 +106,7 @@ async fn beats_meanwhile(laptop: &Client) -> Vec<Duration> {
     latencies
 }
 
-/// Sends a beat; returns the time from then to when each viewer has `frames` frames.
+/// Sends a beat; returns the time from then to when the viewers have `number` frames in all.
 async fn arrival(viewers: &Viewers, laptop: &Client, number: usize) -> Duration {
     let sent = Instant::now();
     laptop.beat().await;
@@ -98,10 +114,10 @@ async fn arrival(viewers: &Viewers, laptop: &Client, number: usize) -> Duration 
     viewers.last_frame_at() - sent
 }
 
-/// Waits until each viewer has `number` frames.
+/// Waits until the viewers have `number` frames in all.
 async fn frames(viewers: &Viewers, number: usize) {
-    #[expect(clippy::cast_precision_loss, reason = "thousands")]
-    let all = (number * VIEWERS) as f64;
+    #[expect(clippy::cast_precision_loss, reason = "hundreds of thousands")]
+    let all = number as f64;
     let arrived = async {
         while viewers.frames() < all {
             sleep(Duration::from_millis(5)).await;

@@ -34,7 +34,8 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// Parts, in the order in which they run.
-const PARTS: [&str; 10] = ["start", "beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda"];
+const PARTS: [&str; 10] =
+    ["start", "beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda"];
 
 #[tokio::main]
 async fn main() {

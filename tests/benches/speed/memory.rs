@@ -13,7 +13,7 @@ use crate::{
     beats,
     load::{Load, request},
     process::resident_memory,
-    stream::viewers::Viewers,
+    stream::viewers::{Frames, Viewers},
     table::{Table, Target},
 };
 
@@ -65,7 +65,7 @@ pub(crate) async fn measure(table: &mut Table) {
 async fn run_while(server: &Server, load: &Load, condition: impl AsyncFn() -> bool) {
     while condition().await {
         server.owner().register("Another device").await;
-        let _viewers = Viewers::connect(server.port(), VIEWERS, true).await;
+        let _viewers = Viewers::connect(server.port(), VIEWERS, Frames::EachSecond).await;
         load.run(STEP_TIME).await;
     }
 }

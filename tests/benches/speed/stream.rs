@@ -41,6 +41,7 @@ pub(crate) async fn measure(table: &mut Table) {
         let target = if added == 1 { Target::AtMost(20.0) } else { Target::None };
         table.value(&format!("memory of a viewer, {devices}"), "KB", each, target);
         if added == 1 {
+            points(table, VIEWERS, ours, memory);
             frame_jitter(table, &server).await;
         }
     }
@@ -48,9 +49,20 @@ pub(crate) async fn measure(table: &mut Table) {
 
 /// Measures the jitter: how far the interval between two frames is off a second.
 async fn frame_jitter(table: &mut Table, server: &Server) {
-    let (_, _, viewers) = watch(server.port(), server.pid(), JITTER_VIEWERS, Frames::EachSecond).await;
+    let (frame, memory, viewers) =
+        watch(server.port(), server.pid(), JITTER_VIEWERS, Frames::EachSecond).await;
+    points(table, JITTER_VIEWERS, frame, memory);
     let jitter = viewers.max_jitter().as_secs_f64() * 1e3;
     table.value("10,000 viewers: maximum jitter of frames", "ms", jitter, Target::AtMost(100.0));
+}
+
+/// Adds points to the curves, from the processor time of a frame in seconds, of which each viewer gets one a second, and the
+/// memory in bytes.
+#[expect(clippy::cast_precision_loss, reason = "megabytes")]
+fn points(table: &mut Table, viewers: usize, frame: f64, memory: u64) {
+    let line = "a frame a second";
+    table.point("viewers-processor", line, viewers as f64, 100.0 * frame * viewers as f64);
+    table.point("viewers-memory", line, viewers as f64, memory as f64 / 1e6);
 }
 
 /// Connects viewers; returns the processor time of a frame in seconds, the memory at the end, and the viewers.
