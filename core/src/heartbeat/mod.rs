@@ -41,7 +41,7 @@ const QUEUE_CAPACITY: usize = 4096;
 
 /// Maximum number of batches under way, each on a session that is opened when it is first needed: near the database, one
 /// is enough. More shorten the time until the next batch starts, by ever less.
-const MAX_BATCHES: usize = 4;
+const MAX_BATCHES: usize = 6;
 
 /// Beats with unknown tokens that may wait for the worker, see [`known_tokens`].
 const UNKNOWN_BEATS_CAPACITY: usize = QUEUE_CAPACITY / 2;

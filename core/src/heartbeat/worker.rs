@@ -149,10 +149,11 @@ impl Worker {
                 wake = self.receive(), if may_start => {
                     // The span of the first command stands for the batch.
                     let span = self.commands.first().map_or_else(Span::none, |queued| queued.span.clone());
+                    let commands = self.commands.len();
                     let mut batch = Batch::sort(self.commands.drain(..).map(|queued| queued.command));
                     let stop = batch.stop.take();
                     if stop.is_none() && wake == Wake::Batch {
-                        under_way.extend(self.start(batch, span));
+                        under_way.extend(self.start(batch, commands, span));
                         continue;
                     }
                     while let Some(finished) = under_way.next().await {
@@ -160,7 +161,7 @@ impl Worker {
                     }
                     if let Some(stopped) = stop {
                         self.write_visits_at = Some(Instant::now());
-                        self.start(batch, span).expect("an idle writer").await;
+                        self.start(batch, commands, span).expect("an idle writer").await;
                         // The caller may have gone.
                         let _ = stopped.send(());
                     }
@@ -170,10 +171,15 @@ impl Worker {
         }
     }
 
-    /// Starts a batch. `None` if no writer is idle.
-    fn start(&mut self, batch: Batch, span: Span) -> Option<impl Future<Output = Finished> + use<>> {
+    /// Starts a batch of so many commands. `None` if no writer is idle.
+    fn start(
+        &mut self,
+        batch: Batch,
+        commands: usize,
+        span: Span,
+    ) -> Option<impl Future<Output = Finished> + use<>> {
         let writer = self.idle.pop()?;
-        self.pace.start(Instant::now());
+        self.pace.start(commands, Instant::now());
         let visits = self.visits_to_write(!batch.visits.is_empty());
         Some(writer.work(batch, self.known, visits).instrument(span))
     }
