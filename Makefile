@@ -1,7 +1,7 @@
 # One verb each, the same on a laptop and in CI. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench lambda deploy dist docs queries test-agent
+.PHONY: help run test soak check bench instructions lambda deploy dist docs queries test-agent
 
 # The tests to run; all of them unless `make test T=name` says otherwise.
 T ?=
@@ -55,6 +55,9 @@ bench: ## Measure speed against what this machine can do at all (parts: make ben
 	cargo build --release --package heartbeat-local-server --all-features
 	case " $(B) " in "  " | *" lambda "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
 	CURVES=$(abspath $(CURVES)) DURABLE=1 infra/scripts/with-postgres cargo bench --package heartbeat-tests --bench speed -- $(B)
+
+instructions: ## Count instructions per operation, and hold them against tests/budgets.toml
+	@infra/scripts/instructions
 
 lambda: ## Build every Lambda function into target/lambda (for arm64: make lambda LAMBDA_FLAGS=--arm64)
 	@infra/scripts/tools

@@ -52,14 +52,26 @@ impl App {
         runtime: Runtime,
         configured: Subscriptions,
     ) -> Self {
-        let heartbeat = Heartbeat::start(database, system_clock, runtime, configured);
+        Self::with_clock(system_clock, database, config, runtime, configured)
+    }
+
+    /// Does what [`start`](Self::start) does, with another clock: one that stands still while instructions are counted.
+    #[must_use]
+    pub fn with_clock(
+        clock: Clock,
+        database: &PgConnectOptions,
+        config: Config,
+        runtime: Runtime,
+        configured: Subscriptions,
+    ) -> Self {
+        let heartbeat = Heartbeat::start(database, clock, runtime, configured);
         Self(Arc::new(Dependencies {
             heartbeat,
             page_policy: html::page_policy(&config),
             rate_limiter: RateLimiter::default(),
             page_cache: ResponseCache::default(),
             config,
-            clock: system_clock,
+            clock,
             #[cfg(feature = "badges")]
             badge_cache: ResponseCache::default(),
             #[cfg(feature = "badges")]
