@@ -60,7 +60,7 @@ pub fn check(
     };
     let difference = measured - budget;
     let advice = if difference * 100 > budget * entry.tolerance {
-        "it costs more than it may. If this is not worth it, mend it; a change that has to cost more changes the \
+        "it costs more than it may. Find the loss and mend it; a change that costs more and is worth it changes the \
          budget in the same commit, with the reason"
     } else if difference * 100 < budget * -BELOW_MAX {
         "it costs less than it did. Lower the budget in the same commit, so that the gain cannot be lost unseen"
