@@ -29,26 +29,17 @@ const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 pub(crate) struct Document {
     pieces: Vec<Bytes>,
     /// The same pieces compressed, once a client has asked for that.
-    compressed: OnceLock<Vec<CompressedPiece>>,
+    compressed: OnceLock<Vec<Vec<u8>>>,
+    /// The whole in gzip, if there are no gaps.
+    whole: OnceLock<Bytes>,
 }
 
-/// A piece as blocks of the compressed format (RFC 1951) that end with a whole byte and refer to nothing before them, so that
-/// any others may stand between two pieces.
-#[derive(Debug)]
-struct CompressedPiece {
-    blocks: Vec<u8>,
-    checksum: Crc,
-}
-
-impl CompressedPiece {
-    /// Compresses a piece with the least effort: while visitors are few, each of them is the first.
-    fn new(piece: &[u8]) -> Self {
-        let mut checksum = Crc::new();
-        checksum.update(piece);
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(piece).and_then(|()| encoder.flush()).expect("memory");
-        Self { blocks: encoder.get_ref().clone(), checksum }
-    }
+/// Compresses a piece with the least effort: while visitors are few, each of them is the first. The result is blocks (RFC 1951)
+/// that end with a whole byte and refer to nothing before them, so that any others may stand between two pieces.
+fn compress(piece: &Bytes) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(piece).and_then(|()| encoder.flush()).expect("memory");
+    encoder.get_ref().clone()
 }
 
 impl Document {
@@ -56,7 +47,7 @@ impl Document {
     pub(crate) fn new(html: &Bytes) -> Self {
         let is_gap = |byte: &u8| [*byte] == GAP.as_bytes();
         let pieces = html.split(is_gap).map(|piece| html.slice_ref(piece)).collect();
-        Self { pieces, compressed: OnceLock::new() }
+        Self { pieces, compressed: OnceLock::new(), whole: OnceLock::new() }
     }
 
     /// Returns the response to a request with these headers, with `fills` in the gaps, in their order.
@@ -83,14 +74,21 @@ impl Document {
     }
 
     fn gzip(&self, fills: &[&str]) -> Bytes {
-        let pieces =
-            self.compressed.get_or_init(|| self.pieces.iter().map(|it| CompressedPiece::new(it)).collect());
-        let mut gzip = Vec::with_capacity(pieces.iter().map(|piece| piece.blocks.len()).sum::<usize>() + 128);
+        match self.pieces.len() {
+            1 => self.whole.get_or_init(|| self.assemble(&[])).clone(),
+            _ => self.assemble(fills),
+        }
+    }
+
+    /// Makes a gzip member of the compressed pieces and what fills the gaps.
+    fn assemble(&self, fills: &[&str]) -> Bytes {
+        let compressed = self.compressed.get_or_init(|| self.pieces.iter().map(compress).collect());
+        let mut gzip = Vec::with_capacity(compressed.iter().map(Vec::len).sum::<usize>() + 128);
         gzip.extend_from_slice(&GZIP_HEADER);
         let mut checksum = Crc::new();
-        for (index, piece) in pieces.iter().enumerate() {
-            gzip.extend_from_slice(&piece.blocks);
-            checksum.combine(&piece.checksum);
+        for (index, (piece, blocks)) in self.pieces.iter().zip(compressed).enumerate() {
+            gzip.extend_from_slice(blocks);
+            checksum.update(piece);
             let fill = fills.get(index).copied().unwrap_or_default().as_bytes();
             push_stored(&mut gzip, fill);
             checksum.update(fill);
