@@ -19,8 +19,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
 const KEEP_ALIVE_DELAY: Duration = Duration::from_secs(15);
 
 /// Interval of the system's questions, and how many remain without an answer before it gives the connection up.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEP_ALIVE_PROBES: u32 = 3;
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(3);
+const KEEP_ALIVE_PROBES: u32 = 5;
 
 /// Timeout of data that the other end does not acknowledge. TCP itself goes on for a quarter of an hour. It overrides the number
 /// of questions above, so it is as long as all of them take: were it shorter, one lost packet would end a connection, and
