@@ -200,8 +200,9 @@ impl Worker {
             match wait {
                 Some(until) => match timeout_at(until, received).await {
                     Ok(0) if self.commands.is_empty() => return Wake::Closed,
-                    Ok(_) if !self.commands.is_empty() => {}
-                    _ => return Wake::Batch,
+                    Ok(1..) => {}
+                    // The queue is closed, the batch is full, or it is time.
+                    Ok(0) | Err(_) => return Wake::Batch,
                 },
                 None if received.await == 0 => return Wake::Closed,
                 None => {}

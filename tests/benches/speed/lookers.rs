@@ -54,8 +54,8 @@ async fn measure_viewers(table: &mut Table, server: &Server, laptop: &Client, nu
     let before = resident_memory(server.pid());
     let viewers = Viewers::connect(server.port(), number, Frames::Changes).await;
     // Their first frames, and a change for all, as between any two signs of life.
-    frames(&viewers, number).await;
-    let mut arrivals = vec![arrival(&viewers, laptop, 2 * number).await];
+    frames(&viewers, 0.0, number).await;
+    let mut arrivals = vec![arrival(&viewers, laptop, number).await];
     let (time, started) = (processor_time(server.pid()), Instant::now());
     sleep(REST_TIME).await;
     let spent = processor_time(server.pid()).saturating_sub(time);
@@ -67,10 +67,9 @@ async fn measure_viewers(table: &mut Table, server: &Server, laptop: &Client, nu
     #[expect(clippy::cast_precision_loss, reason = "kilobytes")]
     let each = memory.saturating_sub(before) as f64 / x / 1024.0;
     table.value(&format!("{number} at rest: memory of a viewer"), "KB", each, Target::AtMost(10.0));
-    let signs = 2;
-    for beat in 1..BEATS {
+    for _ in 1..BEATS {
         sleep(BEAT_INTERVAL).await;
-        arrivals.push(arrival(&viewers, laptop, (2 + signs + beat) * number).await);
+        arrivals.push(arrival(&viewers, laptop, number).await);
     }
     arrivals.sort_unstable();
     let milliseconds = |arrival: Duration| arrival.as_secs_f64() * 1e3;
@@ -106,24 +105,26 @@ async fn beats_meanwhile(laptop: &Client) -> Vec<Duration> {
     latencies
 }
 
-/// Sends a beat; returns the time from then to when the viewers have `number` frames in all.
+/// Sends a beat; returns the time from then to when each of `number` viewers has a frame.
 async fn arrival(viewers: &Viewers, laptop: &Client, number: usize) -> Duration {
-    let sent = Instant::now();
+    let (before, sent) = (viewers.frames(), Instant::now());
     laptop.beat().await;
-    frames(viewers, number).await;
+    frames(viewers, before, number).await;
     viewers.last_frame_at() - sent
 }
 
-/// Waits until the viewers have `number` frames in all.
-async fn frames(viewers: &Viewers, number: usize) {
-    #[expect(clippy::cast_precision_loss, reason = "hundreds of thousands")]
-    let all = number as f64;
+/// Waits until the viewers have `number` frames more than `before`.
+async fn frames(viewers: &Viewers, before: f64, number: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let all = before + number as f64;
     let arrived = async {
         while viewers.frames() < all {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(FRAMES_TIMEOUT, arrived).await.expect("frames to all viewers");
+    let arrived = timeout(FRAMES_TIMEOUT, arrived).await;
+    let (missing, ended) = (all - viewers.frames(), viewers.ended());
+    assert!(arrived.is_ok(), "{missing} of {number} frames are missing, {ended} viewers were given up");
 }
 
 async fn measure_pages(table: &mut Table, server: &Server) {

@@ -2,9 +2,10 @@
 
 use std::{
     cell::RefCell,
+    io::ErrorKind,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -45,6 +46,8 @@ pub(crate) struct Viewers {
 
 #[derive(Debug, Default)]
 struct Received {
+    /// Number of viewers whose connections the server has ended.
+    ended: AtomicUsize,
     frames: AtomicU64,
     /// When the last frame came, in microseconds since the start.
     last_frame: AtomicU64,
@@ -72,6 +75,11 @@ impl Viewers {
         });
         ready.await.expect("connections");
         Self { received, started, _stay: stay }
+    }
+
+    /// Number of viewers whose connections the server has ended.
+    pub(crate) fn ended(&self) -> usize {
+        self.received.ended.load(Relaxed)
     }
 
     /// When the last frame came.
@@ -137,9 +145,13 @@ async fn watch(mut stream: TcpStream, received: Arc<Received>, started: Instant,
             Ok(0) => None,
             Ok(read) if asked != Frames::Bytes => Some(frames.read(&buffer[..read])),
             Ok(_) => Some((1, 0)),
-            Err(_) => Some((0, 0)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Some((0, 0)),
+            Err(_) => None,
         });
-        let Some((texts, pings)) = read else { return };
+        let Some((texts, pings)) = read else {
+            received.ended.fetch_add(1, Relaxed);
+            return;
+        };
         for _ in 0..pings {
             stream.write_all(&PONG).await.expect("a connection");
         }
