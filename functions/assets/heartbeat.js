@@ -310,7 +310,7 @@ class Stream {
   #socket;
   #attempts = 0;
   #retryTimer;
-  #patience;
+  #timeouts;
   /** The last frame of the connection. */
   #lastFrame;
   #clockOffset = Date.now() - performance.now();
@@ -339,7 +339,7 @@ class Stream {
     this.#socket?.close();
     this.#socket = socket;
     this.#connectedAt = this.#lastHelloAt = Date.now();
-    this.#patience = Stream.EACH_SECOND;
+    this.#timeouts = Stream.EACH_SECOND;
     this.#lastFrame = undefined;
     socket.onopen = () => socket.send("hello");
     socket.onmessage = ({ data }) => {
@@ -360,8 +360,8 @@ class Stream {
   /** Learns from a frame when the next one is due: soon after one that came soon without a change, else in half a minute. */
   #adapt(stats) {
     const isSoon = Date.now() - this.#lastFrameAt < Stream.EACH_SECOND.timeout;
-    if (!this.#lastFrame) this.#patience = Stream.AT_CHANGES;
-    else if (isSoon && isSameButForTime(this.#lastFrame, stats)) this.#patience = Stream.EACH_SECOND;
+    if (!this.#lastFrame) this.#timeouts = Stream.AT_CHANGES;
+    else if (isSoon && isSameButForTime(this.#lastFrame, stats)) this.#timeouts = Stream.EACH_SECOND;
     this.#lastFrame = stats;
   }
 
@@ -402,10 +402,10 @@ class Stream {
       this.#notice(`Not connected since ${clock.format(this.#lastFrameAt)}. There may have been beats since.`);
     }
     if (!this.#socket) return;
-    if (now - Math.max(this.#lastFrameAt, this.#connectedAt) > this.#patience.timeout) {
+    if (now - Math.max(this.#lastFrameAt, this.#connectedAt) > this.#timeouts.timeout) {
       this.#socket.close();
       this.#reconnectLater();
-    } else if (this.#socket.readyState === WebSocket.OPEN && now - Math.max(this.#lastFrameAt, this.#lastHelloAt) > this.#patience.hello) {
+    } else if (this.#socket.readyState === WebSocket.OPEN && now - Math.max(this.#lastFrameAt, this.#lastHelloAt) > this.#timeouts.hello) {
       // On Lambda, a hello restarts the pusher if it has failed.
       this.#lastHelloAt = now;
       this.#socket.send("hello");

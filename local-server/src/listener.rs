@@ -15,16 +15,16 @@ use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
 
-/// Time without a sign of the other end after which the system asks whether it is still there.
+/// Idle time of a connection before the first keep-alive probe.
 const KEEP_ALIVE_DELAY: Duration = Duration::from_secs(15);
 
-/// Interval of the system's questions, and how many remain without an answer before it gives the connection up.
+/// Interval of keep-alive probes, and how many remain without an answer before the system gives the connection up.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_PROBES: u32 = 5;
 
 /// Timeout of data that the other end does not acknowledge. TCP itself goes on for a quarter of an hour. It overrides the number
-/// of questions above, so it is as long as all of them take: were it shorter, one lost packet would end a connection, and
-/// of the questions to thousands of viewers at the same moment some are always lost.
+/// of probes above, so it is as long as all of them take: were it shorter, one lost packet would end a connection, and
+/// of the probes to thousands of viewers at the same moment some are always lost.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -136,17 +136,26 @@ fn local_url(address: SocketAddr) -> Option<String> {
     is_local.then(|| format!("http://localhost:{}", address.port()))
 }
 
-/// Listens on a port. The connections that it accepts inherit the timeouts by which the system gives up those whose other
-/// end is gone, within thirty seconds: set once, they cost nothing for each connection.
+/// Listens on a port. The connections that it accepts inherit its keep-alive: set once, it costs nothing for each
+/// connection.
 async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
     let listener = TcpListener::bind((host, port)).await?;
-    set_tcp_keepidle(&listener, KEEP_ALIVE_DELAY)?;
-    set_tcp_keepintvl(&listener, KEEP_ALIVE_INTERVAL)?;
-    set_tcp_keepcnt(&listener, KEEP_ALIVE_PROBES)?;
-    set_socket_keepalive(&listener, true)?;
-    #[cfg(target_os = "linux")]
-    set_tcp_user_timeout(&listener, u32::try_from(UNACKNOWLEDGED_TIMEOUT.as_millis()).unwrap_or(u32::MAX))?;
+    // Some sandboxes lack these options. The server works without them, and keeps dead connections for longer.
+    if let Err(error) = set_keep_alive(&listener) {
+        tracing::warn!(%error, "cannot set TCP keep-alive; dead connections will be kept for minutes");
+    }
     Ok(listener)
+}
+
+/// Makes the system give up connections whose other end is gone, within thirty seconds.
+fn set_keep_alive(listener: &TcpListener) -> io::Result<()> {
+    set_tcp_keepidle(listener, KEEP_ALIVE_DELAY)?;
+    set_tcp_keepintvl(listener, KEEP_ALIVE_INTERVAL)?;
+    set_tcp_keepcnt(listener, KEEP_ALIVE_PROBES)?;
+    set_socket_keepalive(listener, true)?;
+    #[cfg(target_os = "linux")]
+    set_tcp_user_timeout(listener, u32::try_from(UNACKNOWLEDGED_TIMEOUT.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 async fn bind_unix(path: &Path, access: UnixAccess<'_>) -> Result<Listener, ListenError> {

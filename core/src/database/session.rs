@@ -240,7 +240,10 @@ struct Open {
 impl Open {
     /// The connection, unless the database has closed it.
     async fn checked(mut self) -> Option<Self> {
+        let asked_at = Instant::now();
         timeout(PING_TIMEOUT, self.connection.ping()).await.ok()?.ok()?;
+        // The first one was perhaps measured in a busy moment.
+        self.round_trip = self.round_trip.min(asked_at.elapsed());
         Some(self)
     }
 
@@ -303,6 +306,13 @@ impl SharedSession {
         match timeout_at(deadline, self.0.lock()).await {
             Ok(mut session) => session.run(deadline, work).await,
             Err(_) => Err(Error::Unavailable),
+        }
+    }
+
+    /// Closes the connection, unless it is in use.
+    pub fn close(&self) {
+        if let Ok(mut session) = self.0.try_lock() {
+            session.connection = None;
         }
     }
 

@@ -14,7 +14,7 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -32,7 +32,7 @@ use crate::{
 };
 pub(super) use changes::Change;
 use pace::Pace;
-use writer::{Finished, Writer};
+use writer::{Finished, Outcome, Writer};
 
 /// Delay after which visits in memory are written to the database.
 const VISITS_FLUSH_DELAY: Duration = Duration::from_secs(1);
@@ -93,9 +93,14 @@ enum Wake {
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    /// Writers without a batch. The last one that became free comes first, so that connections which are not needed
-    /// stay idle, or unopened.
+    /// Writers without a batch. The last one that became free comes first.
     idle: Vec<Writer>,
+    /// Extra writers without a connection.
+    unopened: Vec<Writer>,
+    /// Number of batches under way.
+    batches: usize,
+    /// Whether one more writer would have been of use, and none is being opened.
+    wants_writer: bool,
     pace: Pace,
     cache: Arc<StatsCache>,
     queue: mpsc::Receiver<QueuedCommand>,
@@ -119,16 +124,21 @@ impl Worker {
         queued_events: &Arc<Notify>,
     ) -> Self {
         let configured = Arc::new(configured);
-        let writer = |session| Writer {
+        let writer = |(number, session)| Writer {
+            is_extra: number > 0,
             session,
             cache: Arc::clone(&cache),
             configured: Arc::clone(&configured),
             queued_events: Arc::clone(queued_events),
         };
-        let idle: Vec<Writer> = sessions.into_iter().map(writer).collect();
+        let writers = sessions.into_iter().enumerate().map(writer);
+        let (unopened, idle): (Vec<Writer>, Vec<Writer>) = writers.partition(|writer| writer.is_extra);
         Self {
-            pace: Pace::new(idle.len()),
+            pace: Pace::new(idle.len() + unopened.len()),
             idle,
+            unopened,
+            batches: 0,
+            wants_writer: false,
             cache,
             queue,
             commands: Vec::new(),
@@ -142,10 +152,11 @@ impl Worker {
     pub(super) async fn run(mut self) {
         let mut under_way = FuturesUnordered::new();
         loop {
-            let may_start = under_way.len() < self.pace.limit();
+            under_way.extend(self.open_writer().map(Either::Left));
+            let may_start = !self.idle.is_empty() && self.batches < self.pace.limit(Instant::now());
             tokio::select! {
                 biased;
-                Some(finished) = under_way.next() => self.finish(finished),
+                Some(outcome) = under_way.next() => self.note(outcome),
                 wake = self.receive(), if may_start => {
                     // The span of the first command stands for the batch.
                     let span = self.commands.first().map_or_else(Span::none, |queued| queued.span.clone());
@@ -153,11 +164,11 @@ impl Worker {
                     let mut batch = Batch::sort(self.commands.drain(..).map(|queued| queued.command));
                     let stop = batch.stop.take();
                     if stop.is_none() && wake == Wake::Batch {
-                        under_way.extend(self.start(batch, commands, span));
+                        under_way.extend(self.start(batch, commands, span).map(Either::Right));
                         continue;
                     }
-                    while let Some(finished) = under_way.next().await {
-                        self.finish(finished);
+                    while let Some(outcome) = under_way.next().await {
+                        self.note(outcome);
                     }
                     if let Some(stopped) = stop {
                         self.write_visits_at = Some(Instant::now());
@@ -177,11 +188,20 @@ impl Worker {
         batch: Batch,
         commands: usize,
         span: Span,
-    ) -> Option<impl Future<Output = Finished> + use<>> {
+    ) -> Option<impl Future<Output = Outcome> + use<>> {
         let writer = self.idle.pop()?;
+        self.batches += 1;
         self.pace.start(commands, Instant::now());
         let visits = self.visits_to_write(!batch.visits.is_empty());
         Some(writer.work(batch, self.known, visits).instrument(span))
+    }
+
+    /// Opens the connection of one more writer, if it would be of use.
+    fn open_writer(&mut self) -> Option<impl Future<Output = Outcome> + use<>> {
+        if !std::mem::take(&mut self.wants_writer) {
+            return None;
+        }
+        self.unopened.pop().map(Writer::open)
     }
 
     /// Waits for the commands of the next batch, or until visits are to be written.
@@ -210,17 +230,54 @@ impl Worker {
         }
     }
 
+    /// Takes note of what a writer did.
+    fn note(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Opened(writer, true) => self.idle.push(writer),
+            Outcome::Opened(writer, false) => {
+                self.pace.stop_overlapping(Instant::now());
+                self.unopened.push(writer);
+                self.close_extra_writers();
+            }
+            Outcome::Finished(finished) => self.finish(finished),
+        }
+    }
+
+    /// Gives the connections of extra writers back that have no batch.
+    fn close_extra_writers(&mut self) {
+        for writer in self.idle.extract_if(.., |writer| writer.is_extra) {
+            writer.session.close();
+            self.unopened.push(writer);
+        }
+    }
+
     /// Takes note of what a batch changed.
     fn finish(&mut self, finished: Finished) {
-        self.idle.push(finished.writer);
+        let now = Instant::now();
+        self.batches -= 1;
+        let waiting = self.queue.len() + self.commands.len();
+        if finished.writer.is_extra && (finished.failed() || self.pace.is_alone(now)) {
+            finished.writer.session.close();
+            self.unopened.push(finished.writer);
+        } else {
+            self.idle.push(finished.writer);
+        }
         if let Some(recorded) = finished.recorded {
             self.pace.learn(recorded.took, recorded.round_trip);
-            // Batches end in any order.
-            self.known.stats_moved = self.known.stats_moved.max(recorded.stats_moved);
+            // Batches end in any order, and the database's clock may have been set back.
+            let learned_at = |known: Option<(_, std::time::Instant)>| known.map(|(_, learned_at)| learned_at);
+            if learned_at(recorded.stats_moved) > learned_at(self.known.stats_moved) {
+                self.known.stats_moved = recorded.stats_moved;
+            }
             self.known.beats_wanted = recorded.beats_wanted.unwrap_or(self.known.beats_wanted);
         }
-        let waiting = self.queue.len() + self.commands.len();
-        self.pace.finish(finished.beats, waiting, Instant::now());
+        self.pace.finish(finished.beats, waiting, now);
+        // Commands that waited for a batch to end might have been in flight.
+        self.wants_writer = waiting > 0 && self.idle.len() + self.batches < self.pace.limit(now);
+        if self.batches == 0 && waiting == 0 && finished.beats <= 1 {
+            // A beat that comes alone needs none of them, and others may.
+            self.close_extra_writers();
+        }
         self.visits_under_way -= finished.visits;
         if finished.visits > 0 {
             self.write_visits_at = self.has_visits().then(|| Instant::now() + VISITS_FLUSH_DELAY);

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    FRAME_INTERVAL,
+    FRAME_INTERVAL, FRAME_TICK_INTERVAL,
     registry::{Command, Inbox},
 };
 
@@ -65,14 +65,24 @@ struct Follower {
 }
 
 impl Follower {
+    /// When it may have the next change.
+    fn due(&self) -> Instant {
+        self.sent_at + FRAME_INTERVAL
+    }
+
     /// Whether `frame` is due at `now`.
     fn wants(&self, frame: &Frame, now: Instant) -> bool {
         let age = now.duration_since(self.sent_at);
-        age >= SIGN_OF_LIFE_INTERVAL || (age >= FRAME_INTERVAL && self.version != frame.version)
+        age >= SIGN_OF_LIFE_INTERVAL || (now >= self.due() && self.version != frame.version)
     }
 }
 
 impl State {
+    /// When the first viewer may have the next change. `None` without viewers.
+    fn first_due(&self) -> Option<Instant> {
+        self.followers.values().map(Follower::due).min()
+    }
+
     /// Returns the frame of `snapshot`. Snapshots that differ by the time alone have the same version.
     fn frame(&mut self, snapshot: &Arc<Snapshot>) -> Option<Frame> {
         let version = match &self.latest {
@@ -93,21 +103,22 @@ impl ChangesFeed {
 
     /// Hands out frames, for ever.
     pub(super) async fn run(&self) {
-        let mut last_change = Instant::now();
+        let (mut looked_at, mut due) = (Instant::now(), None);
         loop {
             while self.state().followers.is_empty() {
                 self.joined.notified().await;
             }
-            let polled = timeout_at(Instant::now() + POLL_INTERVAL, self.app.heartbeat.changed());
-            // A timeout means that this process has changed nothing.
-            let _ = polled.await;
-            sleep_until(last_change + FRAME_INTERVAL).await;
-            let now = Instant::now();
+            let poll_at = Instant::now() + POLL_INTERVAL;
+            // A timeout means that this process has changed nothing since.
+            let _ =
+                timeout_at(due.map_or(poll_at, |due| poll_at.min(due)), self.app.heartbeat.changed()).await;
+            // A frame that no viewer may have yet is not made, and viewers that joined at different times share one.
+            let first_due = self.state().first_due();
+            sleep_until(first_due.map_or(looked_at, |at| at.max(looked_at + FRAME_TICK_INTERVAL))).await;
+            looked_at = Instant::now();
             // `None` while the database is unavailable. The session has logged why.
-            if let Some(frame) = self.current().await
-                && self.hand_out(&frame, now).await
-            {
-                last_change = now;
+            if let Some(frame) = self.current().await {
+                due = self.hand_out(&frame, Instant::now()).await;
             }
         }
     }
@@ -118,24 +129,28 @@ impl ChangesFeed {
         self.state().frame(&snapshot)
     }
 
-    /// Hands `frame` out to all viewers that want it; returns whether it showed any of them a change.
-    async fn hand_out(&self, frame: &Frame, now: Instant) -> bool {
-        let (mut first, mut is_change) = (0, false);
+    /// Hands `frame` out to all viewers that want it. Returns when it is due for the first of those that got another one less
+    /// than a second ago.
+    async fn hand_out(&self, frame: &Frame, now: Instant) -> Option<Instant> {
+        let (mut first, mut due) = (0, None);
         loop {
             let mut handed_out = 0;
-            {
-                let mut state = self.state();
-                let wanting =
-                    state.followers.range_mut(first..).filter(|(_, follower)| follower.wants(frame, now));
-                for (number, follower) in wanting.take(VIEWERS_PER_TURN) {
-                    is_change |= follower.version != frame.version;
+            for (number, follower) in self.state().followers.range_mut(first..) {
+                if handed_out == VIEWERS_PER_TURN {
+                    break;
+                }
+                first = number + 1;
+                if follower.wants(frame, now) {
                     (follower.version, follower.sent_at) = (frame.version, now);
                     follower.inbox.put(Command::Send(frame.text.clone()));
-                    (first, handed_out) = (number + 1, handed_out + 1);
+                    handed_out += 1;
+                } else if follower.version != frame.version {
+                    let own = follower.due();
+                    due = Some(due.map_or(own, |due: Instant| due.min(own)));
                 }
             }
             if handed_out < VIEWERS_PER_TURN {
-                return is_change;
+                return due;
             }
             yield_now().await;
         }

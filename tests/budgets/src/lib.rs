@@ -78,9 +78,14 @@ pub fn check(
     ))
 }
 
-/// Writes new budgets of operations, by name, into the file; comments and all else stay.
+/// Writes new budgets of operations, by name, into the file; comments and all else stay. Panics if one of them has no line
+/// in it.
 pub fn update(unit: &str, measured: &BTreeMap<String, i64>) {
     let text = fs::read_to_string(file()).expect(PATH);
+    for operation in measured.keys() {
+        let has_line = text.lines().any(|line| line.starts_with(&format!("{operation} = {{")));
+        assert!(has_line, "{PATH} has no line for `{operation}`: add one, with any figure");
+    }
     fs::write(file(), updated(&text, unit, measured)).expect(PATH);
 }
 

@@ -1,7 +1,9 @@
 //! Database that accepts connections, or not even those, and refuses its work: read-only, out of connections, dropped
 //! tables, full disk.
 
-use heartbeat_tests::{Client, Cluster, Database, Server, ServerBuilder, skipped};
+use std::time::Duration;
+
+use heartbeat_tests::{Client, Cluster, Database, Devices, Distance, Load, Server, ServerBuilder, skipped};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// Asserts that writes are rejected: a beat and a registration get 503 with `Retry-After`.
@@ -54,6 +56,32 @@ async fn while_a_database_has_no_connection_left_writes_are_rejected() {
     laptop.beat().await;
     server.wait_for("the database answers again").await;
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 2);
+}
+
+#[tokio::test]
+async fn a_far_database_that_allows_no_more_connections_goes_on_with_those_there_are() {
+    let database = Database::create().await;
+    let (name, mut administrator) = (database.name(), database.connect().await);
+    // One for beats, one for reads, one for the dispatcher.
+    execute(&mut administrator, format!("CREATE ROLE {name} LOGIN CONNECTION LIMIT 3")).await;
+    execute(&mut administrator, format!("ALTER DATABASE {name} OWNER TO {name}")).await;
+    let distance = Distance::to(&database, Duration::from_millis(20));
+    let mut server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_DATABASE_DSN", &distance.url().replace("heartbeat@", &format!("{name}@")))
+        .without_shares()
+        .start()
+        .await;
+    let devices = Devices::register(&server.owner(), 8).await;
+    let load = Load::start(&server.stranger(), &devices);
+    server.wait_for("too many connections for role").await;
+    devices.wait_for_acknowledged(100).await;
+    load.stop().await;
+    assert_eq!(devices.rejected(), 0);
+    let laptop = server.device("Laptop").await;
+    for _ in 0..5 {
+        laptop.beat().await;
+    }
+    devices.assert_durable(&server, &database).await;
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! When the next batch starts, and how many may be under way at a time.
 //!
-//! A batch takes one round trip to the database and one flush of its disk. The disk flushes for one batch after the
-//! other, while any number of them can be on their way. So batches overlap as far as the way is longer than the flush:
-//! more of them would only wait for each other, and share fewer flushes. Where both are short, as on one machine, there
-//! is one batch at a time, and all that arrives meanwhile shares the next.
+//! This is group commit: beats share a flush. A batch takes one round trip to the database and one flush of its disk. The
+//! disk flushes for one batch after the other, while any number of them can be in flight. So batches overlap as far as the
+//! round trip is longer than the flush: more of them would only wait for each other, and share fewer flushes. Where both
+//! are short, as on one machine, there is one batch at a time, and all that arrives meanwhile shares the next.
 //!
-//! The constants are those that served crowds of 64 and 1,000 clients best in a simulation of round trips of up to 40 ms
-//! and flushes of up to 10.
+//! `make bench B=far` measures what the constants are good for: 64 and 1,000 clients, round trips of up to 40 ms, flushes
+//! of up to 10.
 
 use std::time::Duration;
 
@@ -16,9 +16,12 @@ use tokio::time::Instant;
 /// get less by being done at the same time.
 const OVERLAP_MIN_ROUND_TRIP: Duration = Duration::from_micros(500);
 
-/// Factor by which the way may be longer than the flush for one more batch: a batch on its way to the database keeps none
-/// waiting that is on its way back.
+/// Number of batches that overlap for each flush that fits into a round trip: one on its way there, one on its way back.
 const OVERLAP_FACTOR: u32 = 2;
+
+/// Delay after a connection that could not be opened until batches overlap again. If the database allows no further one,
+/// those that only serve to overlap are needed elsewhere.
+const OVERLAP_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// Duration of a batch from which the next one waits for the clients that the last one answered. It is worth less
 /// than the resolution of timers, a millisecond, where batches are shorter.
@@ -28,7 +31,7 @@ const GATHER_MIN_DURATION: Duration = Duration::from_micros(1_500);
 const GATHER_SHARE: u32 = 2;
 
 /// Number of batches that do not wait for clients after one did in vain: devices that beat once a minute do not come back.
-const GATHER_PAUSE: u32 = 16;
+const GATHER_SKIPPED_BATCHES: u32 = 16;
 
 /// Share of the difference by which a longer batch raises the smoothed duration. A shorter one sets it: batches are
 /// longer for many reasons, and shorter for one.
@@ -41,8 +44,10 @@ pub(super) struct Pace {
     max_batches: usize,
     /// Smoothed duration of a batch; `None` before the first.
     duration: Option<Duration>,
-    /// Round trip to the database when it has nothing to do.
+    /// Shortest round trip to the database so far, when it had nothing to do.
     round_trip: Duration,
+    /// Until when batches do not overlap.
+    alone_until: Option<Instant>,
     /// When the next batch may start, unless it has [`expected`](Self::expected) commands earlier.
     not_before: Option<Instant>,
     /// Number of commands that are worth waiting for.
@@ -50,7 +55,7 @@ pub(super) struct Pace {
     /// Whether the next batch waits for the clients of the last one.
     is_gathering: bool,
     /// Number of batches that do not.
-    gather_pause: u32,
+    batches_to_skip: u32,
 }
 
 impl Pace {
@@ -59,19 +64,20 @@ impl Pace {
         Self {
             max_batches,
             duration: None,
-            round_trip: Duration::ZERO,
+            round_trip: Duration::MAX,
+            alone_until: None,
             not_before: None,
             expected: 0,
             is_gathering: false,
-            gather_pause: 0,
+            batches_to_skip: 0,
         }
     }
 
-    /// Maximum number of batches under way, as things are.
-    pub(super) fn limit(&self) -> usize {
+    /// Maximum number of batches under way, as things are at `now`.
+    pub(super) fn limit(&self, now: Instant) -> usize {
         let Some(duration) = self.duration else { return 1 };
         let round_trip = self.round_trip.min(duration);
-        if round_trip < OVERLAP_MIN_ROUND_TRIP {
+        if round_trip < OVERLAP_MIN_ROUND_TRIP || self.is_alone(now) {
             return 1;
         }
         let flush = duration.saturating_sub(round_trip).max(Duration::from_nanos(1));
@@ -88,9 +94,9 @@ impl Pace {
     /// Notes that a batch of `commands` starts: those that overlap are spread over the time that one takes.
     pub(super) fn start(&mut self, commands: usize, now: Instant) {
         if std::mem::take(&mut self.is_gathering) && commands < self.expected {
-            self.gather_pause = GATHER_PAUSE;
+            self.batches_to_skip = GATHER_SKIPPED_BATCHES;
         }
-        self.not_before = self.interval().filter(|_| self.limit() > 1).map(|interval| now + interval);
+        self.not_before = self.interval(now).filter(|_| self.limit(now) > 1).map(|interval| now + interval);
         self.expected = usize::MAX;
     }
 
@@ -98,7 +104,17 @@ impl Pace {
     pub(super) fn learn(&mut self, took: Duration, round_trip: Duration) {
         let smoothed = |before: Duration| before + took.saturating_sub(before) / SMOOTHING_SHARE;
         self.duration = Some(self.duration.map_or(took, |before| took.min(smoothed(before))));
-        self.round_trip = round_trip;
+        self.round_trip = self.round_trip.min(round_trip);
+    }
+
+    /// Whether batches do not overlap, since a connection could not be opened.
+    pub(super) fn is_alone(&self, now: Instant) -> bool {
+        self.alone_until.is_some_and(|until| now < until)
+    }
+
+    /// Notes that a connection could not be opened.
+    pub(super) fn stop_overlapping(&mut self, now: Instant) {
+        self.alone_until = Some(now + OVERLAP_RETRY_DELAY);
     }
 
     /// Notes that `answered` beats of a batch were answered, while `waiting` commands wait for the next. Clients that
@@ -108,19 +124,19 @@ impl Pace {
         if answered <= 1 || self.duration.is_none_or(|duration| duration < GATHER_MIN_DURATION) {
             return;
         }
-        if self.gather_pause > 0 {
-            self.gather_pause -= 1;
+        if self.batches_to_skip > 0 {
+            self.batches_to_skip -= 1;
             return;
         }
-        let until = self.interval().map(|interval| now + interval / GATHER_SHARE);
+        let until = self.interval(now).map(|interval| now + interval / GATHER_SHARE);
         self.not_before = self.not_before.max(until);
         self.expected = answered + waiting;
         self.is_gathering = true;
     }
 
     /// Time from one batch to the next; `None` before the first.
-    fn interval(&self) -> Option<Duration> {
-        let limit = u32::try_from(self.limit()).unwrap_or(u32::MAX);
+    fn interval(&self, now: Instant) -> Option<Duration> {
+        let limit = u32::try_from(self.limit(now)).unwrap_or(u32::MAX);
         self.duration.map(|duration| duration / limit)
     }
 }
@@ -144,8 +160,8 @@ mod tests {
 
     #[test]
     fn batches_overlap_as_far_as_the_way_is_longer_than_the_flush() {
-        let limit = |round_trip, flush| after_batch(round_trip, flush).limit();
-        assert_eq!(Pace::new(MAX_BATCHES).limit(), 1);
+        let limit = |round_trip, flush| after_batch(round_trip, flush).limit(Instant::now());
+        assert_eq!(Pace::new(MAX_BATCHES).limit(Instant::now()), 1);
         let one_machine = limit(Duration::from_micros(100), Duration::from_micros(100));
         assert_eq!(one_machine, 1);
         assert_eq!(limit(milliseconds(1), milliseconds(10)), 1);
@@ -159,7 +175,15 @@ mod tests {
     fn a_round_trip_that_was_measured_in_a_busy_moment_is_at_most_what_a_batch_takes() {
         let mut pace = after_batch(milliseconds(5), Duration::ZERO);
         pace.learn(Duration::from_micros(300), milliseconds(5));
-        assert_eq!(pace.limit(), 1);
+        assert_eq!(pace.limit(Instant::now()), 1);
+    }
+
+    #[test]
+    fn batches_do_not_overlap_for_a_while_after_a_connection_could_not_be_opened() {
+        let (mut pace, now) = (after_batch(milliseconds(40), Duration::ZERO), Instant::now());
+        pace.stop_overlapping(now);
+        assert_eq!(pace.limit(now), 1);
+        assert_eq!(pace.limit(now + OVERLAP_RETRY_DELAY), MAX_BATCHES);
     }
 
     #[test]
@@ -195,7 +219,7 @@ mod tests {
         let (mut pace, now) = (after_batch(milliseconds(1), milliseconds(15)), Instant::now());
         pace.finish(60, 0, now);
         pace.start(2, now + milliseconds(8));
-        for _ in 0..GATHER_PAUSE {
+        for _ in 0..GATHER_SKIPPED_BATCHES {
             pace.finish(60, 0, now);
             assert_eq!(pace.wait(1, now), None);
             pace.start(60, now);

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use sqlx::{Connection, PgConnection};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Batch, Beat, Reply};
@@ -17,15 +18,27 @@ use crate::{
 /// for the rest of it and for the next one: four seconds, with a database that hangs.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Carries out batches on a session of its own. Clones share it.
-#[derive(Debug, Clone)]
+/// Carries out batches on a session of its own.
+#[derive(Debug)]
 pub(super) struct Writer {
+    /// Whether it only serves to let batches overlap. Such a one gets batches while it has a connection, so that no beat
+    /// is refused because the database allows no further one.
+    pub(super) is_extra: bool,
     pub(super) session: SharedSession,
     pub(super) cache: Arc<StatsCache>,
     /// Subscriptions of the configured channels.
     pub(super) configured: Arc<Subscriptions>,
     /// Notified when events were put into the outbox.
     pub(super) queued_events: Arc<Notify>,
+}
+
+/// Outcome of what a writer did.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It opened its connection, or failed to.
+    Opened(Writer, bool),
+    /// It carried out a batch.
+    Finished(Finished),
 }
 
 /// Outcome of a batch.
@@ -39,6 +52,13 @@ pub(super) struct Finished {
     pub(super) visits: i64,
     /// Results of its beats; `None` if there were none, or if they failed.
     pub(super) recorded: Option<Recorded>,
+}
+
+impl Finished {
+    /// Whether its beats failed.
+    pub(super) fn failed(&self) -> bool {
+        self.beats > 0 && self.recorded.is_none()
+    }
 }
 
 /// Results of beats that were recorded.
@@ -55,8 +75,14 @@ pub(super) struct Recorded {
 }
 
 impl Writer {
+    /// Opens the connection.
+    pub(super) async fn open(self) -> Outcome {
+        let is_open = self.session.run(Instant::now() + BATCH_TIMEOUT, PgConnection::ping).await.is_ok();
+        Outcome::Opened(self, is_open)
+    }
+
     /// Carries out a batch, whose beats may profit from what is `known`, and writes `visits`.
-    pub(super) async fn work(self, batch: Batch, known: beats::Known, visits: i64) -> Finished {
+    pub(super) async fn work(self, batch: Batch, known: beats::Known, visits: i64) -> Outcome {
         let deadline = Instant::now() + BATCH_TIMEOUT;
         let beats = batch.beats.len();
         let recorded = self.record(batch.beats, known, deadline).await;
@@ -64,7 +90,7 @@ impl Writer {
             self.change(change, deadline).await;
         }
         self.write_visits(visits, batch.visits, deadline).await;
-        Finished { writer: self, beats, visits, recorded }
+        Outcome::Finished(Finished { writer: self, beats, visits, recorded })
     }
 
     async fn record(&self, beats: Vec<Beat>, known: beats::Known, deadline: Instant) -> Option<Recorded> {
