@@ -77,11 +77,11 @@ async fn a_far_database_that_allows_no_more_connections_goes_on_with_those_there
     devices.wait_for_acknowledged(100).await;
     load.stop().await;
     assert_eq!(devices.rejected(), 0);
+    devices.assert_durable(&server, &database).await;
     let laptop = server.device("Laptop").await;
     for _ in 0..5 {
         laptop.beat().await;
     }
-    devices.assert_durable(&server, &database).await;
 }
 
 #[tokio::test]
