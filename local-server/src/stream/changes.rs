@@ -103,7 +103,7 @@ impl ChangesFeed {
 
     /// Hands out frames, for ever.
     pub(super) async fn run(&self) {
-        let (mut looked_at, mut due) = (Instant::now(), None);
+        let (mut handed_out_at, mut due) = (Instant::now(), None);
         loop {
             while self.state().followers.is_empty() {
                 self.joined.notified().await;
@@ -114,11 +114,16 @@ impl ChangesFeed {
                 timeout_at(due.map_or(poll_at, |due| poll_at.min(due)), self.app.heartbeat.changed()).await;
             // A frame that no viewer may have yet is not made, and viewers that joined at different times share one.
             let first_due = self.state().first_due();
-            sleep_until(first_due.map_or(looked_at, |at| at.max(looked_at + FRAME_TICK_INTERVAL))).await;
-            looked_at = Instant::now();
+            let next = handed_out_at + FRAME_TICK_INTERVAL;
+            sleep_until(first_due.map_or(next, |at| at.max(next))).await;
             // `None` while the database is unavailable. The session has logged why.
             if let Some(frame) = self.current().await {
-                due = self.hand_out(&frame, Instant::now()).await;
+                let now = Instant::now();
+                let viewers;
+                (viewers, due) = self.hand_out(&frame, now).await;
+                if viewers > 0 {
+                    handed_out_at = now;
+                }
             }
         }
     }
@@ -129,10 +134,10 @@ impl ChangesFeed {
         self.state().frame(&snapshot)
     }
 
-    /// Hands `frame` out to all viewers that want it. Returns when it is due for the first of those that got another one less
-    /// than a second ago.
-    async fn hand_out(&self, frame: &Frame, now: Instant) -> Option<Instant> {
-        let (mut first, mut due) = (0, None);
+    /// Hands `frame` out to all viewers that want it. Returns how many those are, and when it is due for the first of those
+    /// that got another one less than a second ago.
+    async fn hand_out(&self, frame: &Frame, now: Instant) -> (usize, Option<Instant>) {
+        let (mut first, mut viewers, mut due) = (0, 0, None);
         loop {
             let mut handed_out = 0;
             for (number, follower) in self.state().followers.range_mut(first..) {
@@ -149,8 +154,9 @@ impl ChangesFeed {
                     due = Some(due.map_or(own, |due: Instant| due.min(own)));
                 }
             }
+            viewers += handed_out;
             if handed_out < VIEWERS_PER_TURN {
-                return due;
+                return (viewers, due);
             }
             yield_now().await;
         }
