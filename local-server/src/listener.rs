@@ -250,7 +250,7 @@ mod tests {
             (tcp_keepidle(&accepted).expect("a delay"), tcp_keepintvl(&accepted).expect("an interval"));
         assert_eq!(delay + interval * tcp_keepcnt(&accepted).expect("a number"), Duration::from_secs(30));
         #[cfg(target_os = "linux")]
-        assert_eq!(tcp_user_timeout(&accepted), Ok(30_000), "no earlier than after the last question");
+        assert_eq!(tcp_user_timeout(&accepted), Ok(30_000), "no earlier than after the last probe");
     }
 
     #[test]

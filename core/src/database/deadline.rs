@@ -6,7 +6,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Ends work at its deadline, like `tokio::time::timeout_at`, with one timer for all of it: the timer is set again only
 /// when it fires, or when the next deadline is earlier. Setting it for each statement would make tokio wake its own
-/// thread each time, two system calls a beat, since the new time is earlier than any other that it waits for.
+/// thread, up to two system calls a beat, since the new time is earlier than any other that it waits for.
 #[derive(Debug, Default)]
 pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 

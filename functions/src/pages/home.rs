@@ -1,7 +1,11 @@
 //! `GET /`: the page with the last beat, the timeline and the devices.
 
-use std::sync::Arc;
-
+use super::{EmbeddedStats, Frame, Moment, error, timeline};
+use crate::{
+    App,
+    app::Now,
+    http::{html, problem::Problem, route::Route},
+};
 use askama::Template;
 use axum::{
     Router,
@@ -10,19 +14,12 @@ use axum::{
     response::Response,
     routing::get,
 };
+use bytes::Bytes;
 use heartbeat_core::{
     device::UNNAMED,
     humanize,
     recency::Recency,
     stats::{DeviceStats, Stats},
-};
-use time::OffsetDateTime;
-
-use super::{EmbeddedStats, Frame, Moment, error, timeline};
-use crate::{
-    App,
-    app::Now,
-    http::{document::Document, html, problem::Problem, route::Route},
 };
 
 const PATH: &str = "/";
@@ -118,18 +115,12 @@ async fn home(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let page = page(&app, now).await.map_err(error::page)?;
+    let page = super::of_revision(&app, PATH, now, |stats| render(&app, stats));
+    let page = page.await.map_err(error::page)?;
     Ok(super::view(&app, &method, &headers, &page, &[]).await)
 }
 
-/// Returns the page as of `now`, from the response cache if it is there.
-async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> {
-    let revision = app.heartbeat.revision(now).await?;
-    if let Some(page) = app.page_cache.get(PATH, revision) {
-        return Ok(page);
-    }
-    let snapshot = app.heartbeat.snapshot(now).await?;
-    let stats = &snapshot.stats;
+fn render(app: &App, stats: &Stats) -> Result<Bytes, Problem> {
     let recency = Recency::of(stats.last_seen_relative);
     let page = Page {
         frame: Frame::new(PATH, "", super::summary(stats), &app.config),
@@ -144,7 +135,5 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> 
         devices: stats.devices.iter().take(MAX_DEVICES_SHOWN).map(|it| DeviceRow::new(it, stats)).collect(),
         has_key: app.config.secret_key.is_some(),
     };
-    let page = Arc::new(Document::new(&html::render(&page)?));
-    app.page_cache.insert(PATH, revision, Arc::clone(&page));
-    Ok(page)
+    html::render(&page)
 }

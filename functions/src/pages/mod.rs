@@ -18,10 +18,13 @@ pub mod privacy;
 pub mod stats;
 pub(crate) mod timeline;
 
+use std::sync::Arc;
+
 use axum::{
     http::{HeaderMap, Method},
     response::Response,
 };
+use bytes::Bytes;
 use heartbeat_core::{
     Config, humanize,
     recency::Recency,
@@ -33,7 +36,10 @@ use url::Url;
 
 pub(crate) use asset_files::url as asset;
 
-use crate::{App, http::document::Document};
+use crate::{
+    App,
+    http::{document::Document, problem::Problem},
+};
 
 /// Values that the template `base.html` needs of a page.
 pub(crate) struct Frame<'a> {
@@ -70,6 +76,23 @@ pub(crate) const PAGES: &[(&str, &str)] =
 
 /// Whether this program draws badges; templates offer only what there is.
 pub(crate) const BADGES: bool = cfg!(feature = "badges");
+
+/// Returns the page at `path` as of `now`, from the response cache if it is there, else as `render` makes it of the stats.
+pub(crate) async fn of_revision(
+    app: &App,
+    path: &str,
+    now: OffsetDateTime,
+    render: impl FnOnce(&Stats) -> Result<Bytes, Problem>,
+) -> Result<Arc<Document>, Problem> {
+    let revision = app.heartbeat.revision(now).await?;
+    if let Some(page) = app.page_cache.get(path, revision) {
+        return Ok(page);
+    }
+    let snapshot = app.heartbeat.snapshot(now).await?;
+    let page = Arc::new(Document::new(&render(&snapshot.stats)?));
+    app.page_cache.insert(path, revision, Arc::clone(&page));
+    Ok(page)
+}
 
 /// Returns the response to a view of a page, with `fills` in its gaps, and counts the visit. A `HEAD` request is no visit.
 pub(crate) async fn view(

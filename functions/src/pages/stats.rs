@@ -1,7 +1,5 @@
 //! `GET /stats`: the page with visits, uptime and totals.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     Router,
@@ -10,6 +8,7 @@ use axum::{
     response::Response,
     routing::get,
 };
+use bytes::Bytes;
 use heartbeat_core::{humanize, stats::Stats};
 use time::OffsetDateTime;
 
@@ -17,12 +16,7 @@ use super::{EmbeddedStats, Frame, Moment, error};
 use crate::{
     App,
     app::Now,
-    http::{
-        document::{Document, GAP},
-        html,
-        problem::Problem,
-        route::Route,
-    },
+    http::{document::GAP, html, problem::Problem, route::Route},
 };
 
 const PATH: &str = "/stats";
@@ -56,21 +50,15 @@ async fn stats(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let page = page(&app, now).await.map_err(error::page)?;
+    let page = super::of_revision(&app, PATH, now, |stats| render(&app, stats, now));
+    let page = page.await.map_err(error::page)?;
     // The view of this page is counted once it is rendered.
     let visits = app.heartbeat.visits().saturating_add(1);
     let fills = [&*visits.to_string(), &humanize::grouped(visits)];
     Ok(super::view(&app, &method, &headers, &page, &fills).await)
 }
 
-/// Returns the page as of `now`, from the response cache if it is there.
-async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> {
-    let revision = app.heartbeat.revision(now).await?;
-    if let Some(page) = app.page_cache.get(PATH, revision) {
-        return Ok(page);
-    }
-    let snapshot = app.heartbeat.snapshot(now).await?;
-    let stats = &snapshot.stats;
+fn render(app: &App, stats: &Stats, now: OffsetDateTime) -> Result<Bytes, Problem> {
     let json = EmbeddedStats::new(stats, Vec::new()).json();
     let page = Page {
         frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config),
@@ -80,7 +68,5 @@ async fn page(app: &App, now: OffsetDateTime) -> Result<Arc<Document>, Problem> 
         stats,
         started_at: Moment::at(now.unix_timestamp() - stats.uptime),
     };
-    let page = Arc::new(Document::new(&html::render(&page)?));
-    app.page_cache.insert(PATH, revision, Arc::clone(&page));
-    Ok(page)
+    html::render(&page)
 }

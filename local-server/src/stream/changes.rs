@@ -103,15 +103,17 @@ impl ChangesFeed {
 
     /// Hands out frames, for ever.
     pub(super) async fn run(&self) {
+        // When a frame is due for viewers that had to wait for it.
         let (mut handed_out_at, mut due) = (Instant::now(), None);
         loop {
             while self.state().followers.is_empty() {
                 self.joined.notified().await;
             }
             let poll_at = Instant::now() + POLL_INTERVAL;
+            // Taken, since it would be in the past as long as the database is unavailable.
+            let wake_at = due.take().map_or(poll_at, |due: Instant| poll_at.min(due));
             // A timeout means that this process has changed nothing since.
-            let _ =
-                timeout_at(due.map_or(poll_at, |due| poll_at.min(due)), self.app.heartbeat.changed()).await;
+            let _ = timeout_at(wake_at, self.app.heartbeat.changed()).await;
             // A frame that no viewer may have yet is not made, and viewers that joined at different times share one.
             let first_due = self.state().first_due();
             let next = handed_out_at + FRAME_TICK_INTERVAL;
@@ -119,8 +121,8 @@ impl ChangesFeed {
             // `None` while the database is unavailable. The session has logged why.
             if let Some(frame) = self.current().await {
                 let now = Instant::now();
-                let viewers;
-                (viewers, due) = self.hand_out(&frame, now).await;
+                let (viewers, next_due) = self.hand_out(&frame, now).await;
+                due = next_due;
                 if viewers > 0 {
                     handed_out_at = now;
                 }
