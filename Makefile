@@ -53,7 +53,7 @@ check: ## Check format, lints, documentation, shell scripts, workflows and gener
 
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features
-	case " $(B) " in "  " | *" lambda "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
+	case " $(B) " in "  " | *" lambda "* | *" crowd "*) cargo build --profile function --package heartbeat-functions --bins --examples ;; esac
 	CURVES=$(abspath $(CURVES)) DURABLE=1 infra/scripts/with-postgres cargo bench --package heartbeat-tests --bench speed -- $(B)
 
 instructions: ## Count instructions per operation, and hold them against tests/budgets.toml

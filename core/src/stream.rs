@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use sqlx::PgConnection;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::{
     Clock, Error, Heartbeat,
-    database::{SharedSession, connections, pusher},
+    database::{Connection, SharedSession, connections, pusher},
 };
 
 /// Time from one frame to the next.
@@ -159,7 +158,7 @@ impl GatewayStream {
 
     async fn run<T>(
         &self,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         self.session.run(Instant::now() + STATEMENT_TIMEOUT, work).await
     }

@@ -6,9 +6,10 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, request::Parts},
 };
-use heartbeat_core::{Clock, Config, Heartbeat, notify::subscriptions::Subscriptions, runtime::Runtime};
+use heartbeat_core::{
+    Clock, Config, Heartbeat, database::Target, notify::subscriptions::Subscriptions, runtime::Runtime,
+};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
-use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
 use crate::http::{document::Document, html, rate_limit::RateLimiter, response_cache::ResponseCache};
@@ -46,12 +47,7 @@ impl App {
     /// Starts the core service with the system clock. Events that the configured channels subscribe to go into
     /// the outbox.
     #[must_use]
-    pub fn start(
-        database: &PgConnectOptions,
-        config: Config,
-        runtime: Runtime,
-        configured: Subscriptions,
-    ) -> Self {
+    pub fn start(database: &Target, config: Config, runtime: Runtime, configured: Subscriptions) -> Self {
         Self::with_clock(system_clock, database, config, runtime, configured)
     }
 
@@ -59,7 +55,7 @@ impl App {
     #[must_use]
     pub fn with_clock(
         clock: Clock,
-        database: &PgConnectOptions,
+        database: &Target,
         config: Config,
         runtime: Runtime,
         configured: Subscriptions,

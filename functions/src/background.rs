@@ -3,7 +3,7 @@
 use heartbeat_core::{
     Config, Heartbeat,
     config::WebhookLevel,
-    database::{Session, SharedSession},
+    database::{Session, SharedSession, Target},
     jobs::{JOBS_INTERVAL, Jobs},
     notify::{
         event::EventKind,
@@ -18,7 +18,6 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use rand::{Rng, rand_core::UnwrapErr, rngs::SysRng};
-use sqlx::postgres::PgConnectOptions;
 #[cfg(feature = "webhook")]
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -57,7 +56,7 @@ impl Background {
     /// Returns the background work of a program with this configuration. The database is first contacted when it
     /// is first needed.
     #[must_use]
-    pub fn new(config: &Config, database: PgConnectOptions, runtime: Runtime) -> Self {
+    pub fn new(config: &Config, database: Target, runtime: Runtime) -> Self {
         let session = SharedSession::new(Session::new(database, system_clock, runtime));
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {

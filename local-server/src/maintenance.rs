@@ -6,12 +6,12 @@ use heartbeat_core::{
     Config,
     config::Database,
     database::{
+        Target,
         dump::{self, Count},
         migrate,
     },
     humanize::grouped,
 };
-use sqlx::postgres::PgConnectOptions;
 use tokio::{
     io::{BufReader, stdin, stdout},
     time::Instant,
@@ -79,19 +79,19 @@ fn report(action: &str, count: Count) {
 /// interrupts it, and the open transaction is rolled back.
 async fn with_database<T>(
     config: &Config,
-    work: impl AsyncFnOnce(PgConnectOptions) -> Result<T, RunError>,
+    work: impl AsyncFnOnce(Target) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
     if matches!(config.database, Database::Embedded) {
         let is_named = std::env::var_os("HEARTBEAT_HOME").is_some_and(|home| !home.is_empty());
         embedded::require_data(&config.home, is_named)?;
     }
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
-    let (options, embedded) = tokio::select! {
+    let (target, embedded) = tokio::select! {
         database = run::database(config) => database?,
         () = signals.next() => return Err(RunError::Interrupted),
     };
     let result = tokio::select! {
-        result = work(options) => result,
+        result = work(target) => result,
         () = signals.next() => Err(RunError::Interrupted),
     };
     if let Some(embedded) = embedded {

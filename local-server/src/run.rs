@@ -5,15 +5,18 @@ use std::{io, sync::Arc, time::Duration};
 #[cfg(feature = "migrate")]
 use heartbeat_core::database::dump::DumpError;
 use heartbeat_core::{
-    Config, Error, Heartbeat, config::Database, database::error::DatabaseError, error::SchemaProblem,
-    runtime::Runtime, token::SECRET_KEY_SAFE_BYTES,
+    Config, Error, Heartbeat,
+    config::Database,
+    database::{Pooler, Target, error::DatabaseError},
+    error::SchemaProblem,
+    runtime::Runtime,
+    token::SECRET_KEY_SAFE_BYTES,
 };
 use heartbeat_functions::{
     App,
     background::{self, Background},
     routes,
 };
-use sqlx::postgres::PgConnectOptions;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout},
@@ -85,13 +88,15 @@ pub(crate) enum RunError {
     Interrupted,
 }
 
-/// Returns how to connect to the configured database, and the embedded server behind it, if it is one.
-pub(crate) async fn database(config: &Config) -> Result<(PgConnectOptions, Option<Embedded>), EmbeddedError> {
+/// Returns the configured database, and the embedded server behind it, if it is one.
+pub(crate) async fn database(config: &Config) -> Result<(Target, Option<Embedded>), EmbeddedError> {
     match &config.database {
-        Database::Server(options) => Ok((options.expose().clone(), None)),
+        Database::Server(options) => {
+            Ok((Target::new(options.expose().clone(), config.database_pooler), None))
+        }
         Database::Embedded => {
             let embedded = Embedded::start(&config.home).await?;
-            Ok((embedded.options().clone(), Some(embedded)))
+            Ok((Target::new(embedded.options().clone(), Pooler::None), Some(embedded)))
         }
     }
 }
@@ -106,14 +111,14 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
         Some(bind) => Some(Listener::bind(bind, UnixAccess::OWNER).await?),
         None => None,
     };
-    let (options, mut embedded) = tokio::select! {
+    let (target, mut embedded) = tokio::select! {
         database = database(&config) => database?,
         () = signals.next() => return Ok(()),
     };
     log_doubtful_settings(&config);
-    let background = Background::new(&config, options.clone(), Runtime::Server);
+    let background = Background::new(&config, target.clone(), Runtime::Server);
     let configured = background::subscriptions(&config, Runtime::Server);
-    let app = App::start(&options, config, Runtime::Server, configured);
+    let app = App::start(&target, config, Runtime::Server, configured);
     let stream = LocalStream::new(app.clone(), management.is_none(), limits);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
     tracing::info!(version = env!("VERSION_AND_COMMIT"), "Heartbeat");

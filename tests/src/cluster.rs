@@ -189,6 +189,11 @@ pub fn postgres_command(name: &str) -> Command {
     command(unprivileged_user(), name)
 }
 
+/// Returns a command that runs `program` as the user of the databases of tests.
+pub(crate) fn unprivileged_command(program: &str) -> Command {
+    wrapped(unprivileged_user(), program.to_owned())
+}
+
 /// Runs initdb in the folder of the server that tests share, where its user can write; returns the data directory.
 async fn init_data_directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -230,7 +235,11 @@ fn flush_delay_library() -> &'static Path {
 }
 
 fn command(wrapper: Vec<String>, name: &str) -> Command {
-    let mut command_line = wrapper.into_iter().chain([program(name)]);
+    wrapped(wrapper, program(name))
+}
+
+fn wrapped(wrapper: Vec<String>, program: String) -> Command {
+    let mut command_line = wrapper.into_iter().chain([program]);
     let mut command = Command::new(command_line.next().expect("a program"));
     command.args(command_line);
     command

@@ -1,8 +1,11 @@
-//! A TCP proxy in front of PostgreSQL that counts round trips.
+//! A TCP proxy in front of PostgreSQL, or of a pooler, that counts round trips.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use tokio::{
@@ -12,7 +15,7 @@ use tokio::{
 
 use crate::Database;
 
-/// Proxy from a TCP port to PostgreSQL's Unix socket.
+/// Proxy from a TCP port to a Unix socket.
 #[derive(Debug)]
 pub struct CountingProxy {
     port: u16,
@@ -32,13 +35,18 @@ const SERVER: u8 = 2;
 impl CountingProxy {
     /// Starts a proxy in front of the server that tests share.
     pub async fn start() -> Self {
+        Self::before(Database::socket()).await
+    }
+
+    /// Starts a proxy in front of a Unix socket.
+    pub async fn before(socket: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("a local address").port();
         let traffic = Arc::new(Traffic::default());
         let counted = Arc::clone(&traffic);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = UnixStream::connect(Database::socket()).await.expect("PostgreSQL");
+                let server = UnixStream::connect(&socket).await.expect("PostgreSQL");
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
                 tokio::spawn(forward(from_client, to_server, Arc::clone(&counted), CLIENT));

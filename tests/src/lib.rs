@@ -12,6 +12,7 @@
 //! - [`fake_discord`]: a stand-in for Discord.
 //! - [`viewer`]: a viewer of the stream.
 //! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
+//! - [`pgbouncer`]: a pooler in front of PostgreSQL.
 //! - [`distance`]: a proxy in front of PostgreSQL that delays what passes, as a network does.
 //! - [`connect_proxy`]: an HTTP proxy, as networks of companies have.
 //! - [`tls_front`]: TLS in front of a server, with a certificate that no system trusts.
@@ -38,6 +39,7 @@ pub mod distance;
 pub mod fake_discord;
 pub mod lambda;
 pub mod load;
+pub mod pgbouncer;
 pub mod port;
 pub mod recorder;
 pub mod rigs;
@@ -56,6 +58,7 @@ pub use database::Database;
 pub use distance::Distance;
 pub use lambda::Function;
 pub use load::{Devices, Load};
+pub use pgbouncer::PgBouncer;
 pub use port::ReservedPort;
 pub use server::{Server, ServerBuilder};
 pub use tls_front::TlsFront;

@@ -13,7 +13,7 @@ use super::{
     sources::Sources,
     values::{self, Bind, Database, HeaderName, WebhookLevel, optional},
 };
-use crate::{secret::Secret, token::SecretKey};
+use crate::{database::Pooler, secret::Secret, token::SecretKey};
 
 /// Declares keys: the field of `Config` and its type, then what [`Key`] holds of it, and how its value is parsed.
 macro_rules! keys {
@@ -73,6 +73,13 @@ keys! {
         secret: true,
         help: "PostgreSQL URL, or 'embedded' for a private server started by Heartbeat",
         parse: Database::parse,
+    }
+    /// What stands in front of the database.
+    database_pooler: Pooler = "database.pooler" {
+        kind: Text,
+        default: "none",
+        help: "Pooler in front of the database: none, or transaction for PgBouncer and others in transaction mode",
+        parse: Pooler::parse,
     }
     /// Discord webhook that notifications go to.
     webhook_url: Option<Secret<Url>> = "webhook.url" {

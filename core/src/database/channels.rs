@@ -1,8 +1,8 @@
 //! Channels that are kept in the database, and those that are disabled.
 
 use serde_json::Value;
-use sqlx::PgConnection;
 
+use super::connection::Connection;
 use crate::secret::Secret;
 
 /// A channel as the database has it.
@@ -17,7 +17,7 @@ pub struct StoredChannel {
 }
 
 /// Returns all channels.
-pub async fn all(connection: &mut PgConnection) -> Result<Vec<StoredChannel>, sqlx::Error> {
+pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT 'channel:' || id AS "key!", kind, settings FROM heartbeat.channels ORDER BY id"#
     )
@@ -30,7 +30,7 @@ pub async fn all(connection: &mut PgConnection) -> Result<Vec<StoredChannel>, sq
 /// Disables the channel, as long as it has the settings that `holder` claimed the lease with. Returns whether
 /// `holder` still had the lease; without it nothing changes.
 pub async fn disable(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channel: &str,
     holder: &str,
     reason: &str,

@@ -1,9 +1,9 @@
 //! Statements on the WebSocket connections that API Gateway holds.
 
-use sqlx::PgConnection;
+use super::connection::Connection;
 
 /// Adds a connection.
-pub async fn add(connection: &mut PgConnection, id: &str) -> Result<(), sqlx::Error> {
+pub async fn add(connection: &mut Connection, id: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("INSERT INTO heartbeat.connections (id) VALUES ($1) ON CONFLICT (id) DO NOTHING", id)
         .execute(connection)
         .await
@@ -11,7 +11,7 @@ pub async fn add(connection: &mut PgConnection, id: &str) -> Result<(), sqlx::Er
 }
 
 /// Removes connections.
-pub async fn remove(connection: &mut PgConnection, ids: &[String]) -> Result<(), sqlx::Error> {
+pub async fn remove(connection: &mut Connection, ids: &[String]) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM heartbeat.connections WHERE id = ANY ($1)", ids)
         .execute(connection)
         .await
@@ -19,6 +19,6 @@ pub async fn remove(connection: &mut PgConnection, ids: &[String]) -> Result<(),
 }
 
 /// Returns the ids of all connections.
-pub async fn all(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+pub async fn all(connection: &mut Connection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT id FROM heartbeat.connections").fetch_all(connection).await
 }

@@ -1,7 +1,6 @@
 //! Registering devices.
 
-use sqlx::PgConnection;
-
+use super::connection::Connection;
 use crate::{
     device::{DeviceName, NAME_MAX_CHARS, Registered},
     token::TokenHash,
@@ -19,7 +18,7 @@ pub struct Added {
 /// Adds a device, and puts an event into the outbox for each of the `configured` channels and for those in the
 /// database that subscribe to it.
 pub async fn add(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     name: &DeviceName,
     token: TokenHash,
     configured: &[String],
@@ -52,7 +51,7 @@ pub async fn add(
 /// Replaces the token of the device that has this id, or had it formerly, and returns the device, or `None` if there
 /// is none.
 pub async fn replace_token(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: i64,
     token: TokenHash,
 ) -> Result<Option<Registered>, sqlx::Error> {

@@ -2,7 +2,7 @@
 //! statements go by the database's clock. No lease and no delay is longer than an hour: times that are later than
 //! that were written while the clock was ahead, and count for nothing.
 
-use sqlx::PgConnection;
+use super::connection::Connection;
 
 /// A channel that events wait for.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Due {
 /// Returns those of the `channels` that events of these `kinds` wait for, without the disabled ones.
 /// `settings_hashes` has the hash of each channel's settings.
 pub async fn due(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channels: &[String],
     settings_hashes: &[Vec<u8>],
     kinds: &[String],
@@ -57,7 +57,7 @@ pub async fn due(
 /// the channel is not disabled. Returns how many attempts have failed with these settings since the last that
 /// succeeded.
 pub async fn claim(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channel: &str,
     settings_hash: &[u8],
     holder: &str,
@@ -102,7 +102,7 @@ pub async fn claim(
 /// Counts a failed attempt, and allows the next after some seconds. Returns whether `holder` still had the lease;
 /// without it nothing changes.
 pub async fn retry_later(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channel: &str,
     holder: &str,
     seconds: f64,
@@ -123,7 +123,7 @@ pub async fn retry_later(
 }
 
 /// Gives the lease on `channel` back.
-pub async fn release(connection: &mut PgConnection, channel: &str, holder: &str) -> Result<(), sqlx::Error> {
+pub async fn release(connection: &mut Connection, channel: &str, holder: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE heartbeat.dispatch_leases SET held_until = '-infinity' WHERE channel = $1 AND holder = $2",
         channel,

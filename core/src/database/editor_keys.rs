@@ -1,7 +1,6 @@
 //! Editor keys: second credentials of devices.
 
-use sqlx::PgConnection;
-
+use super::connection::Connection;
 use crate::{
     device::{NAME_MAX_CHARS, Registered},
     editor_key::EditorCredential,
@@ -10,7 +9,7 @@ use crate::{
 
 /// Returns the hash of the token that a device has now, if `credential` is its token or its editor key.
 pub async fn token_hash(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     credential: &EditorCredential,
 ) -> Result<Option<Vec<u8>>, sqlx::Error> {
     sqlx::query_scalar!(
@@ -33,7 +32,7 @@ pub async fn token_hash(
 /// Replaces the editor key of the device that has this id, or had it formerly, or gives it its first one. Returns the
 /// device, or `None` if there is none.
 pub async fn replace(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: i64,
     key: TokenHash,
 ) -> Result<Option<Registered>, sqlx::Error> {
@@ -61,7 +60,7 @@ pub async fn replace(
 
 /// Removes the editor key of the device that has this id, or had it formerly, if it has one. Returns whether there is
 /// such a device.
-pub async fn remove(connection: &mut PgConnection, id: i64) -> Result<bool, sqlx::Error> {
+pub async fn remove(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         WITH owner AS (

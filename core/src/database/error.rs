@@ -27,11 +27,19 @@ impl DatabaseError {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         // Classes of SQLSTATE (PostgreSQL's manual, appendix A). 22, 23 and 42 are about the statement itself,
-        // but for a missing table, schema or right, which is about the database.
+        // but for a missing table, schema or right, which is about the database, and a name of a statement that is taken,
+        // which is about a pooler.
         let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
         let code = error.code().unwrap_or_default();
         let ours = ["22", "23", "42"].iter().any(|class| code.starts_with(class));
-        ours && !["42P01", "42501"].contains(&code.as_ref())
+        ours && !["42P01", "42501", "42P05"].contains(&code.as_ref())
+    }
+
+    /// Whether the database, or a pooler in front of it, refused the user or the password. PgBouncer says so with the
+    /// code of a violation of the protocol.
+    pub(super) fn is_refused_login(&self) -> bool {
+        let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code.starts_with("28") || code == "08P01")
     }
 }
 
@@ -71,6 +79,11 @@ fn describe(error: &sqlx::Error) -> String {
                         .try_downcast_ref::<PgDatabaseError>()
                         .and_then(PgDatabaseError::detail)
                         .unwrap_or_default()
+                ),
+                // PgBouncer's own errors, and what happens when others mix up prepared statements.
+                "08P01" | "42P05" | "26000" => format!(
+                    "{}; if a pooler in transaction mode is in front of it, set database.pooler to transaction (SQLSTATE {code})",
+                    error.message()
                 ),
                 _ if code.starts_with("28") => {
                     format!("it refuses this user or password; check database.dsn (SQLSTATE {code})")

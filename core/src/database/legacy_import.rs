@@ -2,11 +2,10 @@
 //!
 //! They are moved to a schema of their own, the migrations create the current tables as in any database, and all rows
 //! are copied. The result is the same as that of a database which never had the legacy schema. All of it happens in
-//! one transaction.
-
-use sqlx::{Acquire, PgConnection};
+//! one transaction, the caller's.
 
 use super::{
+    connection::Connection,
     error::DatabaseError,
     migrations,
     rebuild_counters::{NEXT_ID_MAX, rebuild_counters},
@@ -34,28 +33,26 @@ pub struct LegacyImport {
 /// ids that are exact in JavaScript; of the tokens only the hashes are kept. Fails, having changed nothing, if the tables are in use or two devices share
 /// a token.
 pub(super) async fn import_legacy(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     observer: &mut impl Observer,
 ) -> Result<LegacyImport, DatabaseError> {
-    let mut transaction = connection.begin().await?;
-    move_legacy_tables(&mut transaction).await?;
-    migrations::apply_missing(&mut transaction).await?;
-    give_small_ids(&mut transaction).await?;
-    copy_devices(&mut transaction).await?;
-    let beats = copy_beats(&mut transaction, observer).await?;
+    move_legacy_tables(connection).await?;
+    migrations::apply_missing(connection).await?;
+    give_small_ids(connection).await?;
+    copy_devices(connection).await?;
+    let beats = copy_beats(connection, observer).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
-    rebuild_counters(&mut transaction).await?;
-    copy_stats(&mut transaction).await?;
+    rebuild_counters(connection).await?;
+    copy_stats(connection).await?;
     let devices = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM heartbeat.devices"#)
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut *connection)
         .await?;
-    drop_legacy_tables(&mut transaction).await?;
-    transaction.commit().await?;
+    drop_legacy_tables(connection).await?;
     Ok(LegacyImport { devices, beats })
 }
 
 /// Moves the legacy tables, with their keys and indexes, to a schema of their own.
-async fn move_legacy_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn move_legacy_tables(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(
         "
         SET LOCAL lock_timeout = '10s';
@@ -73,7 +70,7 @@ async fn move_legacy_tables(connection: &mut PgConnection) -> Result<(), sqlx::E
 
 /// Gives devices whose ids are not exact in JavaScript small ones, and keeps the former ones. The devices of beats count
 /// that have no row of their own.
-async fn give_small_ids(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn give_small_ids(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
         WITH known AS MATERIALIZED (
@@ -95,7 +92,7 @@ async fn give_small_ids(connection: &mut PgConnection) -> Result<(), sqlx::Error
 }
 
 /// Copies the devices, with the hashes of their tokens.
-async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+async fn copy_devices(connection: &mut Connection) -> Result<(), DatabaseError> {
     let shared = sqlx::query!(
         r#"
         SELECT min(id) AS "one!", max(id) AS "other!"
@@ -125,7 +122,7 @@ async fn copy_devices(connection: &mut PgConnection) -> Result<(), DatabaseError
 }
 
 /// Copies the beats in batches of the legacy table's blocks, and returns their number.
-async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer) -> Result<i64, sqlx::Error> {
+async fn copy_beats(connection: &mut Connection, observer: &mut impl Observer) -> Result<i64, sqlx::Error> {
     let size = sqlx::query!(
         r#"
         SELECT
@@ -162,7 +159,7 @@ async fn copy_beats(connection: &mut PgConnection, observer: &mut impl Observer)
 
 /// Copies the stats. Missing values are computed from the beats, but for those whose time cannot be: the legacy service
 /// writes all of them at its first beat.
-async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn copy_stats(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
         WITH believed AS MATERIALIZED (
@@ -201,7 +198,7 @@ async fn copy_stats(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 /// Drops the legacy tables and their schema.
-async fn drop_legacy_tables(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn drop_legacy_tables(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(
         "
         DROP TABLE heartbeat_legacy.devices, heartbeat_legacy.beats, heartbeat_legacy.stats;

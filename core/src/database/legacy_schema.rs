@@ -1,6 +1,6 @@
 //! Recognizes the legacy schema: the tables of the earlier service.
 
-use sqlx::PgConnection;
+use super::connection::Connection;
 
 /// Columns that the legacy schema is recognized by; it may have others.
 const COLUMNS: [(&str, &str); 8] = [
@@ -15,7 +15,7 @@ const COLUMNS: [(&str, &str); 8] = [
 ];
 
 /// Whether the tables are those of the legacy schema.
-pub(super) async fn is_present(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+pub(super) async fn is_present(connection: &mut Connection) -> Result<bool, sqlx::Error> {
     let (tables, columns): (Vec<_>, Vec<_>) = COLUMNS.iter().map(|(table, column)| (*table, *column)).unzip();
     sqlx::query_scalar!(
         r#"

@@ -5,29 +5,35 @@
 //! serves the release before *expands* the schema; one that does not *contracts* it. Both values are kept in
 //! the database, so that a program can tell whether it may work on tables of a later release.
 
-use std::sync::LazyLock;
-
 use semver::Version;
 use sqlx::{
-    PgConnection,
-    migrate::{Migrate, Migration, Migrator},
+    Executor,
+    migrate::{MigrateError, Migration, Migrator},
 };
 
-use super::error::DatabaseError;
+use super::{connection::Connection, error::DatabaseError};
 
-/// Table of applied migrations. In our own schema: `public` is not ours, and may hold the
-/// table of the earlier service.
+/// Table of applied migrations, as the library `sqlx` would make it. In our own schema: `public` is not ours, and may
+/// hold the table of the earlier service.
 const TABLE: &str = "heartbeat.migrations";
+
+/// Creates that table.
+const CREATE_TABLE: &str = "
+    CREATE SCHEMA IF NOT EXISTS heartbeat;
+    CREATE TABLE IF NOT EXISTS heartbeat.migrations (
+        version bigint PRIMARY KEY,
+        description text NOT NULL,
+        installed_on timestamptz NOT NULL DEFAULT now(),
+        success boolean NOT NULL,
+        checksum bytea NOT NULL,
+        execution_time bigint NOT NULL
+    );
+";
 
 /// Release of migrations without a header: they came before headers did.
 const FIRST_RELEASE: Version = Version::new(0, 1, 0);
 
-static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = sqlx::migrate!("../migrations");
-    migrator.dangerous_set_table_name(TABLE);
-    migrator.create_schema("heartbeat");
-    migrator
-});
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// A migration's number, and what its header declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,17 +70,17 @@ pub(super) fn declared() -> Vec<Declared> {
 }
 
 /// Returns the numbers of the migrations that this database has had.
-pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, DatabaseError> {
+pub(super) async fn applied(connection: &mut Connection) -> Result<Vec<i64>, DatabaseError> {
     if !exists(connection, TABLE).await? {
         return Ok(Vec::new());
     }
-    let applied = connection.list_applied_migrations(TABLE).await?;
-    Ok(applied.into_iter().map(|migration| migration.version).collect())
+    let applied = sqlx::query_scalar("SELECT version FROM heartbeat.migrations ORDER BY version");
+    Ok(applied.fetch_all(connection).await?)
 }
 
 /// Returns what the database has recorded about the headers of the migrations it has had; nothing in a database
 /// of a release that recorded none.
-pub(super) async fn recorded(connection: &mut PgConnection) -> Result<Vec<Declared>, DatabaseError> {
+pub(super) async fn recorded(connection: &mut Connection) -> Result<Vec<Declared>, DatabaseError> {
     if !exists(connection, "heartbeat.compatibility").await? {
         return Ok(Vec::new());
     }
@@ -92,8 +98,36 @@ pub(super) async fn recorded(connection: &mut PgConnection) -> Result<Vec<Declar
 }
 
 /// Applies all migrations that are missing, in the transaction of the caller, and records their headers.
-pub(super) async fn apply_missing(connection: &mut PgConnection) -> Result<(), DatabaseError> {
-    MIGRATOR.run_direct(None, connection, false).await?;
+pub(super) async fn apply_missing(connection: &mut Connection) -> Result<(), DatabaseError> {
+    (&mut *connection).execute(CREATE_TABLE).await?;
+    let applied = applied(connection).await?;
+    for migration in MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)) {
+        apply(connection, migration).await?;
+    }
+    record_headers(connection).await
+}
+
+/// Applies a migration. Its time is not measured: that column is `sqlx`'s, and -1 what it means by unknown.
+async fn apply(connection: &mut Connection, migration: &Migration) -> Result<(), DatabaseError> {
+    (&mut *connection)
+        .execute(migration.sql.clone())
+        .await
+        .map_err(|error| MigrateError::ExecuteMigration(error, migration.version))?;
+    sqlx::query(
+        "
+        INSERT INTO heartbeat.migrations (version, description, success, checksum, execution_time)
+        VALUES ($1, $2, true, $3, -1)
+        ",
+    )
+    .bind(migration.version)
+    .bind(&*migration.description)
+    .bind(&*migration.checksum)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn record_headers(connection: &mut Connection) -> Result<(), DatabaseError> {
     let declared = declared();
     let numbers: Vec<i64> = declared.iter().map(|it| it.number).collect();
     let releases: Vec<String> = declared.iter().map(|it| it.release.to_string()).collect();
@@ -115,7 +149,7 @@ pub(super) async fn apply_missing(connection: &mut PgConnection) -> Result<(), D
 }
 
 /// Whether the database has this table.
-pub(super) async fn exists(connection: &mut PgConnection, table: &str) -> Result<bool, DatabaseError> {
+pub(super) async fn exists(connection: &mut Connection, table: &str) -> Result<bool, DatabaseError> {
     Ok(sqlx::query_scalar!(r#"SELECT to_regclass($1) IS NOT NULL AS "exists!""#, table)
         .fetch_one(connection)
         .await?)

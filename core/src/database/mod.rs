@@ -1,5 +1,8 @@
 //! PostgreSQL: sessions, the schema, and every SQL statement.
 //!
+//! - [`target`]: where the database is, and what stands in front of it.
+//! - [`connection`]: a connection that statements run on, behind a pooler or not.
+//! - `literal`: arguments written into a statement.
 //! - [`session`]: one connection that opens when it is needed and again after it broke.
 //! - `deadline`: the timer that ends its work.
 //! - [`reads`]: the session for queries that no beat may wait for.
@@ -16,6 +19,7 @@
 
 pub mod beats;
 pub mod channels;
+pub mod connection;
 pub mod connections;
 mod deadline;
 pub mod devices;
@@ -29,6 +33,7 @@ mod former_ids;
 #[cfg(feature = "migrate")]
 pub mod legacy_import;
 mod legacy_schema;
+mod literal;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
@@ -39,6 +44,9 @@ mod rebuild_counters;
 mod schema;
 pub mod session;
 pub mod stats;
+pub mod target;
 
+pub use connection::Connection;
 pub use reads::Reads;
 pub use session::{Session, SharedSession};
+pub use target::{Pooler, Renew, Target};

@@ -6,8 +6,9 @@
 //! within the time of one commit may be delivered in either order.
 
 use serde_json::Value;
-use sqlx::PgConnection;
 use time::OffsetDateTime;
+
+use super::connection::Connection;
 
 /// An event in the outbox, of a kind that the caller knows.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ const JOB_ROWS_MAX: i64 = 10_000;
 
 /// Returns the first events of these `kinds` that wait for `channel`, at most `limit`.
 pub async fn first(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channel: &str,
     kinds: &[String],
     limit: i64,
@@ -72,7 +73,7 @@ pub async fn first(
 /// Deletes events that were delivered, and allows the next delivery after some seconds. Returns whether `holder`
 /// still had the lease on the channel; without it nothing changes.
 pub async fn ack(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channel: &str,
     holder: &str,
     events: &[i64],
@@ -105,7 +106,7 @@ pub async fn ack(
 /// Dead-letters events that the channel will never take. Returns whether `holder` still had the lease on the
 /// channel; without it nothing changes.
 pub async fn dead_letter(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     channel: &str,
     holder: &str,
     events: &[i64],
@@ -148,7 +149,7 @@ pub struct TooOld {
 
 /// Dead-letters events that are too old at `now`, by that clock and the database's.
 pub async fn dead_letter_old(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     now: OffsetDateTime,
     kinds: &[String],
     too_old: TooOld,
@@ -193,7 +194,7 @@ pub async fn dead_letter_old(
 /// Deletes dead letters that are older than `max_age` seconds at `now`, by that clock and the database's. Returns
 /// how many those were.
 pub async fn expire(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     now: OffsetDateTime,
     max_age: f64,
 ) -> Result<u64, sqlx::Error> {
@@ -221,7 +222,7 @@ pub async fn expire(
 /// for `channel`. The lease of that release is respected: while one of its programs delivers, nothing moves. Only
 /// its deliveries make the row of that lease: here it is made if need be, since a row is what can be locked.
 /// Returns how many were moved.
-pub async fn adopt(connection: &mut PgConnection, channel: &str) -> Result<u64, sqlx::Error> {
+pub async fn adopt(connection: &mut Connection, channel: &str) -> Result<u64, sqlx::Error> {
     let adopted = sqlx::query!(
         "
         WITH lease AS (

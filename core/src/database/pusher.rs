@@ -1,9 +1,9 @@
 //! The lease on pushing frames to the connections of API Gateway, so that there is one pusher at a time.
 
-use sqlx::PgConnection;
+use super::connection::Connection;
 
 /// Takes the lease for `holder`, or renews it; false if another pusher holds it.
-pub async fn claim(connection: &mut PgConnection, holder: &str, seconds: f64) -> Result<bool, sqlx::Error> {
+pub async fn claim(connection: &mut Connection, holder: &str, seconds: f64) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         UPDATE heartbeat.pusher
@@ -20,7 +20,7 @@ pub async fn claim(connection: &mut PgConnection, holder: &str, seconds: f64) ->
 }
 
 /// Releases the lease of `holder`.
-pub async fn release(connection: &mut PgConnection, holder: &str) -> Result<(), sqlx::Error> {
+pub async fn release(connection: &mut Connection, holder: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE heartbeat.pusher SET expires_at = '-infinity' WHERE holder = $1", holder)
         .execute(connection)
         .await
@@ -28,7 +28,7 @@ pub async fn release(connection: &mut PgConnection, holder: &str) -> Result<(), 
 }
 
 /// Whether a pusher holds the lease.
-pub async fn is_held(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+pub async fn is_held(connection: &mut Connection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT expires_at > now() AS "held!" FROM heartbeat.pusher"#)
         .fetch_one(connection)
         .await

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::time::Instant;
 
-use super::SharedSession;
+use super::{Connection, SharedSession};
 use crate::Error;
 
 /// Timeout of a read, waiting for the session included.
@@ -26,7 +25,7 @@ impl Reads {
     /// Runs `query`. Fails with [`Error::Unavailable`] after the read timeout.
     pub async fn run<T>(
         &self,
-        query: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
+        query: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         self.0.run(Instant::now() + READ_TIMEOUT, query).await
     }

@@ -1,7 +1,7 @@
 //! Rebuilds the counters: what `devices` and `stats` hold is computed from `beats`, after an import. It reads all
 //! beats, which takes long.
 
-use sqlx::PgConnection;
+use super::connection::Connection;
 
 /// Upper bound of the ids after which those of new devices continue. Larger ids, up to those of
 /// 2^53 that are no longer exact in JavaScript, would leave no room.
@@ -9,7 +9,7 @@ pub(super) const NEXT_ID_MAX: i64 = 1 << 52;
 
 /// Counts the beats of each device, and finds the last one whose time does not lie in the future. A device that has beats but no row gets one, without a name
 /// and with the hash of a random token, so that all beats count.
-pub(super) async fn rebuild_counters(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn rebuild_counters(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
         INSERT INTO heartbeat.devices (id, token_hash, num_beats, last_beat)

@@ -1,9 +1,9 @@
 //! Recognizes the tables of a database, and tells whether this program can work on them.
 
 use semver::Version;
-use sqlx::PgConnection;
 
 use super::{
+    connection::Connection,
     error::DatabaseError,
     legacy_schema,
     migrations::{self, Declared},
@@ -24,7 +24,7 @@ pub(super) enum State {
 }
 
 /// Recognizes the tables of this database.
-pub(super) async fn state(connection: &mut PgConnection) -> Result<State, DatabaseError> {
+pub(super) async fn state(connection: &mut Connection) -> Result<State, DatabaseError> {
     let applied = migrations::applied(connection).await?;
     if applied.is_empty() {
         return Ok(if !migrations::exists(connection, "heartbeat.devices").await? {
@@ -72,7 +72,7 @@ fn judge(applied: &[i64], recorded: &[Declared], declared: &[Declared], ours: &V
 
 /// Fails unless the tables are there and this program can work on them.
 #[cfg(feature = "migrate")]
-pub(super) async fn require_usable(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+pub(super) async fn require_usable(connection: &mut Connection) -> Result<(), DatabaseError> {
     match state(connection).await? {
         State::Usable => Ok(()),
         State::Expandable => Err(SchemaProblem::Older.into()),

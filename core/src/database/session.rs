@@ -2,9 +2,7 @@
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use sqlx::{
-    ConnectOptions, Connection, Executor, PgConnection, error::DatabaseError, postgres::PgConnectOptions,
-};
+use sqlx::error::DatabaseError;
 use time::OffsetDateTime;
 use tokio::{
     sync::Mutex,
@@ -13,8 +11,8 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{deadline::DeadlineTimer, error, migrate};
-use crate::{Clock, Error, runtime::Runtime, secret::Secret};
+use super::{connection::Connection, deadline::DeadlineTimer, error, migrate, target::Target};
+use crate::{Clock, Error, runtime::Runtime};
 
 /// Idle time after which a connection is checked with an empty round trip before it is used. The database, or
 /// a proxy, may have closed it meanwhile; a statement sent into a dead connection fails, and cannot always be
@@ -35,15 +33,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// back again and again.
 const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// Settings of our sessions. JIT compilation is off: on tables that PostgreSQL has not analyzed
+/// Returns the settings of our sessions. JIT compilation is off: on tables that PostgreSQL has not analyzed
 /// yet it takes our small statements for large ones, and spends 23 ms on compiling what runs in one. Each
 /// statement is planned once: ours have one good plan, and planning took more than half of a beat's time. A page read
 /// through an index costs what any other does, since the tables that a beat looks at are in memory: with PostgreSQL's
 /// own figure, made for turning disks, a batch read all of a thousand devices to find fifty.
-const SESSION_SETTINGS: &str = "SET statement_timeout = 1500; SET jit = off; SET plan_cache_mode = force_generic_plan; \
-     SET random_page_cost = 1.1";
+fn settings(statement_timeout: Duration) -> [String; 4] {
+    [
+        format!("statement_timeout = {}", statement_timeout.as_millis()),
+        "jit = off".to_owned(),
+        "plan_cache_mode = force_generic_plan".to_owned(),
+        "random_page_cost = 1.1".to_owned(),
+    ]
+}
 
-/// The database's own timeout of statements in [`SESSION_SETTINGS`], where their callers have that much time.
+/// The database's own timeout of statements, where their callers have that much time.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The database's own timeout is set in such steps, so that it need not be set again for each statement. With less than
@@ -53,7 +57,8 @@ const STATEMENT_TIMEOUT_STEP: Duration = Duration::from_millis(250);
 /// Time between the database's timeout and ours, for the error to arrive, besides [`ROUND_TRIPS`].
 const STATEMENT_TIMEOUT_MARGIN: Duration = Duration::from_millis(250);
 
-/// Round trips of a statement at most: setting the timeout, preparing, and running it.
+/// Round trips of a statement at most: setting the timeout (behind a pooler, with the begin of the transaction),
+/// preparing, and running it.
 const ROUND_TRIPS: u32 = 3;
 
 /// Round trips that are longer than this are an exception, such as the one in which a database wakes.
@@ -65,7 +70,7 @@ const OUTAGE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 /// One connection to the database, opened lazily and again after it broke.
 #[derive(Debug)]
 pub struct Session {
-    options: Secret<PgConnectOptions>,
+    target: Target,
     connection: Option<Open>,
     /// The connection that is being opened.
     opening: Option<JoinHandle<Result<Open, error::DatabaseError>>>,
@@ -84,9 +89,9 @@ pub struct Session {
 impl Session {
     /// Returns a session that connects when it is first used.
     #[must_use]
-    pub fn new(options: PgConnectOptions, clock: Clock, runtime: Runtime) -> Self {
+    pub fn new(target: Target, clock: Clock, runtime: Runtime) -> Self {
         Self {
-            options: Secret::new(options.application_name("heartbeat").disable_statement_logging()),
+            target,
             connection: None,
             opening: None,
             timer: DeadlineTimer::default(),
@@ -109,7 +114,7 @@ impl Session {
     pub async fn run<T>(
         &mut self,
         deadline: Instant,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         let mut timer = std::mem::take(&mut self.timer);
         let attempt = timer.run(deadline, pin!(self.attempt(deadline, work))).await;
@@ -148,7 +153,7 @@ impl Session {
     async fn attempt<T>(
         &mut self,
         deadline: Instant,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, error::DatabaseError> {
         if let Some(open) = self.reusable().await {
             let result = self.work_on(open, deadline, work.clone()).await;
@@ -166,14 +171,14 @@ impl Session {
         &mut self,
         mut open: Open,
         deadline: Instant,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
     ) -> Result<T, error::DatabaseError> {
         let Some(timeout) = open.statement_timeout_before(deadline) else {
             self.connection = Some(open);
             return Err(error::DatabaseError::TimedOut);
         };
         open.set_statement_timeout(timeout).await?;
-        let result = work(&mut open.connection).await;
+        let result = open.carry_out(work).await;
         if result.as_ref().map_or_else(leaves_connection_healthy, |_| true) {
             self.connection = Some(open);
             self.last_used = (self.clock)();
@@ -197,7 +202,7 @@ impl Session {
     /// goes on after a response.
     async fn connect(&mut self) -> Result<Open, error::DatabaseError> {
         if self.runtime == Runtime::Lambda {
-            return open(self.options.expose().clone()).await;
+            return Box::pin(open(self.target.clone())).await;
         }
         if let Some(opening) = &self.opening {
             let idled = opening.is_finished();
@@ -217,9 +222,8 @@ impl Session {
 
     /// The connection that is being opened, or a new one.
     async fn opened(&mut self) -> Result<Open, error::DatabaseError> {
-        let opening = self
-            .opening
-            .get_or_insert_with(|| tokio::spawn(open(self.options.expose().clone()).in_current_span()));
+        let opening =
+            self.opening.get_or_insert_with(|| tokio::spawn(open(self.target.clone()).in_current_span()));
         let opened = opening.await;
         self.opening = None;
         // An error says that the task was dropped with its tokio runtime.
@@ -230,7 +234,7 @@ impl Session {
 /// An open connection.
 #[derive(Debug)]
 struct Open {
-    connection: PgConnection,
+    connection: Connection,
     /// The database's own timeout of its statements.
     statement_timeout: Duration,
     /// Time that the database takes to answer when it has nothing to do.
@@ -261,19 +265,41 @@ impl Open {
     async fn set_statement_timeout(&mut self, timeout: Duration) -> Result<(), sqlx::Error> {
         let is_too_long = self.statement_timeout > timeout;
         if is_too_long || timeout == STATEMENT_TIMEOUT && self.statement_timeout < timeout {
-            let setting = format!("SET statement_timeout = {}", timeout.as_millis());
-            self.connection.execute(sqlx::AssertSqlSafe(setting)).await?;
+            self.connection.set(&settings(timeout)).await?;
             self.statement_timeout = timeout;
         }
         Ok(())
     }
+
+    /// Carries out `work`, all of it or nothing of it behind a pooler.
+    async fn carry_out<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let result = work(&mut self.connection).await;
+        match &result {
+            Ok(_) => self.connection.commit().await?,
+            // A pooler gives its session to others only when the transaction has ended.
+            Err(error) if leaves_connection_healthy(error) => self.connection.roll_back().await?,
+            Err(_) => {}
+        }
+        result
+    }
 }
 
 /// Opens a connection to tables that this program can work on.
-async fn open(options: PgConnectOptions) -> Result<Open, error::DatabaseError> {
+async fn open(target: Target) -> Result<Open, error::DatabaseError> {
+    match open_once(&target).await {
+        Err(error) if error.is_refused_login() && target.renew().await => open_once(&target).await,
+        opened => opened,
+    }
+}
+
+async fn open_once(target: &Target) -> Result<Open, error::DatabaseError> {
     let connect = async {
-        let mut connection = options.connect().await?;
+        let mut connection = Connection::open(target).await?;
         let is_usable = migrate::is_usable(&mut connection).await?;
+        connection.commit().await?;
         Ok::<_, error::DatabaseError>((connection, is_usable))
     };
     let (mut connection, is_usable) = timeout(CONNECT_TIMEOUT, connect).await??;
@@ -281,7 +307,11 @@ async fn open(options: PgConnectOptions) -> Result<Open, error::DatabaseError> {
         timeout(MIGRATION_TIMEOUT, migrate::ensure(&mut connection)).await??;
     }
     let asked_at = Instant::now();
-    timeout(CONNECT_TIMEOUT, connection.execute(SESSION_SETTINGS)).await??;
+    let set = async {
+        connection.set(&settings(STATEMENT_TIMEOUT)).await?;
+        if connection.is_pooled() { connection.ping().await } else { Ok(()) }
+    };
+    timeout(CONNECT_TIMEOUT, set).await??;
     let round_trip = asked_at.elapsed().min(ROUND_TRIP_MAX);
     Ok(Open { connection, statement_timeout: STATEMENT_TIMEOUT, round_trip })
 }
@@ -301,7 +331,7 @@ impl SharedSession {
     pub async fn run<T>(
         &self,
         deadline: Instant,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         match timeout_at(deadline, self.0.lock()).await {
             Ok(mut session) => session.run(deadline, work).await,

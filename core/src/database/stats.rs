@@ -1,7 +1,6 @@
 //! Statements on the stats and the visits.
 
-use sqlx::PgConnection;
-
+use super::connection::Connection;
 use crate::{
     device::NAME_MAX_CHARS,
     stats::{StoredDevice, StoredStats},
@@ -9,7 +8,7 @@ use crate::{
 
 /// Reads the stored stats as of one moment. Times that lie in the future, or before there were Unix times, are not
 /// believed: a beat at such a time has no time. So every value that is stored can be read.
-pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Error> {
+pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         SELECT
@@ -56,7 +55,7 @@ pub async fn read(connection: &mut PgConnection) -> Result<StoredStats, sqlx::Er
 
 /// Adds `visits` to the number of page views, and returns the new total, at most the largest number that is exact in
 /// JavaScript.
-pub async fn add_visits(connection: &mut PgConnection, visits: i64) -> Result<i64, sqlx::Error> {
+pub async fn add_visits(connection: &mut Connection, visits: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         "
         UPDATE heartbeat.stats

@@ -14,13 +14,12 @@ mod worker;
 
 use std::{net::IpAddr, sync::Arc};
 
-use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::{
     Clock, Error,
-    database::{Reads, Session, SharedSession, editor_keys},
+    database::{Reads, Session, SharedSession, Target, editor_keys},
     device::{DeviceName, Registered},
     editor_key::{EditorCredential, EditorKey},
     notify::subscriptions::Subscriptions,
@@ -104,12 +103,7 @@ impl Heartbeat {
     /// Events that the configured channels subscribe to go into the outbox, as do those for channels in the
     /// database.
     #[must_use]
-    pub fn start(
-        database: &PgConnectOptions,
-        clock: Clock,
-        runtime: Runtime,
-        configured: Subscriptions,
-    ) -> Self {
+    pub fn start(database: &Target, clock: Clock, runtime: Runtime, configured: Subscriptions) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
         let (reads, writes) = match runtime {
             Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect()),

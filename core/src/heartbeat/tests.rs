@@ -3,8 +3,10 @@
 use std::{net::TcpListener, pin::pin};
 
 use futures_util::{future::join_all, poll};
+use sqlx::postgres::PgConnectOptions;
 
 use super::*;
+use crate::database::Pooler;
 
 #[tokio::test]
 async fn a_worker_that_panics_is_noticed() {
@@ -16,7 +18,8 @@ async fn a_worker_that_panics_is_noticed() {
 fn with_silent_database() -> (TcpListener, Heartbeat) {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("a local address").port();
-    let database = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
+    let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
+    let database = Target::new(options, Pooler::None);
     let clock = || OffsetDateTime::UNIX_EPOCH;
     (silent, Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default()))
 }

@@ -1,11 +1,12 @@
 //! Takes over events that programs of release 0.1 left in their own outbox, once none of them delivers.
 
-use sqlx::PgConnection;
-
-use crate::{database::outbox, notify::subscriptions::CONFIGURED_DISCORD};
+use crate::{
+    database::{Connection, outbox},
+    notify::subscriptions::CONFIGURED_DISCORD,
+};
 
 /// Moves the events. Does nothing where the configuration names no channel that they could be for.
-pub(super) async fn run(connection: &mut PgConnection, configured: &[String]) -> Result<u64, sqlx::Error> {
+pub(super) async fn run(connection: &mut Connection, configured: &[String]) -> Result<u64, sqlx::Error> {
     if configured.iter().any(|channel| channel == CONFIGURED_DISCORD) {
         outbox::adopt(connection, CONFIGURED_DISCORD).await
     } else {

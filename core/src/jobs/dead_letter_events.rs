@@ -1,11 +1,13 @@
 //! Dead-letters events that have waited for too long: for a channel that fails, is disabled, was taken out of the
 //! configuration, or that no program knows how to deliver to. So the outbox stays bounded.
 
-use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    database::outbox::{self, TooOld},
+    database::{
+        Connection,
+        outbox::{self, TooOld},
+    },
     notify::event::EventKind,
 };
 
@@ -20,7 +22,7 @@ const UNKNOWN_EVENT_MAX_AGE: Duration = Duration::WEEK;
 const MARGIN: Duration = Duration::minutes(10);
 
 /// Dead-letters the events, and returns how many there were.
-pub(super) async fn run(connection: &mut PgConnection, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+pub(super) async fn run(connection: &mut Connection, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
     let kinds = EventKind::NAMES.map(str::to_owned);
     let mut events = 0;
     for (known_kinds, max_age) in [(true, EVENT_MAX_AGE), (false, UNKNOWN_EVENT_MAX_AGE)] {

@@ -14,11 +14,10 @@ mod expire_events;
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::database::SharedSession;
+use crate::database::{Connection, SharedSession};
 
 /// Interval at which a server runs its jobs.
 pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);
@@ -53,7 +52,7 @@ impl Jobs {
     async fn run(
         &self,
         job: &'static str,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<u64, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<u64, sqlx::Error> + Clone,
     ) {
         // The session has logged an error where it happened.
         if let Ok(rows @ 1..) = self.session.run(Instant::now() + JOB_TIMEOUT, work).await {

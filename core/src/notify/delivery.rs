@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::PgConnection;
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     Error,
-    database::{channels, dispatch_leases, outbox},
+    database::{Connection, channels, dispatch_leases, outbox},
 };
 
 /// Timeout of the lease on a channel. It outlasts a delivery, so that no other dispatcher delivers meanwhile; not by
@@ -183,7 +182,7 @@ impl Delivery<'_> {
     /// Records an outcome, with a few retries. Returns whether this dispatcher still had the lease.
     async fn record(
         &self,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<bool, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<bool, sqlx::Error> + Clone,
     ) -> Result<bool, Error> {
         let mut result = Err(Error::Unavailable);
         for _ in 0..RECORD_ATTEMPTS {
@@ -197,7 +196,7 @@ impl Delivery<'_> {
 
     async fn query<T>(
         &self,
-        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Clone,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
         self.setup.session.run(Instant::now() + STATEMENT_TIMEOUT, work).await
     }

@@ -23,7 +23,7 @@ use axum::{
 use heartbeat_core::{
     Config,
     config::{Database, Environment, Flags},
-    database::{Session, SharedSession},
+    database::{Session, SharedSession, Target},
     runtime::Runtime,
     stream::GatewayStream,
 };
@@ -36,7 +36,6 @@ use lambda_http::{
     tower::ServiceExt,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sqlx::postgres::PgConnectOptions;
 use time::OffsetDateTime;
 
 use crate::{
@@ -92,9 +91,10 @@ pub(crate) fn config() -> Result<Config, Error> {
 }
 
 /// Returns the database that the configuration names.
-pub(crate) fn database() -> Result<PgConnectOptions, Error> {
-    match config()?.database {
-        Database::Server(options) => Ok(options.expose().clone()),
+pub(crate) fn database() -> Result<Target, Error> {
+    let config = config()?;
+    match config.database {
+        Database::Server(options) => Ok(Target::new(options.expose().clone(), config.database_pooler)),
         Database::Embedded => {
             Err("database.dsn: a Lambda function needs the URL of a PostgreSQL, not the word embedded".into())
         }

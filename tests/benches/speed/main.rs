@@ -7,13 +7,14 @@
 //! - [`limits`]: the limits: a route with a constant response, a bare commit, a bare write.
 //! - [`table`]: the table of results, printed and stored.
 //! - [`curves`]: pictures of how results grow.
-//! - [`start`], [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`lookers`], [`memory`], [`lambda`]: the
-//!   parts, one for each kind of work.
+//! - [`start`], [`beats`], [`devices`], [`far`], [`history`], [`reads`], [`stream`], [`lookers`], [`memory`], [`lambda`], [`crowd`]:
+//!   the parts, one for each kind of work.
 //!
 //! Arguments name the parts to run (`make bench B="beats reads"`); without any, all of them run. `curves` runs none, and
 //! draws the pictures again.
 
 mod beats;
+mod crowd;
 mod curves;
 mod devices;
 mod far;
@@ -34,8 +35,9 @@ use std::path::{Path, PathBuf};
 use table::Table;
 
 /// Parts, in the order in which they run.
-const PARTS: [&str; 10] =
-    ["start", "beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda"];
+const PARTS: [&str; 11] = [
+    "start", "beats", "devices", "far", "history", "reads", "stream", "lookers", "memory", "lambda", "crowd",
+];
 
 #[tokio::main]
 async fn main() {
@@ -62,6 +64,7 @@ async fn main() {
             "memory" => memory::measure(&mut table).await,
             "start" => start::measure(&mut table).await,
             "lambda" => lambda::measure(&mut table).await,
+            "crowd" => crowd::measure(&mut table).await,
             // Only the pictures, from the results of former runs.
             "curves" => {}
             other => panic!("there is no part {other}; the parts are {}", PARTS.join(", ")),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use heartbeat_core::{
     Config, Heartbeat,
     config::{Environment, Flags, Profile},
+    database::{Pooler, Target},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
 };
@@ -75,8 +76,8 @@ impl Fixture {
 
     /// Sets up the tables as a first start does, and adds devices.
     async fn fill(&self) {
-        let options = self.url.parse().expect("a URL");
-        let heartbeat = Heartbeat::start(&options, clock, Runtime::Server, Subscriptions::default());
+        let database = Target::new(self.url.parse().expect("a URL"), Pooler::None);
+        let heartbeat = Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default());
         while heartbeat.check().await.is_err() {
             // The machine is busy; the tables are being set up meanwhile.
             tokio::task::yield_now().await;

@@ -12,7 +12,8 @@ use axum::{
 };
 use futures_util::future::join_all;
 use heartbeat_core::{
-    config::Database, notify::subscriptions::Subscriptions, runtime::Runtime, token::TokenHash,
+    config::Database, database::Target, notify::subscriptions::Subscriptions, runtime::Runtime,
+    token::TokenHash,
 };
 use heartbeat_functions::{App, http::client_ip::Peer, logging, routes};
 use hyper::service::Service;
@@ -169,7 +170,7 @@ impl Process {
         let environment: Vec<_> = std::env::vars().collect();
         let config = fixture::load_config(&environment);
         let Database::Server(database) = &config.database else { panic!("a server") };
-        let database = database.expose().clone();
+        let database = Target::new(database.expose().clone(), config.database_pooler);
         let wanted: &[&str] = if operation.wants_each_beat() { &["beat"] } else { &[] };
         let configured = Subscriptions::of("counted", wanted);
         set_clock(fixture::clock());

@@ -16,4 +16,5 @@ mod og;
 mod outage;
 mod page_sizes;
 mod pages;
+mod pooler;
 mod stopping;

@@ -6,11 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::CountedDevice;
-use crate::token::TokenHash;
+use crate::{
+    database::{Connection, literal::Literal},
+    token::TokenHash,
+};
 
 /// Time after the last beat that `stats` knows of within which no absence can have ended: absences are whole seconds.
 const ABSENCE_MIN: Duration = Duration::from_secs(1);
@@ -86,7 +88,7 @@ fn counted(
 /// Records beats, and nothing else: less than half of the work of [`record`](super::record). Returns `None`, having done
 /// nothing, if that is not enough: by the database's clock it is not the second that began at the last beat.
 pub async fn count(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     shortcut: &Shortcut,
 ) -> Result<Option<Vec<CountedDevice>>, sqlx::Error> {
     match (&shortcut.tokens[..], &shortcut.beats[..]) {
@@ -95,96 +97,95 @@ pub async fn count(
     }
 }
 
+/// What the statement for one device answers.
+#[derive(sqlx::FromRow)]
+struct OneCounted {
+    #[sqlx(rename = "soon_after!")]
+    soon_after: bool,
+    #[sqlx(rename = "recorded_at!")]
+    recorded_at: OffsetDateTime,
+    #[sqlx(rename = "id?")]
+    id: Option<i64>,
+    #[sqlx(rename = "num_beats?")]
+    num_beats: Option<i64>,
+    #[sqlx(rename = "last_beat?")]
+    last_beat: Option<OffsetDateTime>,
+}
+
 /// Records beats of one device. A statement of its own: it takes a third less time than that for many devices, which is
 /// most of what PostgreSQL does for a beat that is alone.
 async fn count_one(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     token: TokenHash,
     beats: i64,
     stats_last_beat: OffsetDateTime,
 ) -> Result<Option<Vec<CountedDevice>>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"
-        WITH counted AS (
-            UPDATE heartbeat.devices
-            SET num_beats = LEAST(num_beats, 9007199254740991 - $2) + $2,
-                last_beat = GREATEST(now(), CASE WHEN last_beat <= clock_timestamp() THEN last_beat END)
-            WHERE token_hash = $1 AND now() >= $3 AND now() < $3 + interval '1 second'
-            RETURNING id, num_beats, last_beat
-        ), inserted AS (
-            INSERT INTO heartbeat.beats (device, time_stamp) SELECT id, now() FROM counted, generate_series(1, $2)
+    let row = if connection.is_pooled() {
+        let arguments =
+            [Literal::Bytes(token.as_bytes()), Literal::Number(beats), Literal::Time(stats_last_beat)];
+        connection.fetch_alone(include_str!("count_one.sql"), &arguments).await?.pop()
+    } else {
+        sqlx::query_file_as!(
+            OneCounted,
+            "src/database/beats/count_one.sql",
+            token.as_bytes(),
+            beats,
+            stats_last_beat,
         )
-        SELECT
-            now() >= $3 AND now() < $3 + interval '1 second' AS "soon_after!",
-            now() AS "recorded_at!",
-            id AS "id?",
-            num_beats AS "num_beats?",
-            last_beat AS "last_beat?"
-        FROM (VALUES (0)) AS always LEFT JOIN counted ON true
-        "#,
-        token.as_bytes(),
-        beats,
-        stats_last_beat,
-    )
-    .fetch_one(connection)
-    .await?;
+        .fetch_optional(connection)
+        .await?
+    };
+    let Some(row) = row else { return Ok(None) };
     let device = || Some(counted(row.id?, token, row.num_beats?, row.last_beat?, row.recorded_at));
     Ok(row.soon_after.then(|| Vec::from_iter(device())))
+}
+
+/// What the statement for many devices answers: in each list, one item for each device that was counted.
+#[derive(sqlx::FromRow)]
+struct ManyCounted {
+    #[sqlx(rename = "soon_after!")]
+    soon_after: bool,
+    #[sqlx(rename = "recorded_at!")]
+    recorded_at: OffsetDateTime,
+    #[sqlx(rename = "ids!")]
+    ids: Vec<i64>,
+    /// Positions of their tokens, which begin with 1.
+    #[sqlx(rename = "numbers!")]
+    numbers: Vec<i64>,
+    #[sqlx(rename = "num_beats!")]
+    num_beats: Vec<i64>,
+    #[sqlx(rename = "last_beats!")]
+    last_beats: Vec<OffsetDateTime>,
 }
 
 /// Records beats of many devices, which it locks in the order of their ids, as [`record`](super::record) does. Few of
 /// them have a second beat in a batch: to count up to one for each device took a twelfth of the statement's time. It
 /// answers in one row, since one for each device took a fifth.
 async fn count_many(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     tokens: &[TokenHash],
     beats: &[i64],
     stats_last_beat: OffsetDateTime,
 ) -> Result<Option<Vec<CountedDevice>>, sqlx::Error> {
     let hashes: Vec<&[u8]> = tokens.iter().map(|token| &token.as_bytes()[..]).collect();
-    let row = sqlx::query!(
-        r#"
-        WITH recognized AS (
-            SELECT device.id, beat.beats, beat.number
-            FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS beat (token_hash, beats, number)
-            JOIN heartbeat.devices AS device USING (token_hash)
-            WHERE now() >= $3 AND now() < $3 + interval '1 second'
-            ORDER BY device.id
-            FOR NO KEY UPDATE OF device
-        ), counted AS (
-            UPDATE heartbeat.devices AS device
-            SET num_beats = LEAST(device.num_beats, 9007199254740991 - new.beats) + new.beats,
-                last_beat = GREATEST(
-                    now(),
-                    CASE WHEN device.last_beat <= clock_timestamp() THEN device.last_beat END
-                )
-            FROM recognized AS new
-            WHERE device.id = new.id
-            RETURNING device.id, new.beats, new.number, device.num_beats, device.last_beat
-        ), inserted AS (
-            INSERT INTO heartbeat.beats (device, time_stamp)
-            SELECT id, now() FROM counted
-            UNION ALL
-            SELECT id, now() FROM counted, generate_series(2, beats) WHERE beats > 1
+    let row = if connection.is_pooled() {
+        let arguments =
+            [Literal::ByteArrays(&hashes), Literal::Numbers(beats), Literal::Time(stats_last_beat)];
+        connection.fetch_alone(include_str!("count_many.sql"), &arguments).await?.pop()
+    } else {
+        sqlx::query_file_as!(
+            ManyCounted,
+            "src/database/beats/count_many.sql",
+            &hashes as _,
+            beats,
+            stats_last_beat,
         )
-        SELECT
-            now() >= $3 AND now() < $3 + interval '1 second' AS "soon_after!",
-            now() AS "recorded_at!",
-            COALESCE(array_agg(id), '{}') AS "ids!",
-            COALESCE(array_agg(number), '{}') AS "numbers!",
-            COALESCE(array_agg(num_beats), '{}') AS "num_beats!",
-            COALESCE(array_agg(last_beat), '{}') AS "last_beats!"
-        FROM counted
-        "#,
-        &hashes as _,
-        beats,
-        stats_last_beat,
-    )
-    .fetch_one(connection)
-    .await?;
+        .fetch_optional(connection)
+        .await?
+    };
+    let Some(row) = row else { return Ok(None) };
     let devices = row.ids.iter().zip(&row.numbers).zip(row.num_beats.iter().zip(&row.last_beats));
     let devices = devices.filter_map(|((id, number), (num_beats, last_beat))| {
-        // Numbers begin with 1.
         let token = tokens.get(usize::try_from(*number).ok()?.checked_sub(1)?)?;
         Some(counted(*id, *token, *num_beats, *last_beat, row.recorded_at))
     });

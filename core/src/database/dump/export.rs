@@ -1,15 +1,14 @@
 //! Export: writes a dump of a database.
 
 use futures_util::TryStreamExt;
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
 use super::{
-    DumpError, connect,
+    DumpError,
     line::{Count, Line, VERSION},
 };
 use crate::{
-    database::schema,
+    database::{Connection, Target, schema},
     device::{DeviceName, ID_MAX},
     progress::{Observer, Progress},
 };
@@ -22,14 +21,13 @@ const REPORT_INTERVAL_BEATS: i64 = 10_000;
 
 /// Writes a dump of the database as of one moment. Servers may keep running. Memory does not grow with the data.
 pub async fn export(
-    options: &PgConnectOptions,
+    target: &Target,
     output: impl AsyncWrite + Unpin,
     observer: &mut impl Observer,
 ) -> Result<Count, DumpError> {
-    let mut connection = connect(options).await?;
-    schema::require_usable(&mut connection).await?;
-    let mut snapshot =
-        connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut snapshot = Connection::open(target).await?;
+    snapshot.begin("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    schema::require_usable(&mut snapshot).await?;
     let mut writer = Writer { output: BufWriter::with_capacity(BUFFER_CAPACITY, output), line: Vec::new() };
     writer.write(&Line::HeartbeatExport { version: VERSION }).await?;
     write_stats(&mut snapshot, &mut writer).await?;
@@ -60,7 +58,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 }
 
 async fn write_stats(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
 ) -> Result<(), DumpError> {
     let stats = sqlx::query!(
@@ -85,7 +83,7 @@ async fn write_stats(
 }
 
 async fn write_devices(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
 ) -> Result<i64, DumpError> {
     let mut devices = sqlx::query!(
@@ -120,7 +118,7 @@ async fn write_devices(
 }
 
 async fn write_absences(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
 ) -> Result<i64, DumpError> {
     let mut absences = sqlx::query!(
@@ -142,7 +140,7 @@ async fn write_absences(
 }
 
 async fn write_beats(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
     observer: &mut impl Observer,
 ) -> Result<i64, DumpError> {

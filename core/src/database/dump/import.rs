@@ -1,17 +1,15 @@
 //! Import: reads a dump into an empty database.
 
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::{
     DumpError,
     check::{self, Checked, Ids},
-    connect,
     line::{Count, Line, VERSION},
 };
 use crate::{
-    database::{error::DatabaseError, migrate, rebuild_counters::rebuild_counters},
+    database::{Connection, Target, error::DatabaseError, migrate, rebuild_counters::rebuild_counters},
     device::DeviceName,
     progress::{Observer, Progress},
 };
@@ -25,31 +23,30 @@ const BATCH_CAPACITY: usize = 10_000;
 /// Reads a dump into a database that is empty or has no tables yet: all of it, or, on an error, nothing. Memory does
 /// not grow with the data.
 pub async fn import(
-    options: &PgConnectOptions,
+    target: &Target,
     input: impl AsyncBufRead + Unpin,
     observer: &mut impl Observer,
 ) -> Result<Count, DumpError> {
-    let mut connection = connect(options).await?;
+    let mut connection = Connection::open(target).await?;
     migrate::ensure(&mut connection).await?;
-    let mut transaction = connection.begin().await?;
-    require_empty(&mut transaction).await?;
+    connection.begin("BEGIN").await?;
+    require_empty(&mut connection).await?;
     let mut reader = Reader { input, line: Vec::new(), number: 0 };
     let version = reader.read_header().await?;
     // An export that is still being written began before this.
-    let now =
-        sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut *transaction).await?;
+    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut connection).await?;
     let mut rows =
         Rows { ids: Ids::new(version), beats: BeatBatch::default(), count: Count::default(), stats: 0, now };
-    let count = read_all(&mut transaction, &mut reader, &mut rows, observer).await?;
-    insert_former_ids(&mut transaction, &rows.ids).await?;
+    let count = read_all(&mut connection, &mut reader, &mut rows, observer).await?;
+    insert_former_ids(&mut connection, &rows.ids).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
-    rebuild_counters(&mut transaction).await?;
-    transaction.commit().await?;
+    rebuild_counters(&mut connection).await?;
+    connection.commit().await?;
     Ok(count)
 }
 
 /// Locks the tables, and checks that they are empty.
-async fn require_empty(connection: &mut PgConnection) -> Result<(), DumpError> {
+async fn require_empty(connection: &mut Connection) -> Result<(), DumpError> {
     sqlx::raw_sql(
         "
         SET LOCAL lock_timeout = '10s';
@@ -126,7 +123,7 @@ struct Rows {
 
 /// Reads all lines after the first into the database, and returns the numbers of rows.
 async fn read_all(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     reader: &mut Reader<impl AsyncBufRead + Unpin>,
     rows: &mut Rows,
     observer: &mut impl Observer,
@@ -158,11 +155,7 @@ async fn read_all(
 
 impl Rows {
     /// Adds the row of a line. Fails with what is wrong with the line itself, or with the database's error.
-    async fn add(
-        &mut self,
-        connection: &mut PgConnection,
-        line: Line<'_>,
-    ) -> Checked<Result<(), sqlx::Error>> {
+    async fn add(&mut self, connection: &mut Connection, line: Line<'_>) -> Checked<Result<(), sqlx::Error>> {
         let now = self.now;
         Ok(match line {
             Line::Beat { device, time_stamp } => {
@@ -211,7 +204,7 @@ struct BeatBatch {
 
 impl BeatBatch {
     /// Inserts the batch and empties it.
-    async fn insert(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn insert(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "
             INSERT INTO heartbeat.beats (device, time_stamp)
@@ -229,7 +222,7 @@ impl BeatBatch {
 }
 
 async fn insert_device(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: i64,
     name: Option<&str>,
     token_hash: &str,
@@ -254,7 +247,7 @@ async fn insert_device(
     .map(drop)
 }
 
-async fn insert_former_ids(connection: &mut PgConnection, ids: &Ids) -> Result<(), sqlx::Error> {
+async fn insert_former_ids(connection: &mut Connection, ids: &Ids) -> Result<(), sqlx::Error> {
     let (former_ids, devices) = ids.former();
     sqlx::query!(
         "
@@ -270,7 +263,7 @@ async fn insert_former_ids(connection: &mut PgConnection, ids: &Ids) -> Result<(
 }
 
 async fn insert_absence(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     ended_by: i64,
     started_at: OffsetDateTime,
     ended_at: OffsetDateTime,
@@ -287,7 +280,7 @@ async fn insert_absence(
 }
 
 async fn set_stats(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     total_visits: i64,
     server_start_time: OffsetDateTime,
     longest_absence_microseconds: i64,

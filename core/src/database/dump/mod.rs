@@ -12,8 +12,6 @@ mod export;
 mod import;
 mod line;
 
-use sqlx::postgres::PgConnectOptions;
-
 pub use export::export;
 pub use import::import;
 pub use line::Count;
@@ -53,10 +51,4 @@ impl From<SchemaProblem> for DumpError {
     fn from(problem: SchemaProblem) -> Self {
         Self::Database(problem.into())
     }
-}
-
-/// Opens a connection that does not log slow statements: those of a dump take long.
-async fn connect(options: &PgConnectOptions) -> Result<sqlx::PgConnection, sqlx::Error> {
-    use sqlx::ConnectOptions;
-    options.clone().disable_statement_logging().connect().await
 }

@@ -2,13 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sqlx::{Connection, PgConnection};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Batch, Beat, Reply};
 use crate::{
     Error,
-    database::{SharedSession, beats, stats},
+    database::{Connection, SharedSession, beats, stats},
     heartbeat::stats_cache::StatsCache,
     notify::subscriptions::Subscriptions,
     token::TokenHash,
@@ -77,7 +76,7 @@ pub(super) struct Recorded {
 impl Writer {
     /// Opens the connection.
     pub(super) async fn open(self) -> Outcome {
-        let is_open = self.session.run(Instant::now() + BATCH_TIMEOUT, PgConnection::ping).await.is_ok();
+        let is_open = self.session.run(Instant::now() + BATCH_TIMEOUT, Connection::ping).await.is_ok();
         Outcome::Opened(self, is_open)
     }
 
