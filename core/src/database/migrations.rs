@@ -148,11 +148,15 @@ async fn record_headers(connection: &mut Connection) -> Result<(), DatabaseError
     Ok(())
 }
 
-/// Whether the database has this table.
+/// Whether the database has this table. To look into `pg_class` makes PostgreSQL take notice of what other processes have
+/// committed: within a transaction the function alone would go by what it knew when that began.
 pub(super) async fn exists(connection: &mut Connection, table: &str) -> Result<bool, DatabaseError> {
-    Ok(sqlx::query_scalar!(r#"SELECT to_regclass($1) IS NOT NULL AS "exists!""#, table)
-        .fetch_one(connection)
-        .await?)
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1)) AS "exists!""#,
+        table
+    )
+    .fetch_one(connection)
+    .await?)
 }
 
 #[cfg(test)]

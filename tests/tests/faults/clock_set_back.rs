@@ -7,7 +7,12 @@ use std::{
 };
 
 use heartbeat_core::{
-    Clock, Heartbeat, notify::subscriptions::Subscriptions, runtime::Runtime, stats::Stats, token::TokenHash,
+    Clock, Heartbeat,
+    database::{Pooler, Target},
+    notify::subscriptions::Subscriptions,
+    runtime::Runtime,
+    stats::Stats,
+    token::TokenHash,
 };
 use heartbeat_tests::{Database, Server, ServerBuilder, is_soak};
 use time::{Duration, OffsetDateTime};
@@ -35,8 +40,8 @@ struct Process {
 
 impl Process {
     fn start(database: &Database, clock: Clock) -> Self {
-        let options: sqlx::postgres::PgConnectOptions = database.url().parse().expect("options");
-        let heartbeat = Heartbeat::start(&options, clock, Runtime::Server, Subscriptions::default());
+        let target = Target::new(database.url().parse().expect("options"), Pooler::None);
+        let heartbeat = Heartbeat::start(&target, clock, Runtime::Server, Subscriptions::default());
         Self { heartbeat, clock }
     }
 
