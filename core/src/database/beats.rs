@@ -67,7 +67,7 @@ pub async fn record(
         let tokens = Literal::ByteArrays(&tokens);
         let arguments =
             [tokens, Literal::Double(long_absence), Literal::Texts(channels), Literal::Texts(kinds)];
-        return connection.fetch_alone(include_str!("beats/record.sql"), &arguments).await;
+        return connection.fetch_and_commit(include_str!("beats/record.sql"), &arguments).await;
     }
     sqlx::query_file_as!(
         CountedDevice,

@@ -47,14 +47,24 @@ impl Connection {
         self.pooler == Pooler::Transaction
     }
 
-    /// Makes `settings`, such as `jit = off`, for all that follows: in this session or, behind a pooler and without a
-    /// round trip, in each transaction from the next one on, in place of those made before.
+    /// Makes `settings`, such as `jit = off`, for all that follows: in this session or, behind a pooler, in each
+    /// transaction, in place of those made before. There it takes no round trip, but in the midst of a transaction.
     pub(super) async fn set(&mut self, settings: &[String]) -> Result<(), sqlx::Error> {
+        let mut statements = statements("SET", settings);
         if self.is_pooled() {
-            self.settings = statements("SET LOCAL", settings);
-            return Ok(());
+            self.settings = self::statements("SET LOCAL", settings);
+            if !self.in_transaction {
+                return Ok(());
+            }
+            statements.clone_from(&self.settings);
         }
-        self.inner.execute(AssertSqlSafe(statements("SET", settings))).await.map(drop)
+        self.inner.execute(AssertSqlSafe(statements)).await.map(drop)
+    }
+
+    /// Finds out whether the database still answers: by a round trip in which it does nothing or, behind a pooler, by the
+    /// begin of the next transaction.
+    pub(super) async fn check(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_pooled() { self.begin_behind_pooler().await } else { self.ping().await }
     }
 
     /// Makes one round trip in which the database does nothing.
@@ -89,14 +99,22 @@ impl Connection {
         Ok(())
     }
 
-    async fn begin_behind_pooler(&mut self) -> Result<(), sqlx::Error> {
+    /// Whether a transaction has begun, and not ended.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Begins a transaction, unless one has begun.
+    pub(super) async fn begin_behind_pooler(&mut self) -> Result<(), sqlx::Error> {
         if self.in_transaction { Ok(()) } else { self.begin("BEGIN").await }
     }
 
-    /// Runs `statement`, with `arguments` written into it, as a transaction of its own: in one round trip, since
-    /// PostgreSQL makes one transaction of all statements of a message ("Simple Query", PostgreSQL's manual, section
-    /// 55.2.2). In the midst of a transaction it is a part of that.
-    pub(super) async fn fetch_alone<T>(
+    /// Runs `statement`, with `arguments` written into it, as the last one of a transaction: in one round trip with the
+    /// commit ("Multiple Statements in a Simple Query", PostgreSQL's manual, section 55.2.2.1). Behind a pooler only.
+    ///
+    /// The begin of the transaction takes another: it may have to wait for a session, and a pooler that forwards it when
+    /// its client has gone does no harm, as it would with the statement.
+    pub(super) async fn fetch_and_commit<T>(
         &mut self,
         statement: &str,
         arguments: &[Literal<'_>],
@@ -104,9 +122,10 @@ impl Connection {
     where
         T: for<'r> FromRow<'r, PgRow>,
     {
-        let statement = literal::inline(statement, arguments);
-        let message = if self.in_transaction { statement } else { [&*self.settings, &statement].join("; ") };
+        self.begin_behind_pooler().await?;
+        let message = literal::inline(statement, arguments) + "; COMMIT";
         let rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(&mut self.inner).await?;
+        self.in_transaction = false;
         rows.iter().map(T::from_row).collect()
     }
 }

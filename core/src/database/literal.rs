@@ -1,5 +1,5 @@
-//! Arguments written into a statement as literals. Behind a pooler a beat is one round trip in this way; with arguments
-//! apart from the statement it would be four: to begin a transaction, to prepare, to execute, to commit.
+//! Arguments written into a statement as literals. Behind a pooler a beat takes two round trips in this way; with arguments
+//! apart from the statement it would take four: to begin a transaction, to prepare, to execute, to commit.
 
 use std::fmt::Write;
 

@@ -57,8 +57,8 @@ const STATEMENT_TIMEOUT_STEP: Duration = Duration::from_millis(250);
 /// Time between the database's timeout and ours, for the error to arrive, besides [`ROUND_TRIPS`].
 const STATEMENT_TIMEOUT_MARGIN: Duration = Duration::from_millis(250);
 
-/// Round trips of a statement at most: setting the timeout (behind a pooler, with the begin of the transaction),
-/// preparing, and running it.
+/// Round trips of a statement at most: setting the timeout, preparing, and running it; or preparing, running it, and the
+/// commit behind a pooler.
 const ROUND_TRIPS: u32 = 3;
 
 /// Round trips that are longer than this are an exception, such as the one in which a database wakes.
@@ -174,10 +174,14 @@ impl Session {
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
     ) -> Result<T, error::DatabaseError> {
         let Some(timeout) = open.statement_timeout_before(deadline) else {
-            self.connection = Some(open);
+            // A pooler keeps a session for a transaction for as long as that lasts.
+            self.connection = Some(open).filter(|open| !open.connection.is_in_transaction());
             return Err(error::DatabaseError::TimedOut);
         };
         open.set_statement_timeout(timeout).await?;
+        if open.connection.is_pooled() {
+            open.begin_before(deadline).await?;
+        }
         let result = open.carry_out(work).await;
         if result.as_ref().map_or_else(leaves_connection_healthy, |_| true) {
             self.connection = Some(open);
@@ -245,7 +249,7 @@ impl Open {
     /// The connection, unless the database has closed it.
     async fn checked(mut self) -> Option<Self> {
         let asked_at = Instant::now();
-        timeout(PING_TIMEOUT, self.connection.ping()).await.ok()?.ok()?;
+        timeout(PING_TIMEOUT, self.connection.check()).await.ok()?.ok()?;
         // The first one was perhaps measured in a busy moment.
         self.round_trip = self.round_trip.min(asked_at.elapsed());
         Some(self)
@@ -269,6 +273,14 @@ impl Open {
             self.statement_timeout = timeout;
         }
         Ok(())
+    }
+
+    /// Begins a transaction, for which a pooler may let it wait. What is done in it ends before the caller gives up at
+    /// `deadline`, all the same.
+    async fn begin_before(&mut self, deadline: Instant) -> Result<(), error::DatabaseError> {
+        self.connection.begin_behind_pooler().await?;
+        let left = self.statement_timeout_before(deadline).ok_or(error::DatabaseError::TimedOut)?;
+        Ok(self.set_statement_timeout(left.min(self.statement_timeout)).await?)
     }
 
     /// Carries out `work`, all of it or nothing of it behind a pooler.

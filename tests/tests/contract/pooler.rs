@@ -4,7 +4,7 @@ use heartbeat_tests::{
     Client, CountingProxy, Database, Function, PgBouncer, Server, ServerBuilder, eventually, server::SECRET_KEY,
 };
 use reqwest::Method;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row, postgres::PgConnectOptions};
 
 /// Sessions that the pooler has for all of its clients.
 const SESSIONS: usize = 5;
@@ -26,6 +26,12 @@ async fn function(name: &str, database: &Database, url: &str) -> Function {
 async fn beat_through(function: &Function, token: &str) {
     let response = function.request(&Method::POST, "/api/beat", Some(token), b"").await;
     assert_eq!(response.status, 200, "{response}\n{}", function.log());
+}
+
+/// Opens a connection of the test itself through a pooler.
+async fn connect(url: &str) -> PgConnection {
+    let options: PgConnectOptions = url.parse().expect("a URL");
+    PgConnection::connect_with(&options.extra_float_digits(None)).await.expect("a connection")
 }
 
 #[tokio::test]
@@ -64,7 +70,7 @@ async fn every_beat_through_servers_and_functions_is_a_row() {
 }
 
 #[tokio::test]
-async fn a_warm_beat_is_one_round_trip() {
+async fn a_warm_beat_is_two_round_trips() {
     let database = Database::create().await;
     let Some(pooler) = PgBouncer::start(&database, SESSIONS).await else { return };
     let server = server(&database, &pooler.url(&database)).start().await;
@@ -75,7 +81,7 @@ async fn a_warm_beat_is_one_round_trip() {
     for _ in 0..3 {
         let before = proxy.round_trips();
         beat_through(&function, &token).await;
-        assert_eq!(proxy.round_trips() - before, 1);
+        assert_eq!(proxy.round_trips() - before, 2, "to begin, and to beat");
     }
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 4);
 }
@@ -86,11 +92,7 @@ async fn nothing_is_left_in_a_session() {
     // One session, which all clients use in turn.
     let Some(pooler) = PgBouncer::start(&database, 1).await else { return };
     let url = pooler.url(&database);
-    let mut session = PgConnection::connect_with(
-        &url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").extra_float_digits(None),
-    )
-    .await
-    .expect("a connection");
+    let mut session = connect(&url).await;
     let left = "SELECT concat_ws(' ', (SELECT count(*) FROM pg_prepared_statements),
             (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
             current_setting('statement_timeout'), current_setting('jit'),
@@ -113,6 +115,32 @@ async fn nothing_is_left_in_a_session() {
     assert_eq!(left().await, before);
     assert!(server.stop().await.success());
     assert_eq!(left().await, before);
+}
+
+#[tokio::test]
+async fn a_beat_that_was_refused_while_there_was_no_session_is_not_recorded_later() {
+    let database = Database::create().await;
+    let Some(pooler) = PgBouncer::start(&database, 1).await else { return };
+    let url = pooler.url(&database);
+    let server = server(&database, &url).start().await;
+    let laptop = server.device("Laptop").await;
+    laptop.beat().await;
+
+    let mut other = connect(&url).await;
+    let mut taken = other.begin().await.expect("a transaction");
+    sqlx::raw_sql("SELECT").execute(&mut *taken).await.expect("the only session");
+    let refused = laptop.post("/api/beat", "").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "5"), "{refused}");
+    taken.commit().await.expect("a commit");
+
+    let mut accepted = 1;
+    eventually("a beat that is accepted", async || {
+        let beat = laptop.post("/api/beat", "").await;
+        accepted += i64::from(beat.status == 200);
+        beat.status == 200
+    })
+    .await;
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, accepted);
 }
 
 #[tokio::test]

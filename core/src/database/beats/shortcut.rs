@@ -123,7 +123,7 @@ async fn count_one(
     let row = if connection.is_pooled() {
         let arguments =
             [Literal::Bytes(token.as_bytes()), Literal::Number(beats), Literal::Time(stats_last_beat)];
-        connection.fetch_alone(include_str!("count_one.sql"), &arguments).await?.pop()
+        connection.fetch_and_commit(include_str!("count_one.sql"), &arguments).await?.pop()
     } else {
         sqlx::query_file_as!(
             OneCounted,
@@ -171,7 +171,7 @@ async fn count_many(
     let row = if connection.is_pooled() {
         let arguments =
             [Literal::ByteArrays(&hashes), Literal::Numbers(beats), Literal::Time(stats_last_beat)];
-        connection.fetch_alone(include_str!("count_many.sql"), &arguments).await?.pop()
+        connection.fetch_and_commit(include_str!("count_many.sql"), &arguments).await?.pop()
     } else {
         sqlx::query_file_as!(
             ManyCounted,
