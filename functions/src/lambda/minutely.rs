@@ -8,7 +8,7 @@ use heartbeat_core::{runtime::Runtime, stream::GatewayStream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Context, Error, aws::PusherStarter};
+use super::{Context, Error, Setup, aws::PusherStarter};
 use crate::{app::system_clock, background::Background, lambda};
 
 /// Time left before the timeout of the invocation when the last delivery ends.
@@ -16,8 +16,8 @@ const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Serves invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start_logging()?;
-    let background = Background::new(&lambda::config()?, lambda::database()?, Runtime::Lambda);
+    let setup = Setup::load().await?;
+    let background = Background::new(&setup.config, setup.database.clone(), Runtime::Lambda);
     let stream = GatewayStream::new(background.session());
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |_: Value, context: Context| {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    Context,
+    Context, Setup,
     aws::{ApiGateway, PusherStarter},
 };
 use crate::lambda;
@@ -22,8 +22,7 @@ const HANDOVER_MARGIN: Duration = Duration::from_secs(5);
 
 /// Serves the pusher's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), lambda::Error> {
-    lambda::start_logging()?;
-    let app = lambda::app()?;
+    let app = Setup::load().await?.app();
     let stream = GatewayStream::new(app.heartbeat.reads().session());
     let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;

@@ -2,14 +2,14 @@
 
 use heartbeat_core::stream::{GatewayStream, Places, frames::Frames};
 
-use super::{Error, SocketEvent, SocketResponse, aws::PusherStarter};
+use super::{Error, Setup, SocketEvent, SocketResponse, aws::PusherStarter};
 use crate::{http::problem::Problem, lambda};
 
 /// Serves `$connect` until Lambda ends the process: registers the viewer, and ensures that a pusher runs. Where there is
 /// no place for it, API Gateway refuses the connection.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start_logging()?;
-    let (stream, places) = (lambda::stream()?, lambda::places()?);
+    let setup = Setup::load().await?;
+    let (stream, places) = (setup.stream(), setup.places()?);
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |event: SocketEvent, _| {
         let connected = connect(&stream, &places, &starter, &event).await;

@@ -4,7 +4,7 @@
 use heartbeat_core::stream::{Delivery, Gateway, GatewayStream, Places};
 
 use super::{
-    SocketEvent, SocketResponse,
+    Setup, SocketEvent, SocketResponse,
     aws::{ApiGateway, PusherStarter},
 };
 use crate::{App, http::problem::Problem, lambda};
@@ -20,11 +20,11 @@ struct Greeter {
 /// Serves `$default` until Lambda ends the process: sends a frame at once, and ensures that a pusher sends the next
 /// ones, when the viewer wants them.
 pub async fn serve() -> Result<(), lambda::Error> {
-    lambda::start_logging()?;
-    let app = lambda::app()?;
+    let setup = Setup::load().await?;
+    let app = setup.app();
     let stream = GatewayStream::new(app.heartbeat.reads().session());
     let greeter =
-        Greeter { app, stream, places: lambda::places()?, gateway: ApiGateway::from_environment()? };
+        Greeter { app, stream, places: setup.places()?, gateway: ApiGateway::from_environment()? };
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |event: SocketEvent, _| {
         let answered = greeter.answer(&event).await;

@@ -3,7 +3,9 @@
 mod fake_cloud;
 mod functions;
 mod hanging_viewers;
+mod links;
 mod parity;
+mod secrets;
 mod stream;
 mod stream_changes;
 mod viewers;
