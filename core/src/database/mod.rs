@@ -13,14 +13,13 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`connections`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
-//!   [`stats`]: the statements, by the table they are about.
+//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
+//!   [`stats`], [`viewers`]: the statements, by the table they are about.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
 pub mod channels;
 pub mod connection;
-pub mod connections;
 mod deadline;
 pub mod devices;
 pub mod dispatch_leases;
@@ -45,6 +44,7 @@ mod schema;
 pub mod session;
 pub mod stats;
 pub mod target;
+pub mod viewers;
 
 pub use connection::Connection;
 pub use reads::Reads;

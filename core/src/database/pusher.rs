@@ -1,8 +1,6 @@
 //! The lease on pushing frames to the connections of API Gateway, so that there is one pusher at a time.
 
-use super::connection::Connection;
-
-use super::connections::StoredViewer;
+use super::{connection::Connection, viewers::StoredViewer};
 
 /// Takes the lease for `holder`, or renews it, for some `seconds`. Returns the viewers; `None` if another pusher holds the
 /// lease. Connections that are younger than `opening_seconds` may not be open yet.

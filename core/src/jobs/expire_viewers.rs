@@ -1,9 +1,8 @@
 //! Deletes viewers whose connections API Gateway has closed by now, whether or not it told.
 
-
-use crate::database::{Connection, connections};
+use crate::database::{Connection, viewers};
 
 /// Deletes the viewers, and returns how many there were. All their times are the database's.
 pub(super) async fn run(connection: &mut Connection) -> Result<u64, sqlx::Error> {
-    connections::remove_expired(connection).await
+    viewers::remove_expired(connection).await
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use super::{frames::LastFrame, pusher::Delivery};
-use crate::database::connections::StoredViewer;
+use crate::database::viewers::StoredViewer;
 
 /// The viewers, and what is known of posts to them.
 #[derive(Debug, Default)]

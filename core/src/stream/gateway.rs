@@ -8,9 +8,8 @@ use super::{Places, frames::Frames};
 use crate::{
     Error,
     database::{
-        SharedSession,
-        connections::{self, NewViewer, StoredViewer},
-        pusher,
+        Connection, SharedSession, pusher,
+        viewers::{self, NewViewer, StoredViewer},
     },
 };
 
@@ -42,12 +41,12 @@ impl GatewayStream {
         let client = client.map(|client| places.client_number(client));
         let viewer = NewViewer { id, client, only_changes: frames == Frames::Changes };
         let (max, max_per_client) = (places.max, places.max_per_client);
-        self.run(async |connection| connections::register(connection, viewer, max, max_per_client).await).await
+        self.run(async |connection| viewers::register(connection, viewer, max, max_per_client).await).await
     }
 
     /// Removes connections that were closed.
     pub async fn remove(&self, ids: &[String]) -> Result<(), Error> {
-        self.run(async |connection| connections::remove(connection, ids).await).await
+        self.run(async |connection| viewers::remove(connection, ids).await).await
     }
 
     /// Whether a pusher must be started: there are viewers, and no pusher has the lease.

@@ -1,4 +1,4 @@
-//! Statements on the WebSocket connections that API Gateway holds.
+//! Statements on the viewers whose WebSockets API Gateway holds.
 
 use super::connection::Connection;
 
