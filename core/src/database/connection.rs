@@ -15,6 +15,7 @@ use sqlx::{
 };
 
 use super::{
+    error::is_refused_login,
     literal::{self, Literal},
     target::{Pooler, Target},
 };
@@ -35,9 +36,13 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects. If the login is refused, and there is another one by now, connects with that.
     pub async fn open(target: &Target) -> Result<Self, sqlx::Error> {
-        let inner = target.options().disable_statement_logging().connect().await?;
+        let connect = async || target.options().disable_statement_logging().connect().await;
+        let inner = match connect().await {
+            Err(error) if is_refused_login(&error) && target.renew().await => connect().await?,
+            connected => connected?,
+        };
         Ok(Self { inner, pooler: target.pooler(), settings: String::new(), in_transaction: false })
     }
 

@@ -34,13 +34,6 @@ impl DatabaseError {
         let ours = ["22", "23", "42"].iter().any(|class| code.starts_with(class));
         ours && !["42P01", "42501", "42P05"].contains(&code.as_ref())
     }
-
-    /// Whether the database, or a pooler in front of it, refused the user or the password. PgBouncer says so with the
-    /// code of a violation of the protocol.
-    pub(super) fn is_refused_login(&self) -> bool {
-        let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
-        error.code().is_some_and(|code| code.starts_with("28") || code == "08P01")
-    }
 }
 
 impl From<Elapsed> for DatabaseError {
@@ -57,6 +50,13 @@ impl From<DatabaseError> for Error {
             _ => Error::Unavailable,
         }
     }
+}
+
+/// Whether this error of connecting says that the database, or a pooler in front of it, refused the user or the password.
+/// PgBouncer says so with the code of a violation of the protocol.
+pub(super) fn is_refused_login(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code.starts_with("28") || code == "08P01")
 }
 
 /// Describes an error for the log. PostgreSQL's own text for a refused login names the client's IP address,

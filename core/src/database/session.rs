@@ -301,15 +301,8 @@ impl Open {
 
 /// Opens a connection to tables that this program can work on.
 async fn open(target: Target) -> Result<Open, error::DatabaseError> {
-    match open_once(&target).await {
-        Err(error) if error.is_refused_login() && target.renew().await => open_once(&target).await,
-        opened => opened,
-    }
-}
-
-async fn open_once(target: &Target) -> Result<Open, error::DatabaseError> {
     let connect = async {
-        let mut connection = Connection::open(target).await?;
+        let mut connection = Connection::open(&target).await?;
         let is_usable = migrate::is_usable(&mut connection).await?;
         connection.commit().await?;
         Ok::<_, error::DatabaseError>((connection, is_usable))
