@@ -122,9 +122,7 @@ async fn get_secret_value(State(account): State<Account>, headers: HeaderMap, bo
     }
     match secrets.texts.get(&name) {
         Some(text) => Json(json!({ "Name": name, "SecretString": text })).into_response(),
-        None => {
-            error(StatusCode::BAD_REQUEST, "ResourceNotFoundException", "Secrets Manager can't find it.")
-        }
+        None => error(StatusCode::BAD_REQUEST, "ResourceNotFoundException", "Secrets Manager can't find it."),
     }
 }
 

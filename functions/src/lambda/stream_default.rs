@@ -23,8 +23,7 @@ pub async fn serve() -> Result<(), lambda::Error> {
     let setup = Setup::load().await?;
     let app = setup.app();
     let stream = GatewayStream::new(app.heartbeat.reads().session());
-    let greeter =
-        Greeter { app, stream, places: setup.places()?, gateway: ApiGateway::from_environment()? };
+    let greeter = Greeter { app, stream, places: setup.places()?, gateway: ApiGateway::from_environment()? };
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |event: SocketEvent, _| {
         let answered = greeter.answer(&event).await;

@@ -1,7 +1,8 @@
 //! Behind a pooler in transaction mode (`database.pooler`).
 
 use heartbeat_tests::{
-    Client, CountingProxy, Database, Function, PgBouncer, Server, ServerBuilder, eventually, server::SECRET_KEY,
+    Client, CountingProxy, Database, Function, PgBouncer, Server, ServerBuilder, eventually,
+    server::SECRET_KEY,
 };
 use reqwest::Method;
 use sqlx::{Connection, PgConnection, Row, postgres::PgConnectOptions};
@@ -94,7 +95,7 @@ async fn nothing_is_left_in_a_session() {
     let url = pooler.url(&database);
     let mut session = connect(&url).await;
     let left = "SELECT concat_ws(' ', (SELECT count(*) FROM pg_prepared_statements),
-            (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
+            (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
             current_setting('statement_timeout'), current_setting('jit'),
             current_setting('random_page_cost'), current_setting('plan_cache_mode'))";
     let mut left =

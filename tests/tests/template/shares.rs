@@ -102,7 +102,8 @@ fn the_book_has_the_shares() {
     for size in sizes() {
         let shares = GROUPS.map(|group| share(group, &size));
         let reserved: u64 = GROUPS.concat().iter().map(|id| concurrency(id, &size)).sum();
-        let cells: Vec<String> = shares.into_iter().chain([shares.iter().sum()]).map(|it| it.to_string()).collect();
+        let cells: Vec<String> =
+            shares.into_iter().chain([shares.iter().sum()]).map(|it| it.to_string()).collect();
         // AWS keeps 100 for functions without a reservation.
         let row = format!("| {size} | {} | {} |", cells.join(" | "), reserved + 100);
         assert!(book.contains(&row), "docs/lambda.md: expected {row}");
