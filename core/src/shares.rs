@@ -6,6 +6,19 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+/// A client IP may have one in this many of all places, so that it takes many hosts to take all. Many people may share an IP
+/// address.
+const SHARES: usize = 16;
+
+/// Places that a client IP may have at least, if there are as many.
+const SHARE_MIN: usize = 32;
+
+/// Returns how many of `max` places a client IP may have: connections and viewers are shared out so.
+#[must_use]
+pub fn max_per_client(max: usize) -> usize {
+    (max / SHARES).max(SHARE_MIN).min(max)
+}
+
 /// Places that clients take for a while: at most so many in all, and so many for each client. Clients whose IP address
 /// is unknown have no share.
 #[derive(Debug)]
@@ -60,6 +73,13 @@ impl Drop for Share<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_has_a_share_that_suffices_for_a_household() {
+        for (max, share) in [(16_384, 1_024), (448, 32), (16, 16), (0, 0)] {
+            assert_eq!(max_per_client(max), share, "{max}");
+        }
+    }
 
     #[test]
     fn places_are_bounded_in_all_and_for_each_client() {

@@ -1,16 +1,10 @@
 //! Limits on simultaneous connections and viewers.
 
+use heartbeat_core::shares;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Maximum number of connections that do not watch the stream. Strangers open them, and each takes memory.
 const MAX_CONNECTIONS: usize = 16 * 1024;
-
-/// A client IP may have one in this many of all connections and of all viewers, so that it takes many hosts to
-/// take all. Many people may share an IP address.
-const SHARES: usize = 16;
-
-/// Connections and viewers that a client IP may have at least, if there are as many.
-const SHARE_MIN: usize = 32;
 
 /// File descriptors kept for everything but connections: the database, the listeners, the runtime.
 const RESERVED_DESCRIPTORS: usize = 64;
@@ -63,12 +57,11 @@ impl ConnectionLimits {
 
     /// Returns limits in all, and the shares that follow from them.
     fn of(max_connections: usize, max_viewers: usize, max_evicting: usize) -> Self {
-        let share = |max: usize| (max / SHARES).max(SHARE_MIN).min(max);
         Self {
             max_viewers,
-            max_viewers_per_client: share(max_viewers),
+            max_viewers_per_client: shares::max_per_client(max_viewers),
             max_connections,
-            max_connections_per_client: share(max_connections),
+            max_connections_per_client: shares::max_per_client(max_connections),
             max_evicting,
             max_evicting_per_client: max_evicting.div_ceil(EVICTING_SHARES),
         }
@@ -93,14 +86,6 @@ mod tests {
                 ConnectionLimits::of(max_connections, max_viewers, max_evicting),
                 "{descriptors}"
             );
-        }
-    }
-
-    #[test]
-    fn a_client_has_a_share_that_suffices_for_a_household() {
-        for (max, share) in [(16_384, 1_024), (448, 32), (16, 16), (0, 0)] {
-            let limits = ConnectionLimits::of(max, max, 4);
-            assert_eq!((limits.max_connections_per_client, limits.max_viewers_per_client), (share, share));
         }
     }
 }
