@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use heartbeat_tests::CountingProxy;
+
 use crate::fake_cloud::{FakeCloud, say, spawn_pusher};
 
 /// What the pages say.
@@ -50,6 +52,37 @@ async fn a_viewer_that_asks_for_changes_gets_no_frame_while_only_time_passes() {
     assert_eq!(say("hello", &default, &resting.id).await, 200);
     for _ in 0..4 {
         resting.stats().await;
+    }
+}
+
+#[tokio::test]
+async fn resting_viewers_cost_the_database_two_round_trips_a_second() {
+    let (mut cloud, proxy) = (FakeCloud::start().await, CountingProxy::start().await);
+    let default = cloud.function("stream_default").await;
+    let mut resting = Vec::new();
+    for _ in 0..20 {
+        let mut viewer = cloud.server.viewer().await;
+        assert_eq!(say(HELLO, &default, &viewer.id).await, 200);
+        viewer.frame().await.expect("the answer to the hello");
+        resting.push(viewer);
+    }
+    let mut other = cloud.server.viewer().await;
+    cloud.record_connection(&other.id).await;
+    cloud.set("HEARTBEAT_DATABASE_DSN", &proxy.url(&cloud.database));
+    let pusher = Arc::new(cloud.function("pusher").await);
+    let _running = spawn_pusher(&pusher);
+    // The statements are prepared with the first frames.
+    for _ in 0..3 {
+        other.frame().await.expect("a frame");
+    }
+    let before = proxy.round_trips();
+    for _ in 0..4 {
+        other.frame().await.expect("a frame");
+    }
+    assert_eq!(proxy.round_trips() - before, 8);
+    for viewer in &mut resting {
+        viewer.frame().await.expect("the first frame of the pusher");
+        assert!(viewer.has_no_frame().await);
     }
 }
 
