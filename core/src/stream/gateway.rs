@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// Timeout of one statement.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout of one statement. That of reads is the same: a session that does both sets the database's own timeout once.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The stream's connections at API Gateway, and the lease on pushing to them, as the database knows them.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::{Clock, Error, Heartbeat};
 /// renews it before each frame.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Timeout of all posts of one frame. It begins with the lease and ends before that does, so that no pusher sends
+/// Timeout of a frame, up to its last post. It begins with the lease and ends before that does, so that no pusher sends
 /// without one.
 const FRAME_TIMEOUT: Duration = Duration::from_millis(2500);
 
@@ -27,7 +27,7 @@ pub const POST_TIMEOUT: Duration = Duration::from_millis(600);
 /// Posts in flight at the same time.
 const POST_CONCURRENCY: usize = 64;
 
-/// Time from the beginning of a frame until which viewers are tried to which the last post failed, but for the first
+/// Time from the first post of a frame until which viewers are tried to which the last post failed, but for the first
 /// [`POST_CONCURRENCY`] of them. Should all these posts hang, they end before the next frame is due.
 const RETRY_WINDOW: Duration = FRAME_INTERVAL.saturating_sub(POST_TIMEOUT);
 
@@ -111,6 +111,7 @@ impl<'a, G: Gateway> Pusher<'a, G> {
     /// Pushes the frame that is `due`. Returns why to stop, if there is a reason.
     async fn push_frame(&mut self, due: Instant) -> Result<Option<Ended>, Error> {
         let began_at = Instant::now();
+        let deadline = began_at + FRAME_TIMEOUT;
         let Some(viewers) = self.stream.claim(self.holder, LEASE_TIMEOUT, OPENING_TIMEOUT).await? else {
             return Ok(Some(Ended::LeaseHeld));
         };
@@ -121,9 +122,10 @@ impl<'a, G: Gateway> Pusher<'a, G> {
             return Ok((!is_needed).then_some(Ended::NoViewers));
         }
         self.audience.update(viewers);
-        let snapshot = self.heartbeat.snapshot((self.clock)()).await?;
+        let snapshot = timeout_at(deadline, self.heartbeat.snapshot((self.clock)()));
+        let snapshot = snapshot.await.map_err(|_| Error::Unavailable)??;
         let frame = LastFrame { version: self.versions.number(&snapshot), sent_at: due };
-        let gone = self.post(&snapshot.json, frame, began_at).await;
+        let gone = self.post(&snapshot.json, frame, deadline).await;
         if !gone.is_empty() {
             self.stream.remove(&gone).await?;
         }
@@ -131,8 +133,8 @@ impl<'a, G: Gateway> Pusher<'a, G> {
     }
 
     /// Posts a frame to the viewers that it is due for. Returns the connections that were closed.
-    async fn post(&mut self, json: &Bytes, frame: LastFrame, began_at: Instant) -> Vec<String> {
-        let (gateway, deadline) = (self.gateway, began_at + FRAME_TIMEOUT);
+    async fn post(&mut self, json: &Bytes, frame: LastFrame, deadline: Instant) -> Vec<String> {
+        let (gateway, began_at) = (self.gateway, Instant::now());
         let due = self.audience.due(frame);
         let certain = due.sound + POST_CONCURRENCY;
         // Posts that hang take time from all others, so only some are made to where the last one failed.
