@@ -42,7 +42,8 @@ impl GatewayStream {
         let client = client.map(|client| places.client_number(client));
         let viewer = NewViewer { id, client, only_changes: frames == Frames::Changes };
         let (max, max_per_client) = (places.max, places.max_per_client);
-        self.run(async |connection| connections::register(connection, viewer, max, max_per_client).await).await
+        self.run(async |connection| connections::register(connection, viewer, max, max_per_client).await)
+            .await
     }
 
     /// Removes connections that were closed.

@@ -7,9 +7,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_apigatewaymanagement::{
     self as gateway,
     config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig},
-    operation::{
-        delete_connection::DeleteConnectionError, post_to_connection::PostToConnectionError,
-    },
+    operation::{delete_connection::DeleteConnectionError, post_to_connection::PostToConnectionError},
     primitives::Blob,
 };
 use aws_sdk_lambda::{self as functions, types::InvocationType};

@@ -85,10 +85,8 @@ async fn cold_start(program: &Path, name: &str, database: &Database, aws_url: &s
 
 /// Starts a function and invokes it once; returns how long that took.
 async fn first_response(program: &Path, name: &str, database: &Database, aws_url: &str) -> Duration {
-    let environment = [
-        ("AWS_ENDPOINT_URL_LAMBDA", aws_url),
-        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", aws_url),
-    ];
+    let environment =
+        [("AWS_ENDPOINT_URL_LAMBDA", aws_url), ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", aws_url)];
     let started = Instant::now();
     let function =
         Function::start_program(program, name, database, &environment, Duration::from_mins(1)).await;

@@ -92,7 +92,8 @@ async fn the_page_asks_for_changes_alone_and_ticks_by_itself() {
 }
 
 #[tokio::test]
-async fn on_aws_lambda_the_page_asks_for_changes_in_a_hello_and_a_frame_that_comes_again_does_not_mislead_it() {
+async fn on_aws_lambda_the_page_asks_for_changes_in_a_hello_and_a_frame_that_comes_again_does_not_mislead_it()
+{
     let database = Database::create().await;
     let server = server(&database).await;
     server.device("Laptop").await.beat().await;

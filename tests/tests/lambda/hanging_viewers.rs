@@ -22,7 +22,9 @@ const FRAMES: usize = 10;
 const FRAMES_TO_LEARN: usize = 4;
 
 /// Returns all posts, each with the id of its connection and when it arrived, up to that of the last frame to `sound`.
-async fn posts_until_frames(posts: &mut mpsc::UnboundedReceiver<(String, Instant)>) -> Vec<(String, Instant)> {
+async fn posts_until_frames(
+    posts: &mut mpsc::UnboundedReceiver<(String, Instant)>,
+) -> Vec<(String, Instant)> {
     let (mut all, mut frames) = (Vec::new(), 0);
     while frames < FRAMES {
         let post = posts.recv().await.expect("a running fake");
