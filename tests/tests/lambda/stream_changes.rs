@@ -56,7 +56,7 @@ async fn a_viewer_that_asks_for_changes_gets_no_frame_while_only_time_passes() {
 }
 
 #[tokio::test]
-async fn resting_viewers_cost_the_database_two_round_trips_a_second() {
+async fn resting_viewers_cost_the_database_two_round_trips_a_second_at_most() {
     let (mut cloud, proxy) = (FakeCloud::start().await, CountingProxy::start().await);
     let default = cloud.function("stream_default").await;
     let mut resting = Vec::new();
@@ -79,7 +79,9 @@ async fn resting_viewers_cost_the_database_two_round_trips_a_second() {
     for _ in 0..4 {
         other.frame().await.expect("a frame");
     }
-    assert_eq!(proxy.round_trips() - before, 8);
+    // The lease and the viewers, and the stats unless they are younger than a second.
+    let round_trips = proxy.round_trips() - before;
+    assert!((4..=8).contains(&round_trips), "{round_trips}");
     for viewer in &mut resting {
         viewer.frame().await.expect("the first frame of the pusher");
         assert!(viewer.has_no_frame().await);
