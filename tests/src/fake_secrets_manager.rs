@@ -1,7 +1,7 @@
 //! A stand-in for AWS Secrets Manager. It answers requests that are signed with the credentials of the function, and counts
 //! how often each secret is read.
 //!
-//! Source: "GetSecretValue" in the API reference of AWS Secrets Manager.
+//! Source: `GetSecretValue` in the API reference of AWS Secrets Manager.
 
 use std::{
     collections::BTreeMap,
