@@ -14,6 +14,7 @@
 //! - [`notify`]: events, subscriptions, channels, and the dispatcher that delivers.
 //! - [`jobs`]: what is due because time passed.
 //! - [`stream`]: the stats stream to WebSockets that API Gateway holds.
+//! - `tls`: TLS as a client (feature `webhook`).
 //! - `progress`: progress of long commands (feature `migrate`).
 //! - [`database`]: sessions, the schema, and every SQL statement.
 //! - [`heartbeat`]: the handle that routes work with, and the worker behind it that batches beats into
@@ -39,6 +40,8 @@ pub mod secret;
 pub mod shares;
 pub mod stats;
 pub mod stream;
+#[cfg(feature = "webhook")]
+pub mod tls;
 pub mod token;
 
 pub use config::Config;

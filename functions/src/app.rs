@@ -12,7 +12,13 @@ use heartbeat_core::{
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use time::OffsetDateTime;
 
-use crate::http::{document::Document, html, rate_limit::RateLimiter, response_cache::ResponseCache};
+use crate::http::{
+    document::Document,
+    html,
+    owner_key::{KeySource, OwnerKey},
+    rate_limit::RateLimiter,
+    response_cache::ResponseCache,
+};
 #[cfg(feature = "badges")]
 use crate::{badges::image_cache::ImageCache, http::conditional::Representation};
 
@@ -31,6 +37,8 @@ pub struct Dependencies {
     pub clock: Clock,
     /// `Content-Security-Policy` of the pages.
     pub(crate) page_policy: HeaderValue,
+    /// The owner's key as it is now.
+    pub(crate) owner_key: OwnerKey,
     /// Rate limiter of failed authentication.
     pub(crate) rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
@@ -64,6 +72,7 @@ impl App {
         Self(Arc::new(Dependencies {
             heartbeat,
             page_policy: html::page_policy(&config),
+            owner_key: OwnerKey::new(config.secret_key.clone(), clock()),
             rate_limiter: RateLimiter::default(),
             page_cache: ResponseCache::default(),
             config,
@@ -73,6 +82,11 @@ impl App {
             #[cfg(feature = "badges")]
             image_cache: ImageCache::default(),
         }))
+    }
+
+    /// Has the owner's key read again from `source` while the program runs, as it may be replaced there.
+    pub fn renew_owner_key_from(&self, source: Box<dyn KeySource>) {
+        self.owner_key.renew_from(source);
     }
 }
 

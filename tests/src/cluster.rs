@@ -93,6 +93,20 @@ impl Cluster {
         Database::create_on(&self.url(), &format!("TABLESPACE {SMALL_DISK}")).await
     }
 
+    /// Has the server ask everybody but its own user for a password.
+    pub async fn require_passwords(&self) {
+        self.run(r#"printf "local all heartbeat trust\nlocal all all scram-sha-256\n" > pg_hba.conf"#).await;
+        let mut connection = self.connect().await.expect("a connection");
+        sqlx::raw_sql("SELECT pg_reload_conf()").execute(&mut connection).await.expect("a reload");
+        let url = self.url().replace("%s", "postgres").replace("heartbeat@", "nobody:wrong@");
+        eventually("a server that asks for passwords", async || {
+            let refusal = PgConnection::connect(&url).await.expect_err("there is no such user");
+            // invalid_password; without passwords, the user would be refused as unknown.
+            refusal.as_database_error().is_some_and(|error| error.code().as_deref() == Some("28P01"))
+        })
+        .await;
+    }
+
     /// Fills the small disk.
     pub async fn fill_disk(&self) {
         self.run("dd if=/dev/zero of=\"$(echo ../*.small_disk)/ballast\" bs=8k || true").await;

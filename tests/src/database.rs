@@ -87,6 +87,11 @@ impl Database {
         self.server.replace("%s", &self.name)
     }
 
+    /// URL of the database for another user, whose password the server may ask for.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        self.url().replacen("heartbeat@", &format!("{user}:{password}@"), 1)
+    }
+
     /// Opens a connection for the test itself.
     pub async fn connect(&self) -> PgConnection {
         connect(&self.url()).await

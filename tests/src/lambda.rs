@@ -28,7 +28,7 @@ use serde_json::{Map, Value, json};
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
-    sync::{Mutex, mpsc},
+    sync::{Mutex, mpsc, watch},
     time::timeout,
 };
 
@@ -48,6 +48,7 @@ pub struct Function {
     results: Mutex<mpsc::Receiver<Result<Value, String>>>,
     process: Child,
     log: Arc<std::sync::Mutex<String>>,
+    log_lines: watch::Receiver<usize>,
     stage: String,
 }
 
@@ -114,8 +115,8 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .expect("a function's process");
-        let log = server::collect_log(process.stderr.take().expect("its log")).0;
-        Self { events, results: Mutex::new(results), process, log, stage: "$default".to_owned() }
+        let (log, log_lines) = server::collect_log(process.stderr.take().expect("its log"));
+        Self { events, results: Mutex::new(results), process, log, log_lines, stage: "$default".to_owned() }
     }
 
     /// Puts the function behind a named stage of API Gateway.
@@ -128,6 +129,14 @@ impl Function {
     /// Log so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("the mutex is not poisoned").clone()
+    }
+
+    /// Waits until the process has failed by itself; returns its whole log.
+    pub async fn failed(&mut self) -> String {
+        let status = timeout(TEST_TIMEOUT, self.process.wait()).await.expect("an end in time");
+        assert!(!status.expect("a status").success());
+        while self.log_lines.changed().await.is_ok() {}
+        self.log()
     }
 
     /// Stops the process, as Lambda does between two invocations.

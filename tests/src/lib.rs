@@ -10,6 +10,8 @@
 //! - [`rigs`]: desktops for the agent, without a screen.
 //! - [`load`]: load of beats, and a tally of the acknowledged ones.
 //! - [`fake_discord`]: a stand-in for Discord.
+//! - [`fake_secrets_manager`]: a stand-in for AWS Secrets Manager.
+//! - `signature`: verifies the signatures of requests to AWS.
 //! - [`viewer`]: a viewer of the stream.
 //! - [`counting_proxy`]: a proxy in front of PostgreSQL that counts round trips.
 //! - [`pgbouncer`]: a pooler in front of PostgreSQL.
@@ -37,6 +39,7 @@ pub mod counting_proxy;
 pub mod database;
 pub mod distance;
 pub mod fake_discord;
+pub mod fake_secrets_manager;
 pub mod lambda;
 pub mod load;
 pub mod pgbouncer;
@@ -44,6 +47,7 @@ pub mod port;
 pub mod recorder;
 pub mod rigs;
 pub mod server;
+mod signature;
 pub mod tls_front;
 pub mod viewer;
 pub mod wakatime;
@@ -56,6 +60,7 @@ pub use connect_proxy::ConnectProxy;
 pub use counting_proxy::CountingProxy;
 pub use database::Database;
 pub use distance::Distance;
+pub use fake_secrets_manager::FakeSecretsManager;
 pub use lambda::Function;
 pub use load::{Devices, Load};
 pub use pgbouncer::PgBouncer;

@@ -30,6 +30,11 @@ pub struct TlsFront {
 impl TlsFront {
     /// Starts one in front of `server`, for `localhost`.
     pub async fn before(server: &Server) -> Self {
+        Self::before_port(server.port()).await
+    }
+
+    /// Starts one in front of the server on a port of this machine.
+    pub async fn before_port(server_port: u16) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let folder = TempDir::new().expect("a folder");
@@ -43,7 +48,7 @@ impl TlsFront {
             .expect("a configuration");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("its port").port();
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), server.port()));
+        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), server_port));
         Self { port, folder }
     }
 

@@ -91,8 +91,9 @@ impl Environment {
             .map_err(|error| ConfigError::File { path: home, problem: error.to_string() })
     }
 
-    /// An environment variable; an empty one counts as unset.
-    fn variable(&self, name: &str) -> Option<&OsString> {
+    /// Returns an environment variable; an empty one counts as unset.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&OsString> {
         self.variables.get(&OsString::from(name)).filter(|value| !value.is_empty())
     }
 

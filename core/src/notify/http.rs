@@ -1,10 +1,11 @@
 //! The one HTTP client of all channels, and the one classification of responses.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use reqwest::{StatusCode, header::HeaderMap};
 
 use super::channel::{Message, Outcome};
+use crate::tls;
 
 /// Timeout of connecting to a service.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,7 +25,7 @@ impl Default for Http {
     /// Never: what could fail is fixed when the program is built.
     fn default() -> Self {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(tls::client_config())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(SEND_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
@@ -57,16 +58,6 @@ impl Http {
             }
         }
     }
-}
-
-/// TLS as for the database: on ring, with the roots that come with the program.
-fn tls() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has ciphers for all versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 /// Classifies a response: 2xx delivers; a status in `gone` says that the service will never take anything again; 401

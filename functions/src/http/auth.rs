@@ -23,13 +23,17 @@ impl FromRequestParts<App> for Owner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = app.config.secret_key.as_ref().ok_or(Problem::NoSecretKey)?;
+        if app.config.secret_key.is_none() {
+            return Err(Problem::NoSecretKey);
+        }
         let presented = authorization(parts).ok_or(Problem::Unauthorized)?;
         // Before the comparison: a right guess of a client that guessed too often must not be told from a wrong one.
         let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));
-        if let Some(delay) = app.rate_limiter.retry_after(client, (app.clock)()) {
+        let now = (app.clock)();
+        if let Some(delay) = app.rate_limiter.retry_after(client, now) {
             return Err(Problem::too_many_requests(delay));
         }
+        let key = app.owner_key.current(now).await.ok_or(Problem::NoSecretKey)?;
         // A secret key may itself begin with the word Bearer.
         let matches = key.matches(credentials(presented)) | key.matches(presented);
         matches.then_some(Self).ok_or(Problem::Unauthorized)

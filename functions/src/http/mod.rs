@@ -3,8 +3,10 @@
 //! - [`route`]: the shape of a route: name, paths, router.
 //! - [`middleware`]: rules for every response: rate limiting, CORS, the log line.
 //! - [`auth`]: authentication: the owner's key, device tokens, and what editors present.
+//! - [`owner_key`]: the owner's key as it is now.
 //! - [`body`]: request bodies, with a timeout and a maximum size.
 //! - [`client_ip`]: the IP address that a request came from.
+//! - [`live_url`]: the URL below which absolute links lead to this server.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
 //! - [`number`]: numbers in paths and queries.
 //! - [`problem`]: everything that can go wrong, with its status and its JSON.
@@ -25,8 +27,10 @@ pub(crate) mod encoding;
 pub(crate) mod error_responses;
 pub(crate) mod html;
 pub(crate) mod json;
+pub mod live_url;
 pub(crate) mod middleware;
 pub(crate) mod number;
+pub mod owner_key;
 pub mod problem;
 pub(crate) mod rate_limit;
 pub(crate) mod response_cache;

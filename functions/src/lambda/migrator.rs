@@ -3,16 +3,15 @@
 use heartbeat_core::database::migrate;
 use serde_json::{Value, json};
 
-use super::Error;
+use super::{Error, Setup};
 use crate::lambda;
 
 /// Serves the migrator's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start_logging()?;
-    let database = lambda::database()?;
+    let setup = Setup::load().await?;
     lambda::serve_events(async |_: Value, _| {
         let migrated =
-            migrate::migrate(&database, &mut |progress| tracing::info!(%progress, "migrating")).await?;
+            migrate::migrate(&setup.database, &mut |progress| tracing::info!(%progress, "migrating")).await?;
         Ok(json!({ "migrations_applied": migrated.migrations }))
     })
     .await

@@ -7,7 +7,7 @@ use heartbeat_core::runtime::Runtime;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Context, Error};
+use super::{Context, Error, Setup};
 use crate::{app::system_clock, background::Background, lambda};
 
 /// Time left before the timeout of the invocation when the last delivery ends.
@@ -15,8 +15,8 @@ const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Serves invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start_logging()?;
-    let background = Background::new(&lambda::config()?, lambda::database()?, Runtime::Lambda);
+    let setup = Setup::load().await?;
+    let background = Background::new(&setup.config, setup.database.clone(), Runtime::Lambda);
     lambda::serve_events(async |_: Value, context: Context| {
         let remaining = lambda::time_left(&context, system_clock()).saturating_sub(DEADLINE_MARGIN);
         background.run_until(Instant::now() + remaining).await;

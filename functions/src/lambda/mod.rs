@@ -5,55 +5,48 @@
 //! - [`stream_connect`], [`stream_default`], [`stream_disconnect`]: events of a viewer's WebSocket
 //! - [`pusher`]: sends frames to all viewers
 //! - [`aws`]: clients of API Gateway and Lambda
+//! - `setup`: configuration and secrets, read once when a function starts
+//! - `secrets`: secrets in AWS Secrets Manager
+//! - `request`: requests of API Gateway, as the routes expect them
 
 pub mod aws;
 pub mod migrator;
 pub mod minutely;
 pub mod pusher;
+mod request;
+mod secrets;
+mod setup;
 pub mod stream_connect;
 pub mod stream_default;
 pub mod stream_disconnect;
 
 use std::time::Duration;
 
-use axum::{
-    Router,
-    http::{Request, Uri, uri::PathAndQuery},
-};
-use heartbeat_core::{
-    Config,
-    config::{Database, Environment, Flags},
-    database::{Session, SharedSession, Target},
-    runtime::Runtime,
-    stream::GatewayStream,
-};
+use axum::Router;
 pub(crate) use lambda_http::Context;
 pub use lambda_http::Error;
 use lambda_http::{
-    Body,
     lambda_runtime::{self, LambdaEvent, service_fn},
-    request::RequestContext,
     tower::ServiceExt,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
+pub(crate) use setup::Setup;
+
 use crate::{
-    App,
-    app::system_clock,
-    background,
-    http::{client_ip::Peer, problem::Problem, route::Route},
-    logging, routes,
+    http::{problem::Problem, route::Route},
+    routes,
 };
 
 /// Serves one route until Lambda ends the process. Fails if the configuration is invalid. The database is first
 /// contacted by the first request; while it is unavailable, requests answer 503.
 pub async fn serve(route: Route) -> Result<(), Error> {
-    start_logging()?;
-    let app = app()?;
+    let setup = Setup::load().await?;
+    let (app, wants_url) = (setup.app(), !setup.has_live_url);
     let router = routes::router(&[route], Router::new(), app.clone());
     tokio::select! {
-        result = lambda_http::run(router.map_request(|request| without_stage(with_peer(request)))) => result,
+        result = lambda_http::run(router.map_request(move |request| request::adapt(request, wants_url))) => result,
         // Lambda starts the function anew.
         () = app.heartbeat.ended() => Err("the worker ended unexpectedly; the log says why".into()),
     }
@@ -65,40 +58,6 @@ pub(crate) async fn serve_events<E: DeserializeOwned, R: Serialize>(
 ) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| handle(event.payload, event.context).await))
         .await
-}
-
-/// Starts logging, which every function does first.
-pub(crate) fn start_logging() -> Result<(), Error> {
-    Ok(logging::start()?)
-}
-
-/// Returns the dependencies of a function, built once for all its invocations. Nothing may run after a response is sent:
-/// Lambda freezes the process then.
-pub(crate) fn app() -> Result<App, Error> {
-    let config = config()?;
-    let configured = background::subscriptions(&config, Runtime::Lambda);
-    Ok(App::start(&database()?, config, Runtime::Lambda, configured))
-}
-
-/// Returns the connections of API Gateway, as the database has them.
-pub(crate) fn stream() -> Result<GatewayStream, Error> {
-    Ok(GatewayStream::new(SharedSession::new(Session::new(database()?, system_clock, Runtime::Lambda))))
-}
-
-/// Returns the configuration, which comes from the environment alone.
-pub(crate) fn config() -> Result<Config, Error> {
-    Ok(Config::load(&Flags::default(), &Environment::of_this_process())?)
-}
-
-/// Returns the database that the configuration names.
-pub(crate) fn database() -> Result<Target, Error> {
-    let config = config()?;
-    match config.database {
-        Database::Server(options) => Ok(Target::new(options.expose().clone(), config.database_pooler)),
-        Database::Embedded => {
-            Err("database.dsn: a Lambda function needs the URL of a PostgreSQL, not the word embedded".into())
-        }
-    }
 }
 
 /// Returns an environment variable that the deployment must set.
@@ -149,35 +108,4 @@ impl From<heartbeat_core::Error> for SocketResponse {
     fn from(error: heartbeat_core::Error) -> Self {
         Self { status: Problem::from(error).status().as_u16() }
     }
-}
-
-/// Adds the [`Peer`] to a request, as API Gateway reports it.
-fn with_peer(mut request: Request<Body>) -> Request<Body> {
-    let source_ip = match request.extensions().get() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
-        _ => None,
-    };
-    if let Some(ip) = source_ip.and_then(|ip| ip.parse().ok()) {
-        request.extensions_mut().insert(Peer::Ip(ip));
-    }
-    request
-}
-
-/// Removes the name of the stage from the path. Every stage but `$default` adds it, and the routes, which are the same
-/// in every runtime, do not have it.
-fn without_stage(mut request: Request<Body>) -> Request<Body> {
-    let stage = match request.extensions().get() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref().unwrap_or_default(),
-        _ => "",
-    };
-    let stripped = request
-        .uri()
-        .path_and_query()
-        .and_then(|path| path.as_str().strip_prefix('/')?.strip_prefix(stage))
-        .filter(|path| !stage.is_empty() && path.starts_with('/'))
-        .and_then(|path| path.parse::<PathAndQuery>().ok());
-    if let Some(path) = stripped {
-        *request.uri_mut() = Uri::from(path);
-    }
-    request
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    Context,
+    Context, Setup,
     aws::{ApiGateway, PusherStarter},
 };
 use crate::lambda;
@@ -19,8 +19,8 @@ const HANDOVER_MARGIN: Duration = Duration::from_secs(5);
 
 /// Serves the pusher's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), lambda::Error> {
-    lambda::start_logging()?;
-    let (app, stream) = (lambda::app()?, lambda::stream()?);
+    let setup = Setup::load().await?;
+    let (app, stream) = (setup.app(), setup.stream());
     let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |_: Value, context: Context| {

@@ -2,13 +2,13 @@
 
 use heartbeat_core::stream::GatewayStream;
 
-use super::{Error, SocketEvent, SocketResponse, aws::PusherStarter};
+use super::{Error, Setup, SocketEvent, SocketResponse, aws::PusherStarter};
 use crate::lambda;
 
 /// Serves `$connect` until Lambda ends the process: registers the connection, and ensures that a pusher runs.
 pub async fn serve() -> Result<(), Error> {
-    lambda::start_logging()?;
-    let (stream, starter) = (lambda::stream()?, PusherStarter::from_environment()?);
+    let setup = Setup::load().await?;
+    let (stream, starter) = (setup.stream(), PusherStarter::from_environment()?);
     lambda::serve_events(async |event: SocketEvent, _| {
         Ok(connect(&stream, &starter, event.connection_id()).await)
     })

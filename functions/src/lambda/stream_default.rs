@@ -7,7 +7,7 @@ use heartbeat_core::{
 };
 
 use super::{
-    SocketEvent, SocketResponse,
+    Setup, SocketEvent, SocketResponse,
     aws::{ApiGateway, PusherStarter},
     stream_connect::ensure_pusher,
 };
@@ -16,8 +16,8 @@ use crate::{App, lambda};
 /// Serves `$default` until Lambda ends the process: sends a frame at once, and ensures that a pusher sends the next
 /// ones.
 pub async fn serve() -> Result<(), lambda::Error> {
-    lambda::start_logging()?;
-    let (app, stream) = (lambda::app()?, lambda::stream()?);
+    let setup = Setup::load().await?;
+    let (app, stream) = (setup.app(), setup.stream());
     let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |event: SocketEvent, _| {

@@ -18,7 +18,7 @@ use super::{Frame, error};
 use crate::{
     App,
     app::Now,
-    http::{document::Document, html, route::Route},
+    http::{document::Document, html, live_url::LiveUrl, route::Route},
 };
 use form::{BADGES, FORMATS, Form};
 
@@ -49,13 +49,15 @@ struct Page<'a> {
 async fn badge_builder(
     State(app): State<App>,
     Now(now): Now,
+    live_url: LiveUrl,
     method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
     let devices = snapshot.stats.devices.as_slice();
-    let frame = Frame::new(PATH, "Badges", "Build a heartbeat badge.".to_owned(), &app.config);
+    let description = "Build a heartbeat badge.".to_owned();
+    let frame = Frame::new(PATH, "Badges", description, &app.config, live_url.url());
     let form = Form::parse(query.as_deref().unwrap_or_default(), devices);
     let snippets = form.snippets(frame.absolute(&form.path()), &frame.absolute("/"));
     let page = Page { frame, form, devices: form::named(devices), snippets };

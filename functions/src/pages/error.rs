@@ -44,7 +44,7 @@ pub(crate) fn render(mut response: Response, config: &Config) -> Response {
     let Some(Unrendered(problem)) = response.extensions_mut().remove() else { return response };
     let details = problem.details();
     let page = Page {
-        frame: Frame::new("", details.title, String::new(), config),
+        frame: Frame::new("", details.title, String::new(), config, &config.live_url),
         title: details.title,
         detail: details.detail,
         reload_seconds: (problem == Problem::Unavailable).then_some(RETRY_AFTER_SECONDS),

@@ -4,7 +4,7 @@ use super::{EmbeddedStats, Frame, Moment, error, timeline};
 use crate::{
     App,
     app::Now,
-    http::{html, problem::Problem, route::Route},
+    http::{html, live_url::LiveUrl, problem::Problem, route::Route},
 };
 use askama::Template;
 use axum::{
@@ -112,18 +112,19 @@ fn json(stats: &Stats) -> String {
 async fn home(
     State(app): State<App>,
     Now(now): Now,
+    live_url: LiveUrl,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let page = super::of_revision(&app, PATH, now, |stats| render(&app, stats));
+    let page = super::of_revision(&app, PATH, &live_url, now, |stats| render(&app, &live_url, stats));
     let page = page.await.map_err(error::page)?;
     Ok(super::view(&app, &method, &headers, &page, &[]).await)
 }
 
-fn render(app: &App, stats: &Stats) -> Result<Bytes, Problem> {
+fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem> {
     let recency = Recency::of(stats.last_seen_relative);
     let page = Page {
-        frame: Frame::new(PATH, "", super::summary(stats), &app.config),
+        frame: Frame::new(PATH, "", super::summary(stats), &app.config, live_url.url()),
         stream: super::stream_url(&app.config),
         json: json(stats),
         stats,

@@ -38,7 +38,7 @@ pub(crate) use asset_files::url as asset;
 
 use crate::{
     App,
-    http::{document::Document, problem::Problem},
+    http::{document::Document, live_url::LiveUrl, problem::Problem},
 };
 
 /// Values that the template `base.html` needs of a page.
@@ -53,14 +53,21 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    pub(crate) fn new(path: &'static str, title: &str, description: String, config: &'a Config) -> Self {
+    /// Takes what the pages differ in, the configuration, and the URL below which links lead to this server.
+    pub(crate) fn new(
+        path: &'static str,
+        title: &str,
+        description: String,
+        config: &'a Config,
+        live_url: &'a Url,
+    ) -> Self {
         let server_name = config.server_name.as_str();
         let title =
             if title.is_empty() { server_name.to_owned() } else { format!("{title} · {server_name}") };
-        Self { path, title, description, server_name, repo: config.repo.as_str(), live_url: &config.live_url }
+        Self { path, title, description, server_name, repo: config.repo.as_str(), live_url }
     }
 
-    /// The absolute URL of one of our paths, below `live_url`.
+    /// The absolute URL of one of our paths.
     pub(crate) fn absolute(&self, path: &str) -> String {
         format!("{}{path}", self.live_url.as_str().trim_end_matches('/'))
     }
@@ -77,20 +84,23 @@ pub(crate) const PAGES: &[(&str, &str)] =
 /// Whether this program draws badges; templates offer only what there is.
 pub(crate) const BADGES: bool = cfg!(feature = "badges");
 
-/// Returns the page at `path` as of `now`, from the response cache if it is there, else as `render` makes it of the stats.
+/// Returns the page at `path`, with links below `live_url`, as of `now`: from the response cache if it is there, else as
+/// `render` makes it of the stats.
 pub(crate) async fn of_revision(
     app: &App,
     path: &str,
+    live_url: &LiveUrl,
     now: OffsetDateTime,
     render: impl FnOnce(&Stats) -> Result<Bytes, Problem>,
 ) -> Result<Arc<Document>, Problem> {
     let revision = app.heartbeat.revision(now).await?;
-    if let Some(page) = app.page_cache.get(path, revision) {
+    let key = live_url.cache_key(path);
+    if let Some(page) = app.page_cache.get(&key, revision) {
         return Ok(page);
     }
     let snapshot = app.heartbeat.snapshot(now).await?;
     let page = Arc::new(Document::new(&render(&snapshot.stats)?));
-    app.page_cache.insert(path, revision, Arc::clone(&page));
+    app.page_cache.insert(&key, revision, Arc::clone(&page));
     Ok(page)
 }
 

@@ -12,7 +12,7 @@ use axum::{
 use super::{Frame, error};
 use crate::{
     App,
-    http::{document::Document, html, route::Route},
+    http::{document::Document, html, live_url::LiveUrl, route::Route},
 };
 
 const PATH: &str = "/privacy";
@@ -31,9 +31,14 @@ struct Page<'a> {
     frame: Frame<'a>,
 }
 
-async fn privacy(State(app): State<App>, method: Method, headers: HeaderMap) -> Result<Response, Response> {
+async fn privacy(
+    State(app): State<App>,
+    live_url: LiveUrl,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
     let description = "This server stores nothing about its visitors but the number of visits.".to_owned();
-    let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config) };
+    let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config, live_url.url()) };
     let html = html::render(&page).map_err(error::page)?;
     Ok(super::view(&app, &method, &headers, &Document::new(&html), &[]).await)
 }

@@ -16,7 +16,7 @@ use super::{EmbeddedStats, Frame, Moment, error};
 use crate::{
     App,
     app::Now,
-    http::{document::GAP, html, problem::Problem, route::Route},
+    http::{document::GAP, html, live_url::LiveUrl, problem::Problem, route::Route},
 };
 
 const PATH: &str = "/stats";
@@ -47,10 +47,11 @@ struct Page<'a> {
 async fn stats(
     State(app): State<App>,
     Now(now): Now,
+    live_url: LiveUrl,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let page = super::of_revision(&app, PATH, now, |stats| render(&app, stats, now));
+    let page = super::of_revision(&app, PATH, &live_url, now, |stats| render(&app, &live_url, stats, now));
     let page = page.await.map_err(error::page)?;
     // The view of this page is counted once it is rendered.
     let visits = app.heartbeat.visits().saturating_add(1);
@@ -58,10 +59,10 @@ async fn stats(
     Ok(super::view(&app, &method, &headers, &page, &fills).await)
 }
 
-fn render(app: &App, stats: &Stats, now: OffsetDateTime) -> Result<Bytes, Problem> {
+fn render(app: &App, live_url: &LiveUrl, stats: &Stats, now: OffsetDateTime) -> Result<Bytes, Problem> {
     let json = EmbeddedStats::new(stats, Vec::new()).json();
     let page = Page {
-        frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config),
+        frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config, live_url.url()),
         stream: super::stream_url(&app.config),
         json: format!("{{\"num_visits\":{GAP},{}", json.trim_start_matches('{')),
         visits: GAP,
