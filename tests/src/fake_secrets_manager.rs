@@ -1,7 +1,7 @@
 //! A stand-in for AWS Secrets Manager. It answers requests that are signed with the credentials of the function, and counts
 //! how often each secret is read.
 //!
-//! Source: "GetSecretValue" in the API reference of AWS Secrets Manager.
+//! Source: "`GetSecretValue`" in the API reference of AWS Secrets Manager.
 
 use std::{
     collections::BTreeMap,
@@ -122,9 +122,7 @@ async fn get_secret_value(State(account): State<Account>, headers: HeaderMap, bo
     }
     match secrets.texts.get(&name) {
         Some(text) => Json(json!({ "Name": name, "SecretString": text })).into_response(),
-        None => {
-            error(StatusCode::BAD_REQUEST, "ResourceNotFoundException", "Secrets Manager can't find it.")
-        }
+        None => error(StatusCode::BAD_REQUEST, "ResourceNotFoundException", "Secrets Manager can't find it."),
     }
 }
 

@@ -29,9 +29,10 @@ pub(crate) fn verify(expected: &Expected, headers: &HeaderMap, body: &[u8]) -> R
     let date = time.get(..8).ok_or("x-amz-date")?;
     let signed = expected.signed.join(";");
 
-    let canonical_headers = expected.signed.iter().fold(String::new(), |text, name| {
-        text + name + ":" + header(name).trim() + "\n"
-    });
+    let canonical_headers = expected
+        .signed
+        .iter()
+        .fold(String::new(), |text, name| text + name + ":" + header(name).trim() + "\n");
     let canonical = format!("POST\n/\n\n{canonical_headers}\n{signed}\n{}", hex(Sha256::digest(body)));
     let to_sign =
         format!("{ALGORITHM}\n{time}\n{date}/{}\n{}", expected.scope, hex(Sha256::digest(canonical)));
@@ -44,7 +45,11 @@ pub(crate) fn verify(expected: &Expected, headers: &HeaderMap, body: &[u8]) -> R
         expected.key_id, expected.scope
     );
     let presented = header(AUTHORIZATION.as_str());
-    if presented == authorization { Ok(()) } else { Err(format!("expected {authorization}, found {presented}")) }
+    if presented == authorization {
+        Ok(())
+    } else {
+        Err(format!("expected {authorization}, found {presented}"))
+    }
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {

@@ -1,9 +1,7 @@
 //! Requests of an HTTP API of API Gateway, as the routes expect them.
 
 use axum::http::{Request, Uri, uri::PathAndQuery};
-use lambda_http::{
-    Body, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext,
-};
+use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
 use url::Url;
 
 use crate::http::{client_ip::Peer, live_url::ReachedUrl};
@@ -65,7 +63,8 @@ mod tests {
         let has_stage = stage == "$default" || raw_path.starts_with(&format!("{prefix}/"));
         let path = if has_stage { raw_path.to_owned() } else { prefix + raw_path };
         let uri = format!("https://forged.example{path}?query=1");
-        let mut request = Request::get(uri).header("host", "forged.example").body(Body::Empty).expect("a request");
+        let mut request =
+            Request::get(uri).header("host", "forged.example").body(Body::Empty).expect("a request");
         request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
         request
     }
@@ -77,14 +76,27 @@ mod tests {
     #[test]
     fn links_lead_to_where_the_request_came_through() {
         for (domain, stage, raw_path, expected) in [
-            ("id.execute-api.eu-central-1.amazonaws.com", "$default", "/stats", "https://id.execute-api.eu-central-1.amazonaws.com/"),
-            ("id.execute-api.eu-central-1.amazonaws.com", "prod", "/prod/stats", "https://id.execute-api.eu-central-1.amazonaws.com/prod"),
+            (
+                "id.execute-api.eu-central-1.amazonaws.com",
+                "$default",
+                "/stats",
+                "https://id.execute-api.eu-central-1.amazonaws.com/",
+            ),
+            (
+                "id.execute-api.eu-central-1.amazonaws.com",
+                "prod",
+                "/prod/stats",
+                "https://id.execute-api.eu-central-1.amazonaws.com/prod",
+            ),
             ("beat.example.org", "prod", "/stats", "https://beat.example.org/"),
             ("beat.example.org", "stat", "/stats", "https://beat.example.org/"),
         ] {
             let adapted = adapt(request(domain, stage, raw_path), true);
             assert_eq!(url(&adapted), Some(expected), "{domain} {stage} {raw_path}");
-            assert_eq!(adapted.uri().to_string(), if stage == "$default" { "https://forged.example/stats?query=1" } else { "/stats?query=1" });
+            assert_eq!(
+                adapted.uri().to_string(),
+                if stage == "$default" { "https://forged.example/stats?query=1" } else { "/stats?query=1" }
+            );
             assert_eq!(adapted.extensions().get(), Some(&Peer::Ip([203, 0, 113, 7].into())));
         }
     }

@@ -39,7 +39,7 @@ impl Setup {
             .map_err(|error| secrets.explain(error).to_string())?;
         let Database::Server(options) = &config.database else {
             return Err(
-                "database.dsn: a Lambda function needs the URL of a PostgreSQL, not the word embedded".into()
+                "database.dsn: a Lambda function needs the URL of a PostgreSQL, not the word embedded".into(),
             );
         };
         let database = Target::new(options.expose().clone(), config.database_pooler);

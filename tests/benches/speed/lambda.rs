@@ -49,7 +49,8 @@ pub(crate) async fn measure(table: &mut Table) {
     let smallest =
         cold_start(&target().join("function/examples/smallest"), "smallest", &database, &environment).await;
     let with_database = target().join("function/examples/smallest_with_database");
-    let smallest_queried = cold_start(&with_database, "smallest_with_database", &database, &environment).await;
+    let smallest_queried =
+        cold_start(&with_database, "smallest_with_database", &database, &environment).await;
 
     table.heading("functions: start to first answer", "smallest");
     table.ratio("smallest_with_database", "ms", smallest_queried, smallest, Target::None);

@@ -48,7 +48,10 @@ async fn snippets_lead_there_as_well() {
     let database = Database::create().await;
     let function = Function::start("badge_builder", &database, &[]).await;
     let html = page(&function, "/badges", "one.example").await;
-    assert!(html.contains("[![last online](https://one.example/badge/last-seen)](https://one.example/)"), "{html}");
+    assert!(
+        html.contains("[![last online](https://one.example/badge/last-seen)](https://one.example/)"),
+        "{html}"
+    );
 }
 
 #[tokio::test]

@@ -67,8 +67,7 @@ async fn variables_of_the_configuration_win_over_secrets() {
     let database = Database::create().await;
     let manager = manager("postgresql://localhost/nowhere").await;
     let (url, dsn) = (manager.url(), database.url());
-    let stats =
-        start("stats", &database, &url, &[DATABASE, ("HEARTBEAT_DATABASE_DSN", &*dsn)]).await;
+    let stats = start("stats", &database, &url, &[DATABASE, ("HEARTBEAT_DATABASE_DSN", &*dsn)]).await;
     assert_eq!(stats.request(&Method::GET, "/api/stats", None, b"").await.status, 200);
     assert_eq!(manager.reads(DATABASE.1), 0);
 }
@@ -149,8 +148,16 @@ async fn a_secret_that_cannot_be_used_is_named_but_never_shown() {
     let (url, closed) = (manager.url(), "http://127.0.0.1:9");
     for (url, secret, expected) in [
         (&*url, DATABASE, "database.dsn (secret that DATABASE_SECRET names): expected a PostgreSQL URL"),
-        (&url, ("DATABASE_SECRET", "hush"), "DATABASE_SECRET (environment variable): Secrets Manager: ResourceNotFoundException, status 400; expected the name or the ARN of a secret in this region"),
-        (closed, DATABASE, "DATABASE_SECRET (environment variable): Secrets Manager: cannot connect; a function in a VPC needs an endpoint for secretsmanager"),
+        (
+            &url,
+            ("DATABASE_SECRET", "hush"),
+            "DATABASE_SECRET (environment variable): Secrets Manager: ResourceNotFoundException, status 400; expected the name or the ARN of a secret in this region",
+        ),
+        (
+            closed,
+            DATABASE,
+            "DATABASE_SECRET (environment variable): Secrets Manager: cannot connect; a function in a VPC needs an endpoint for secretsmanager",
+        ),
     ] {
         let log = start("stats", &database, url, &[secret]).await.failed().await;
         assert!(log.contains(expected), "{log}");

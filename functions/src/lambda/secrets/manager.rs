@@ -1,7 +1,7 @@
 //! Client of AWS Secrets Manager, for the one call that functions make. With its SDK, the smallest functions would be
 //! half as large again, and start later.
 //!
-//! Sources: "GetSecretValue" in the API reference of Secrets Manager; "AWS JSON 1.1 protocol" in Smithy's specification.
+//! Sources: "`GetSecretValue`" in the API reference of Secrets Manager; "AWS JSON 1.1 protocol" in Smithy's specification.
 
 use std::time::Duration;
 
@@ -126,7 +126,9 @@ impl SecretsManager {
 /// Reasons why a secret cannot be read. None of them holds its name or its value.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GetError {
-    #[error("Secrets Manager: {0}; a function in a VPC needs an endpoint for secretsmanager, or a NAT gateway")]
+    #[error(
+        "Secrets Manager: {0}; a function in a VPC needs an endpoint for secretsmanager, or a NAT gateway"
+    )]
     Unreachable(&'static str),
     #[error("Secrets Manager: {name}, status {status}; {}", advice(.name))]
     Refused { status: u16, name: String },

@@ -17,7 +17,6 @@ use heartbeat_core::{
 
 use super::Error;
 use manager::SecretsManager;
-pub(super) use rotation::DatabaseSecret;
 
 /// Variable that names a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,8 @@ impl Variable {
     /// Returns the secret that `environment` names, unless a value for the configuration is set itself: that one wins,
     /// so that a function on a developer's machine needs no secrets.
     fn secret_named(self, environment: &Environment) -> Option<String> {
-        let id = environment.variable(self.name).filter(|_| environment.variable(self.stands_for).is_none())?;
+        let id =
+            environment.variable(self.name).filter(|_| environment.variable(self.stands_for).is_none())?;
         Some(id.to_string_lossy().into_owned())
     }
 }

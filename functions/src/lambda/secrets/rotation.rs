@@ -1,13 +1,7 @@
 //! Secrets that are read again, because they were rotated since the function started.
 
 use futures_util::future::BoxFuture;
-use heartbeat_core::{
-    Clock,
-    config::Database,
-    database::Renew,
-    secret::Secret,
-    token::SecretKey,
-};
+use heartbeat_core::{Clock, config::Database, database::Renew, secret::Secret, token::SecretKey};
 use sqlx::postgres::PgConnectOptions;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
@@ -82,7 +76,10 @@ impl KeySource for StoredSecret {
                 Ok(text) => {
                     let key = SecretKey::parse(text.expose());
                     if key.is_none() {
-                        tracing::error!(variable = self.variable.name, "the rotated secret cannot be a secret key");
+                        tracing::error!(
+                            variable = self.variable.name,
+                            "the rotated secret cannot be a secret key"
+                        );
                     }
                     key
                 }
