@@ -1,7 +1,7 @@
-//! Consistency of the SAM template with the program: mistakes that linters accept, and a deployment would not.
+//! Functions, their events, and what they may do.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -11,56 +11,12 @@ use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::lambda::EVENT_FUNCTIONS;
 use serde_yaml_ng::Value;
 
+use crate::{functions, logical_id, reference, resources, template, text};
+
 /// Route keys of the WebSocket API, with the logical ids of their functions: `$connect`, `StreamConnect`.
 fn websocket_routes() -> Vec<(String, String)> {
     let route = |name: &str| Some((format!("${}", name.strip_prefix("stream_")?), logical_id(name)));
     EVENT_FUNCTIONS.into_iter().filter_map(route).collect()
-}
-
-fn template() -> Value {
-    serde_yaml_ng::from_str(include_str!("../../infra/template.yaml")).expect("YAML")
-}
-
-/// Properties of the resources of a type, by their logical ids.
-fn resources(template: &Value, kind: &str) -> BTreeMap<String, Value> {
-    let all = template["Resources"].as_mapping().expect("resources");
-    let matching = all.iter().filter(|(_, resource)| resource["Type"] == kind);
-    matching
-        .map(|(id, resource)| (id.as_str().expect("an id").to_owned(), resource["Properties"].clone()))
-        .collect()
-}
-
-fn functions() -> BTreeMap<String, Value> {
-    resources(&template(), "AWS::Serverless::Function")
-}
-
-/// Logical id of a function: `StreamConnect` for `stream_connect`.
-fn logical_id(name: &str) -> String {
-    let words = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
-    words.collect()
-}
-
-/// Text of a value and of everything below it, intrinsic functions of CloudFormation included.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Sequence(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
-        Value::Mapping(members) => {
-            members.iter().map(|(name, value)| text(name) + " " + &text(value)).collect::<Vec<_>>().join(" ")
-        }
-        Value::Tagged(tagged) => text(&tagged.value),
-        Value::Bool(_) | Value::Number(_) | Value::Null => String::new(),
-    }
-}
-
-/// Argument of `!Ref` or `!Sub`.
-fn reference(value: &Value) -> &str {
-    match value {
-        Value::Tagged(tagged) if tagged.tag == "!Ref" || tagged.tag == "!Sub" => {
-            tagged.value.as_str().expect("text")
-        }
-        _ => panic!("{value:?} refers to nothing"),
-    }
 }
 
 #[test]
@@ -172,38 +128,62 @@ fn permissions_are_no_wider_than_needed() {
         let policies = text(&function["Policies"]);
         let expected = (
             ["Pusher", "StreamDefault"].contains(&id.as_str()),
-            ["Pusher", "StreamConnect", "StreamDefault"].contains(&id.as_str()),
+            ["Minutely", "Pusher", "StreamConnect", "StreamDefault"].contains(&id.as_str()),
         );
         let granted =
             (policies.contains("execute-api:ManageConnections"), policies.contains("lambda:InvokeFunction"));
         assert_eq!(granted, expected, "{id}");
         assert!(!policies.split(' ').any(|word| word == "*" || word.ends_with(":*")), "{id}: {policies}");
-        let knows_key = text(&function["Environment"]["Variables"]).contains("HEARTBEAT_SECRET_KEY");
-        assert_eq!(knows_key, id.starts_with("Devices"), "{id}");
     }
 }
 
 #[test]
-fn secrets_come_from_secrets_manager() {
-    let template = include_str!("../../infra/template.yaml");
-    for name in ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY", "HEARTBEAT_WEBHOOK_URL"] {
-        for line in template.lines().filter(|line| line.contains(name)) {
-            assert!(line.contains("\"{{resolve:secretsmanager:${"), "{line}");
-        }
+fn beats_have_rate_limits_that_no_visitor_uses_up() {
+    let template = template();
+    let limits = template["Resources"]["HttpApi"]["Properties"]["RouteSettings"].as_mapping().expect("limits");
+    let limited: BTreeSet<String> = limits.keys().map(text).collect();
+    let beats = ROUTES.iter().filter(|route| ["beat", "wakatime_heartbeats"].contains(&route.name));
+    let expected = beats.flat_map(|route| route.paths).map(|path| format!("ANY {path}"));
+    assert_eq!(limited, expected.collect::<BTreeSet<_>>());
+    for (key, limit) in limits {
+        let rates = ["ThrottlingBurstLimit", "ThrottlingRateLimit"].map(|name| limit[name].as_u64());
+        assert!(rates.into_iter().all(|rate| rate > Some(0)), "{key:?}");
     }
 }
 
 #[test]
-fn there_is_one_pusher_at_a_time_with_a_safety_net() {
+fn the_number_of_viewers_is_limited_where_they_are_registered() {
+    for (id, function) in functions() {
+        let limit = &function["Environment"]["Variables"]["HEARTBEAT_MAX_VIEWERS"];
+        let registers = ["StreamConnect", "StreamDefault"].contains(&id.as_str());
+        assert_eq!((!limit.is_null()).then(|| reference(limit)), registers.then_some("MaxViewers"), "{id}");
+    }
+}
+
+#[test]
+fn every_caller_of_the_pusher_knows_its_name() {
     let functions = functions();
-    let pusher = &functions["Pusher"];
-    assert_eq!(pusher["ReservedConcurrentExecutions"], 1);
-    assert_eq!(pusher["Events"]["Minute"]["Properties"]["ScheduleExpression"], "rate(1 minute)");
-    // The name by which other functions invoke it.
-    let name = reference(&pusher["FunctionName"]);
-    for id in ["Pusher", "StreamConnect", "StreamDefault"] {
+    let name = reference(&functions["Pusher"]["FunctionName"]);
+    for id in ["Minutely", "Pusher", "StreamConnect", "StreamDefault"] {
         assert_eq!(reference(&functions[id]["Environment"]["Variables"]["PUSHER_FUNCTION"]), name, "{id}");
     }
+}
+
+#[test]
+fn one_schedule_alone_wakes_the_database() {
+    let mut schedules = Vec::new();
+    for (id, function) in functions() {
+        let Some(events) = function["Events"].as_mapping() else { continue };
+        let scheduled = events.values().filter(|event| event["Type"] != "HttpApi");
+        schedules.extend(scheduled.map(|it| (id.clone(), text(&it["Properties"]["ScheduleExpression"]))));
+    }
+    let rate = "RunsJobsEachMinute rate(1 minute) rate(${JobsEveryMinutes} minutes)";
+    assert_eq!(schedules, [("Minutely".to_owned(), rate.to_owned())]);
+    let template = template();
+    let minutes = &template["Parameters"]["JobsEveryMinutes"];
+    let allowed = minutes["AllowedValues"].as_sequence().expect("values").iter().map(Value::as_u64);
+    assert_eq!(allowed.collect::<Vec<_>>(), [1, 5, 15].map(Some));
+    assert_eq!(minutes["Default"], 1);
 }
 
 #[test]
