@@ -37,7 +37,7 @@ soak: ## Faults and abuse again and again, and fuzzing: half an hour
 	SOAK=1 infra/scripts/with-postgres cargo test --workspace --all-features --test faults --test abuse
 	infra/scripts/fuzz
 
-check: ## Check format, lints, documentation, shell scripts, workflows and generated files
+check: ## Check format, lints, documentation, shell scripts, workflows, manifests and generated files
 	cargo fmt --all --check
 	$(TIMED) "lints, all features" cargo clippy --workspace --all-targets --all-features -- --deny warnings
 	$(TIMED) "lints, no features" cargo clippy --package heartbeat-local-server --no-default-features -- --deny warnings
@@ -50,6 +50,7 @@ check: ## Check format, lints, documentation, shell scripts, workflows and gener
 	$(TIMED) "build, generated documents" infra/scripts/docs --check
 	$(TIMED) "licenses" infra/scripts/deny
 	$(TIMED) "workflows" infra/scripts/check-workflows
+	$(TIMED) "manifests for Kubernetes" infra/scripts/check-kubernetes
 
 bench: ## Measure speed against what this machine can do at all (parts: make bench B="beats reads")
 	cargo build --release --package heartbeat-local-server --all-features

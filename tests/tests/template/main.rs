@@ -1,14 +1,17 @@
-//! Consistency of the SAM template with the program: mistakes that linters accept, and a deployment would not.
+//! Consistency of the SAM template and of the manifests for Kubernetes with the program: mistakes that linters accept, and
+//! a deployment would not.
 //!
 //! - [`functions`]: functions, their events, and what they may do
 //! - [`secrets`]: who may read which secret
 //! - [`shares`]: shares of the database's connections
 //! - [`edge`]: what CloudFront caches
 //! - [`alarms`]: what the owner is told of
+//! - [`kubernetes`]: manifests for Kubernetes
 
 mod alarms;
 mod edge;
 mod functions;
+mod kubernetes;
 mod secrets;
 mod shares;
 
