@@ -24,9 +24,11 @@ use tokio::{io::AsyncWriteExt, process::Command};
 use crate::page::{Block, page, pages};
 
 /// Why a block does not run here.
-const MARKS: [&str; 10] = [
+const MARKS: [&str; 11] = [
     // Docker.
     "needs-docker",
+    // A cluster of Kubernetes.
+    "needs-kubernetes",
     // A copy of the repository, in which to build.
     "needs-checkout",
     // The archive of a release.

@@ -1,11 +1,8 @@
 //! Shares of the database's connections: reserved concurrency of each function, so that no reader can take those of beats.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
 
-use heartbeat_functions::routes::ROUTES;
-use heartbeat_tests::lambda::EVENT_FUNCTIONS;
-
-use crate::{functions, functions_with_database, logical_id, template, text, texts};
+use crate::{functions, functions_with_database, template, text, texts};
 
 /// Functions that have a share in common, beats first.
 const GROUPS: [&[&str]; 6] = [
@@ -20,20 +17,12 @@ const GROUPS: [&[&str]; 6] = [
 /// Functions that run one at a time.
 const JOBS: &[&str] = &["Minutely", "Pusher", "Migrator"];
 
-/// What opens a connection, each its own, in the source of a function that answers events.
-const CONSTRUCTORS: [&str; 3] = ["lambda::app(", "lambda::database(", "lambda::stream("];
+/// Functions whose processes may hold two connections: one for the stats or the jobs, one for the stream. Others hold one.
+const WITH_TWO_CONNECTIONS: [&str; 3] = ["Minutely", "Pusher", "StreamDefault"];
 
-/// Returns the number of connections that a process of this function holds. A route has one for all its needs.
+/// Returns the number of connections that a process of this function may hold.
 fn connections_held(id: &str) -> u64 {
-    if ROUTES.iter().any(|route| logical_id(route.name) == id) {
-        return 1;
-    }
-    let name = EVENT_FUNCTIONS.into_iter().find(|name| logical_id(name) == id).expect(id);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src/lambda").join(name);
-    let source = fs::read_to_string(path.with_extension("rs")).expect("a source file");
-    let held: usize = CONSTRUCTORS.iter().map(|constructor| source.matches(constructor).count()).sum();
-    assert!(held > 0, "{id} opens its connections in a way that this test does not know");
-    u64::try_from(held).expect("a small number")
+    1 + u64::from(WITH_TWO_CONNECTIONS.contains(&id))
 }
 
 /// Sizes of a database that the template knows: numbers of connections.
@@ -104,5 +93,18 @@ fn no_share_is_smaller_on_a_larger_database() {
     for id in GROUPS.concat() {
         let shares: Vec<u64> = sizes().iter().map(|size| concurrency(id, size)).collect();
         assert!(shares.is_sorted(), "{id}: {shares:?}");
+    }
+}
+
+#[test]
+fn the_book_has_the_shares() {
+    let book = include_str!("../../../docs/lambda.md");
+    for size in sizes() {
+        let shares = GROUPS.map(|group| share(group, &size));
+        let reserved: u64 = GROUPS.concat().iter().map(|id| concurrency(id, &size)).sum();
+        let cells: Vec<String> = shares.into_iter().chain([shares.iter().sum()]).map(|it| it.to_string()).collect();
+        // AWS keeps 100 for functions without a reservation.
+        let row = format!("| {size} | {} | {} |", cells.join(" | "), reserved + 100);
+        assert!(book.contains(&row), "docs/lambda.md: expected {row}");
     }
 }
