@@ -157,6 +157,8 @@ fn the_number_of_viewers_is_limited_where_they_are_registered() {
     for (id, function) in functions() {
         let limit = &function["Environment"]["Variables"]["HEARTBEAT_MAX_VIEWERS"];
         let registers = ["StreamConnect", "StreamDefault"].contains(&id.as_str());
+        let keys_clients = !function["Environment"]["Variables"]["CLIENT_IP_KEY"].is_null();
+        assert_eq!(keys_clients, registers, "{id}");
         assert_eq!((!limit.is_null()).then(|| reference(limit)), registers.then_some("MaxViewers"), "{id}");
     }
 }

@@ -17,14 +17,6 @@ const GROUPS: [&[&str]; 6] = [
 /// Functions that run one at a time.
 const JOBS: &[&str] = &["Minutely", "Pusher", "Migrator"];
 
-/// Functions whose processes may hold two connections: one for the stats or the jobs, one for the stream. Others hold one.
-const WITH_TWO_CONNECTIONS: [&str; 3] = ["Minutely", "Pusher", "StreamDefault"];
-
-/// Returns the number of connections that a process of this function may hold.
-fn connections_held(id: &str) -> u64 {
-    1 + u64::from(WITH_TWO_CONNECTIONS.contains(&id))
-}
-
 /// Sizes of a database that the template knows: numbers of connections.
 fn sizes() -> Vec<String> {
     let template = template();
@@ -39,9 +31,9 @@ fn concurrency(id: &str, size: &str) -> u64 {
     template()["Mappings"]["Shares"][id][size].as_u64().expect("a number")
 }
 
-/// Returns the connections that these functions may hold together.
+/// Returns the connections that these functions may hold together: a process has one for all its needs.
 fn share(ids: &[&str], size: &str) -> u64 {
-    ids.iter().map(|id| concurrency(id, size) * connections_held(id)).sum()
+    ids.iter().map(|id| concurrency(id, size)).sum()
 }
 
 #[test]
@@ -101,11 +93,10 @@ fn the_book_has_the_shares() {
     let book = include_str!("../../../docs/lambda.md");
     for size in sizes() {
         let shares = GROUPS.map(|group| share(group, &size));
-        let reserved: u64 = GROUPS.concat().iter().map(|id| concurrency(id, &size)).sum();
-        let cells: Vec<String> =
-            shares.into_iter().chain([shares.iter().sum()]).map(|it| it.to_string()).collect();
+        let all: u64 = shares.iter().sum();
+        let cells = shares.map(|share| share.to_string()).join(" | ");
         // AWS keeps 100 for functions without a reservation.
-        let row = format!("| {size} | {} | {} |", cells.join(" | "), reserved + 100);
+        let row = format!("| {size} | {cells} | {all} | {} |", all + 100);
         assert!(book.contains(&row), "docs/lambda.md: expected {row}");
     }
 }
