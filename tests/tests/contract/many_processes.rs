@@ -103,6 +103,9 @@ async fn on_tables_that_must_be_contracted_a_server_stops_and_migrate_brings_the
     assert!(said.lines().last().is_some_and(|line| line.contains("run `heartbeat migrate`")), "{said}");
 
     let migrate = builder.clone().argument("migrate");
-    assert_eq!(migrate.run().await, (0, "The database is up to date: 2 migrations were applied.\n".to_owned()));
+    assert_eq!(
+        migrate.run().await,
+        (0, "The database is up to date: 2 migrations were applied.\n".to_owned())
+    );
     assert_eq!(builder.start().await.stranger().stats().await["total_beats"], 1);
 }
