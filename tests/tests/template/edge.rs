@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
-use heartbeat_functions::{api::openapi, routes::{ROUTES, Route}};
+use heartbeat_functions::{
+    api::openapi,
+    routes::{ROUTES, Route},
+};
 use serde_yaml_ng::Value;
 
 use crate::{reference, resources, template, texts};
@@ -72,7 +75,10 @@ fn what_anybody_may_read_is_cached_and_nothing_else() {
 #[test]
 fn the_stream_is_no_path_of_the_http_api() {
     let behavior = behavior("/api/stats/ws");
-    assert_eq!((&behavior["TargetOriginId"], &behavior["CachePolicyId"]), (&"stream".into(), &CACHING_DISABLED.into()));
+    assert_eq!(
+        (&behavior["TargetOriginId"], &behavior["CachePolicyId"]),
+        (&"stream".into(), &CACHING_DISABLED.into())
+    );
 }
 
 #[test]

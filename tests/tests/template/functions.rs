@@ -140,7 +140,8 @@ fn permissions_are_no_wider_than_needed() {
 #[test]
 fn beats_have_rate_limits_that_no_visitor_uses_up() {
     let template = template();
-    let limits = template["Resources"]["HttpApi"]["Properties"]["RouteSettings"].as_mapping().expect("limits");
+    let limits =
+        template["Resources"]["HttpApi"]["Properties"]["RouteSettings"].as_mapping().expect("limits");
     let limited: BTreeSet<String> = limits.keys().map(text).collect();
     let beats = ROUTES.iter().filter(|route| ["beat", "wakatime_heartbeats"].contains(&route.name));
     let expected = beats.flat_map(|route| route.paths).map(|path| format!("ANY {path}"));

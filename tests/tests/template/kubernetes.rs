@@ -51,7 +51,8 @@ fn settings() -> Vec<String> {
 #[test]
 fn the_kustomization_lists_every_manifest() {
     let kustomization = manifest("kustomization.yaml");
-    let listed: BTreeSet<String> = texts(&kustomization["resources"]).into_iter().map(str::to_owned).collect();
+    let listed: BTreeSet<String> =
+        texts(&kustomization["resources"]).into_iter().map(str::to_owned).collect();
     let files = fs::read_dir(folder()).expect("a folder");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a name"));
     assert_eq!(listed, names.filter(|name| name != "kustomization.yaml").collect::<BTreeSet<_>>());
@@ -72,7 +73,10 @@ fn everything_finds_the_servers() {
     ] {
         assert_eq!(selector[LABEL], label);
     }
-    assert_eq!(container()["envFrom"][0]["configMapRef"]["name"], kustomization["configMapGenerator"][0]["name"]);
+    assert_eq!(
+        container()["envFrom"][0]["configMapRef"]["name"],
+        kustomization["configMapGenerator"][0]["name"]
+    );
     assert_eq!(container()["image"], kustomization["images"][0]["name"]);
     assert_eq!(manifest("service.yaml")["spec"]["ports"][0]["targetPort"], container()["ports"][0]["name"]);
 }

@@ -53,9 +53,13 @@ fn each_policy_grants_the_reading_of_one_secret_alone() {
     let policies = resources(&template(), "AWS::IAM::ManagedPolicy");
     let expected: BTreeMap<&str, &str> =
         SECRETS.into_iter().map(|(_, parameter, policy)| (policy, parameter)).collect();
-    assert_eq!(policies.keys().map(String::as_str).collect::<Vec<_>>(), expected.keys().copied().collect::<Vec<_>>());
+    assert_eq!(
+        policies.keys().map(String::as_str).collect::<Vec<_>>(),
+        expected.keys().copied().collect::<Vec<_>>()
+    );
     for (id, policy) in &policies {
-        let [statement] = policy["PolicyDocument"]["Statement"].as_sequence().expect("statements").as_slice() else {
+        let [statement] = policy["PolicyDocument"]["Statement"].as_sequence().expect("statements").as_slice()
+        else {
             panic!("{id} has more than one statement")
         };
         assert_eq!(statement["Action"], "secretsmanager:GetSecretValue", "{id}");
