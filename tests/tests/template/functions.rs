@@ -190,6 +190,15 @@ fn one_schedule_alone_wakes_the_database() {
 }
 
 #[test]
+fn notifications_lead_to_where_the_pages_are() {
+    let template = template();
+    let url = |value: &Value| text(value).replace("HasLiveUrl LiveUrl ", "");
+    let minutely = &functions()["Minutely"]["Environment"]["Variables"]["HEARTBEAT_LIVE_URL"];
+    assert!(text(minutely).starts_with("HasLiveUrl LiveUrl "), "{minutely:?}");
+    assert_eq!(url(minutely), url(&template["Outputs"]["Url"]["Value"]));
+}
+
+#[test]
 fn functions_run_on_arm_unless_configured_otherwise() {
     let template = template();
     assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
