@@ -39,6 +39,8 @@ pub struct Dependencies {
     pub(crate) page_policy: HeaderValue,
     /// The owner's key as it is now.
     pub(crate) owner_key: OwnerKey,
+    /// Whether views of pages are counted.
+    pub(crate) counts_visits: bool,
     /// Rate limiter of failed authentication.
     pub(crate) rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
@@ -73,6 +75,7 @@ impl App {
             heartbeat,
             page_policy: html::page_policy(&config),
             owner_key: OwnerKey::new(config.secret_key.clone(), clock()),
+            counts_visits: true,
             rate_limiter: RateLimiter::default(),
             page_cache: ResponseCache::default(),
             config,
@@ -82,6 +85,17 @@ impl App {
             #[cfg(feature = "badges")]
             image_cache: ImageCache::default(),
         }))
+    }
+
+    /// Has views of pages not counted, as there is no database to count them in.
+    ///
+    /// # Panics
+    ///
+    /// If there are clones of this already.
+    #[must_use]
+    pub fn without_visits(mut self) -> Self {
+        Arc::get_mut(&mut self.0).expect("no clones yet").counts_visits = false;
+        self
     }
 
     /// Has the owner's key read again from `source` while the program runs, as it may be replaced there.

@@ -51,8 +51,9 @@ impl Target {
     pub fn new(options: PgConnectOptions, pooler: Pooler) -> Self {
         let options = options.application_name("heartbeat");
         let options = match pooler {
+            // With its start-up parameter left as it is, a pooler refuses the login, before it mixes up sessions.
             Pooler::None => options,
-            // A pooler refuses start-up parameters that it cannot set again in another session. PostgreSQL 12 and later
+            // PgBouncer refuses start-up parameters that it cannot set again in another session. PostgreSQL 12 and later
             // write all digits without this one.
             Pooler::Transaction => options.extra_float_digits(None),
         };

@@ -13,6 +13,9 @@ use heartbeat_core::{
 use super::{Error, required, secrets::Secrets};
 use crate::{App, app::system_clock, background, logging};
 
+/// Variable of the configuration without which there is no database: functions that need none are given none.
+const DATABASE_DSN: &str = "HEARTBEAT_DATABASE_DSN";
+
 /// Variable of the configuration without which links lead to where a request came through.
 const LIVE_URL: &str = "HEARTBEAT_LIVE_URL";
 
@@ -25,6 +28,7 @@ pub(crate) struct Setup {
     pub(crate) database: Target,
     /// Whether `live_url` is configured.
     pub(super) has_live_url: bool,
+    has_database: bool,
     secrets: Secrets,
 }
 
@@ -47,7 +51,8 @@ impl Setup {
             database = database.renewed_by(Arc::new(secret));
         }
         let has_live_url = environment.variable(LIVE_URL).is_some();
-        Ok(Self { config, database, has_live_url, secrets })
+        let has_database = environment.variable(DATABASE_DSN).is_some();
+        Ok(Self { config, database, has_live_url, has_database, secrets })
     }
 
     /// Returns the dependencies of a function, built once for all its invocations. Nothing may run after a response is
@@ -58,7 +63,7 @@ impl Setup {
         if let Some(key) = self.secrets.owner_key() {
             app.renew_owner_key_from(key);
         }
-        app
+        if self.has_database { app } else { app.without_visits() }
     }
 
     /// Returns the viewers at API Gateway, as the database has them, for functions that need no [`App`].

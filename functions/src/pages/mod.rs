@@ -112,7 +112,7 @@ pub(crate) async fn view(
     page: &Document,
     fills: &[&str],
 ) -> Response {
-    if method == Method::GET {
+    if method == Method::GET && app.counts_visits {
         app.heartbeat.count_visit().await;
     }
     page.respond(headers, fills, app.page_policy.clone())

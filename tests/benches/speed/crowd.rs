@@ -45,23 +45,23 @@ pub(crate) async fn measure(table: &mut Table) {
     let Some(pooler) = PgBouncer::start(&database, SESSIONS).await else { return };
     let url = pooler.url(&database);
     let environment = [("HEARTBEAT_DATABASE_DSN", &*url), ("HEARTBEAT_DATABASE_POOLER", "transaction")];
-    let (pooled, pooled_rate) = crowd(&database, &environment).await;
+    let (shared, shared_rate) = crowd(&database, &environment).await;
 
     let roomy = Database::create().await;
     let (direct, direct_rate) = crowd(&roomy, &[]).await;
 
     table.heading(&format!("beats of {FUNCTIONS} functions, {CONNECTIONS_MAX} connections"), "one for each");
-    table.ratio("crowd: beats", "/s", pooled_rate, direct_rate, Target::None);
+    table.ratio("crowd: beats", "/s", shared_rate, direct_rate, Target::None);
     for (name, share) in [("p50", 50), ("p99", 99)] {
         table.ratio(
             &format!("crowd: {name}"),
             "ms",
-            pooled.percentile(share),
+            shared.percentile(share),
             direct.percentile(share),
             Target::None,
         );
     }
-    table.value("crowd: beats refused", "", count(pooled.refused), Target::AtMost(0.0));
+    table.value("crowd: beats refused", "", count(shared.refused), Target::AtMost(0.0));
 }
 
 impl Tally {

@@ -163,6 +163,14 @@ async fn the_migrator_sets_a_database_up_and_says_what_it_did() {
     assert!(error.contains("tables that no Heartbeat made"), "{error}");
 }
 
+#[tokio::test]
+async fn the_page_about_privacy_needs_no_database() {
+    let function = Function::start("privacy", &Database::reserve(), &[("HEARTBEAT_DATABASE_DSN", "")]).await;
+    let response = function.request(&Method::GET, "/privacy", None, b"").await;
+    assert_eq!(response.status, 200, "{response}");
+    assert!(!function.log().contains("ERROR"), "{}", function.log());
+}
+
 #[test]
 fn every_route_has_its_program() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src");
