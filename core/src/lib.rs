@@ -13,7 +13,7 @@
 //! - `badge`: one figure as an image (feature `badges`).
 //! - [`notify`]: events, subscriptions, channels, and the dispatcher that delivers.
 //! - [`jobs`]: what is due because time passed.
-//! - [`stream`]: the stats stream to WebSockets that API Gateway holds.
+//! - [`stream`]: frames of the stats stream, and the stream to WebSockets that API Gateway holds.
 //! - `progress`: progress of long commands (feature `migrate`).
 //! - [`database`]: sessions, the schema, and every SQL statement.
 //! - [`heartbeat`]: the handle that routes work with, and the worker behind it that batches beats into

@@ -47,6 +47,7 @@ pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
 /// The work that no request does.
 #[derive(Debug)]
 pub struct Background {
+    session: SharedSession,
     jobs: Jobs,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
@@ -60,6 +61,7 @@ impl Background {
         let session = SharedSession::new(Session::new(database, system_clock, runtime));
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
+            session: session.clone(),
             jobs: Jobs::new(session.clone(), keys.collect()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
@@ -71,6 +73,12 @@ impl Background {
                 random,
             }),
         }
+    }
+
+    /// Returns the session of this work, for other statements of the same process.
+    #[must_use]
+    pub fn session(&self) -> SharedSession {
+        self.session.clone()
     }
 
     /// Runs until `stop` is ready. For a server.

@@ -178,7 +178,7 @@ keys! {
         help: "Header that all trusted proxies write: x-forwarded-for, forwarded, or another that holds the client's IP address",
         parse: values::header_name,
     }
-    /// Viewers of the local server's stream at the same time.
+    /// Viewers of the stream at the same time.
     max_viewers: usize = "max_viewers" {
         kind: Number,
         default: "10000",

@@ -22,6 +22,12 @@ impl Reads {
         Self(session)
     }
 
+    /// Returns the session, for statements that need not wait for others than reads.
+    #[must_use]
+    pub fn session(&self) -> SharedSession {
+        self.0.clone()
+    }
+
     /// Runs `query`. Fails with [`Error::Unavailable`] after the read timeout.
     pub async fn run<T>(
         &self,

@@ -3,6 +3,7 @@
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
 //! - [`dead_letter_events`]: dead-letters events that have waited for too long.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
+//! - [`expire_viewers`]: deletes viewers whose connections have been closed.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
@@ -11,6 +12,7 @@
 mod adopt_events;
 mod dead_letter_events;
 mod expire_events;
+mod expire_viewers;
 
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ impl Jobs {
         self.run("adopt_events", async |it| adopt_events::run(it, configured).await).await;
         self.run("dead_letter_events", async |it| dead_letter_events::run(it, now).await).await;
         self.run("expire_events", async |it| expire_events::run(it, now).await).await;
+        self.run("expire_viewers", expire_viewers::run).await;
     }
 
     /// Runs one job, which returns how many rows it worked on.

@@ -59,6 +59,8 @@ pub enum Problem {
     BatchTooLarge,
     /// Path and query exceed the maximum length.
     UriTooLong,
+    /// A viewer asks for frames that there are not.
+    UnknownFrames,
     /// The route accepts WebSockets only.
     UpgradeRequired,
     /// The body did not arrive before the timeout.
@@ -84,7 +86,7 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -114,6 +116,7 @@ impl Problem {
             Self::PayloadTooLarge => "The body is larger than 16 KiB.",
             Self::BatchTooLarge => "The body is larger than 6 MiB, or has more than 1,000 items.",
             Self::UriTooLong => "The path and the query are longer than 4 KiB.",
+            Self::UnknownFrames => "The parameter \"frames\" is neither \"changes\" nor left out.",
             Self::UpgradeRequired => "This address is for WebSockets (RFC 6455, version 13, over HTTP/1.1).",
             Self::RequestTimeout => "The body did not come within ten seconds.",
             Self::TooManyRequests(_) => {

@@ -7,7 +7,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_apigatewaymanagement::{
     self as gateway,
     config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig},
-    operation::post_to_connection::PostToConnectionError,
+    operation::{delete_connection::DeleteConnectionError, post_to_connection::PostToConnectionError},
     primitives::Blob,
 };
 use aws_sdk_lambda::{self as functions, types::InvocationType};
@@ -16,13 +16,9 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use bytes::Bytes;
-use heartbeat_core::stream::{Delivery, Gateway};
+use heartbeat_core::stream::{Delivery, Gateway, GatewayStream, POST_TIMEOUT};
 
 use super::{Error, required};
-
-/// Timeout for posting one frame. Late frames are worth nothing, as the next one follows, and one connection that
-/// hangs must not delay the others.
-const POST_TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Timeout for invoking the pusher. A viewer that connects waits for that.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -44,6 +40,17 @@ impl ApiGateway {
             .timeout_config(TimeoutConfig::builder().operation_timeout(POST_TIMEOUT).build())
             .build();
         Ok(Self(gateway::Client::from_conf(config)))
+    }
+
+    /// Closes a connection. A failure is logged only: API Gateway closes a connection that is idle for ten minutes.
+    pub async fn close(&self, connection: &str) {
+        let close = self.0.delete_connection().connection_id(connection);
+        if let Err(error) = Box::pin(close.send()).await {
+            let is_gone = error.as_service_error().is_some_and(DeleteConnectionError::is_gone_exception);
+            if !is_gone {
+                tracing::warn!(%error, "a connection was not closed");
+            }
+        }
     }
 }
 
@@ -91,7 +98,15 @@ impl PusherStarter {
         Ok(Self { client, function: required("PUSHER_FUNCTION")? })
     }
 
-    /// Starts the pusher, without waiting until it ends. A failure is logged only, since viewers retry by saying hello.
+    /// Starts the pusher if there are viewers and none runs. After a failure, viewers that get no frames say hello, which
+    /// retries; so does [`minutely`](super::minutely).
+    pub async fn start_if_needed(&self, stream: &GatewayStream) {
+        if let Ok(true) = stream.needs_pusher().await {
+            self.start().await;
+        }
+    }
+
+    /// Starts the pusher, without waiting until it ends. A failure is logged only.
     pub async fn start(&self) {
         let invocation =
             self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);

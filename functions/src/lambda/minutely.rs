@@ -1,13 +1,14 @@
-//! Minutely: the function that runs the jobs, then the dispatcher. A schedule invokes it each minute. To invoke it with
-//! each beat would add the AWS SDK to the beat's function, and a second request to its latency.
+//! Minutely: the function that runs the jobs, then the dispatcher, and sees to it that a pusher runs where there are
+//! viewers. A schedule invokes it each minute, or less often. To invoke it with each beat would add the AWS SDK to the
+//! beat's function, and a second request to its latency.
 
 use std::time::Duration;
 
-use heartbeat_core::runtime::Runtime;
+use heartbeat_core::{runtime::Runtime, stream::GatewayStream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Context, Error};
+use super::{Context, Error, aws::PusherStarter};
 use crate::{app::system_clock, background::Background, lambda};
 
 /// Time left before the timeout of the invocation when the last delivery ends.
@@ -17,9 +18,14 @@ const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 pub async fn serve() -> Result<(), Error> {
     lambda::start_logging()?;
     let background = Background::new(&lambda::config()?, lambda::database()?, Runtime::Lambda);
+    let stream = GatewayStream::new(background.session());
+    let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |_: Value, context: Context| {
         let remaining = lambda::time_left(&context, system_clock()).saturating_sub(DEADLINE_MARGIN);
-        background.run_until(Instant::now() + remaining).await;
+        let until = Instant::now() + remaining;
+        // First: deliveries may take all the time that there is.
+        starter.start_if_needed(&stream).await;
+        background.run_until(until).await;
         Ok(json!({}))
     })
     .await

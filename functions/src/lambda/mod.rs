@@ -2,6 +2,7 @@
 //!
 //! - [`migrator`]: applies migrations after a deployment
 //! - [`minutely`]: runs the jobs and the dispatcher
+//! - `socket`: events of a WebSocket at API Gateway
 //! - [`stream_connect`], [`stream_default`], [`stream_disconnect`]: events of a viewer's WebSocket
 //! - [`pusher`]: sends frames to all viewers
 //! - [`aws`]: clients of API Gateway and Lambda
@@ -10,6 +11,7 @@ pub mod aws;
 pub mod migrator;
 pub mod minutely;
 pub mod pusher;
+mod socket;
 pub mod stream_connect;
 pub mod stream_default;
 pub mod stream_disconnect;
@@ -25,7 +27,7 @@ use heartbeat_core::{
     config::{Database, Environment, Flags},
     database::{Session, SharedSession, Target},
     runtime::Runtime,
-    stream::GatewayStream,
+    stream::{GatewayStream, Places},
 };
 pub(crate) use lambda_http::Context;
 pub use lambda_http::Error;
@@ -35,14 +37,15 @@ use lambda_http::{
     request::RequestContext,
     tower::ServiceExt,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+pub(crate) use socket::{SocketEvent, SocketResponse};
 use time::OffsetDateTime;
 
 use crate::{
     App,
     app::system_clock,
     background,
-    http::{client_ip::Peer, problem::Problem, route::Route},
+    http::{client_ip::Peer, route::Route},
     logging, routes,
 };
 
@@ -80,9 +83,15 @@ pub(crate) fn app() -> Result<App, Error> {
     Ok(App::start(&database()?, config, Runtime::Lambda, configured))
 }
 
-/// Returns the connections of API Gateway, as the database has them.
+/// Returns the viewers at API Gateway, as the database has them, for functions that need no [`App`].
 pub(crate) fn stream() -> Result<GatewayStream, Error> {
     Ok(GatewayStream::new(SharedSession::new(Session::new(database()?, system_clock, Runtime::Lambda))))
+}
+
+/// Returns the places of those viewers. `CLIENT_IP_KEY` keys the numbers that stand for client IPs: a text that is the same
+/// for all functions, and that the database does not hold.
+pub(crate) fn places() -> Result<Places, Error> {
+    Ok(Places::new(config()?.max_viewers, &required("CLIENT_IP_KEY")?))
 }
 
 /// Returns the configuration, which comes from the environment alone.
@@ -111,44 +120,6 @@ pub(crate) fn required(name: &str) -> Result<String, Error> {
 pub(crate) fn time_left(context: &Context, now: OffsetDateTime) -> Duration {
     let now = Duration::try_from(now - OffsetDateTime::UNIX_EPOCH).unwrap_or_default();
     Duration::from_millis(context.deadline).saturating_sub(now)
-}
-
-/// Event of a WebSocket at API Gateway.
-#[derive(Debug, Deserialize)]
-pub(crate) struct SocketEvent {
-    #[serde(rename = "requestContext")]
-    context: SocketContext,
-}
-
-#[derive(Debug, Deserialize)]
-struct SocketContext {
-    #[serde(rename = "connectionId")]
-    connection_id: String,
-}
-
-impl SocketEvent {
-    /// Returns the connection id.
-    pub(crate) fn connection_id(&self) -> &str {
-        &self.context.connection_id
-    }
-}
-
-/// Response to a [`SocketEvent`]. On `$connect`, API Gateway refuses the connection unless the status is 200.
-#[derive(Debug, Serialize)]
-pub(crate) struct SocketResponse {
-    #[serde(rename = "statusCode")]
-    status: u16,
-}
-
-impl SocketResponse {
-    /// The event was handled.
-    pub(crate) const OK: Self = Self { status: 200 };
-}
-
-impl From<heartbeat_core::Error> for SocketResponse {
-    fn from(error: heartbeat_core::Error) -> Self {
-        Self { status: Problem::from(error).status().as_u16() }
-    }
 }
 
 /// Adds the [`Peer`] to a request, as API Gateway reports it.

@@ -1,9 +1,12 @@
-//! Pusher: the function that sends the stats to all viewers at API Gateway once a second. It is started when a viewer
-//! connects while no pusher runs, and by a schedule in case that start failed.
+//! Pusher: the function that sends the stats to the viewers at API Gateway. It is started when a viewer connects while no
+//! pusher runs, and by [`minutely`](super::minutely) in case that start failed.
 
 use std::time::Duration;
 
-use heartbeat_core::{stream::Ended, token::Token};
+use heartbeat_core::{
+    stream::{Ended, GatewayStream, Pusher},
+    token::Token,
+};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -20,7 +23,8 @@ const HANDOVER_MARGIN: Duration = Duration::from_secs(5);
 /// Serves the pusher's invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), lambda::Error> {
     lambda::start_logging()?;
-    let (app, stream) = (lambda::app()?, lambda::stream()?);
+    let app = lambda::app()?;
+    let stream = GatewayStream::new(app.heartbeat.reads().session());
     let gateway = ApiGateway::from_environment()?;
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |_: Value, context: Context| {
@@ -28,7 +32,8 @@ pub async fn serve() -> Result<(), lambda::Error> {
             Instant::now() + lambda::time_left(&context, (app.clock)()).saturating_sub(HANDOVER_MARGIN);
         // Random, so that no two invocations share a holder.
         let holder = Token::generate(&mut UnwrapErr(SysRng));
-        let ended = stream.push(&app.heartbeat, &gateway, app.clock, holder.expose(), until).await;
+        let pusher = Pusher::new(&stream, &app.heartbeat, &gateway, app.clock, holder.expose());
+        let ended = pusher.run(until).await;
         if ended == Ended::TimedOut {
             starter.start().await;
         }

@@ -1,31 +1,32 @@
 //! `$connect`: a viewer opened a WebSocket at API Gateway.
 
-use heartbeat_core::stream::GatewayStream;
+use heartbeat_core::stream::{GatewayStream, Places, frames::Frames};
 
 use super::{Error, SocketEvent, SocketResponse, aws::PusherStarter};
-use crate::lambda;
+use crate::{http::problem::Problem, lambda};
 
-/// Serves `$connect` until Lambda ends the process: registers the connection, and ensures that a pusher runs.
+/// Serves `$connect` until Lambda ends the process: registers the viewer, and ensures that a pusher runs. Where there is
+/// no place for it, API Gateway refuses the connection.
 pub async fn serve() -> Result<(), Error> {
     lambda::start_logging()?;
-    let (stream, starter) = (lambda::stream()?, PusherStarter::from_environment()?);
+    let (stream, places) = (lambda::stream()?, lambda::places()?);
+    let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |event: SocketEvent, _| {
-        Ok(connect(&stream, &starter, event.connection_id()).await)
+        let connected = connect(&stream, &places, &starter, &event).await;
+        Ok(connected.map_or_else(SocketResponse::from, |()| SocketResponse::OK))
     })
     .await
 }
 
-async fn connect(stream: &GatewayStream, starter: &PusherStarter, id: &str) -> SocketResponse {
-    if let Err(error) = stream.connect(id).await {
-        return error.into();
+async fn connect(
+    stream: &GatewayStream,
+    places: &Places,
+    starter: &PusherStarter,
+    event: &SocketEvent,
+) -> Result<(), Problem> {
+    if !stream.register(places, event.connection_id(), event.client(), Frames::EachSecond).await? {
+        return Err(Problem::TooManyViewers);
     }
-    ensure_pusher(stream, starter).await;
-    SocketResponse::OK
-}
-
-/// Starts the pusher if none runs. After a failure, viewers that get no frames say hello, which retries.
-pub(crate) async fn ensure_pusher(stream: &GatewayStream, starter: &PusherStarter) {
-    if let Ok(false) = stream.is_pushed().await {
-        starter.start().await;
-    }
+    starter.start_if_needed(stream).await;
+    Ok(())
 }

@@ -8,7 +8,10 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use heartbeat_core::stats::Snapshot;
+use heartbeat_core::{
+    stats::Snapshot,
+    stream::frames::{LastFrame, Versions},
+};
 use heartbeat_functions::App;
 use tokio::{
     sync::Notify,
@@ -17,13 +20,9 @@ use tokio::{
 };
 
 use super::{
-    FRAME_INTERVAL, FRAME_TICK_INTERVAL,
+    FRAME_TICK_INTERVAL,
     registry::{Command, Inbox},
 };
-
-/// Interval of frames without a change, the sign of life of the server. Proxies close connections that are idle for a
-/// minute.
-pub(super) const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Poll interval for changes by other processes. Stats are read from the database at most once a second; looking twice
 /// as often keeps reads for other clients from delaying that by up to another second.
@@ -45,6 +44,7 @@ pub(super) struct ChangesFeed {
 #[derive(Debug, Default)]
 struct State {
     followers: BTreeMap<u64, Follower>,
+    versions: Versions,
     latest: Option<(Arc<Snapshot>, Frame)>,
 }
 
@@ -59,37 +59,23 @@ pub(super) struct Frame {
 #[derive(Debug)]
 struct Follower {
     inbox: Inbox,
-    /// Version of its last frame.
-    version: u64,
-    sent_at: Instant,
-}
-
-impl Follower {
-    /// When it may have the next change.
-    fn due(&self) -> Instant {
-        self.sent_at + FRAME_INTERVAL
-    }
-
-    /// Whether `frame` is due at `now`.
-    fn wants(&self, frame: &Frame, now: Instant) -> bool {
-        let age = now.duration_since(self.sent_at);
-        age >= SIGN_OF_LIFE_INTERVAL || (now >= self.due() && self.version != frame.version)
-    }
+    last: LastFrame,
 }
 
 impl State {
     /// When the first viewer may have the next change. `None` without viewers.
     fn first_due(&self) -> Option<Instant> {
-        self.followers.values().map(Follower::due).min()
+        self.followers.values().map(|follower| follower.last.next_due()).min()
     }
 
     /// Returns the frame of `snapshot`. Snapshots that differ by the time alone have the same version.
     fn frame(&mut self, snapshot: &Arc<Snapshot>) -> Option<Frame> {
-        let version = match &self.latest {
-            Some((latest, frame)) if Arc::ptr_eq(latest, snapshot) => return Some(frame.clone()),
-            Some((latest, frame)) => frame.version + u64::from(snapshot.stats.differ_from(&latest.stats)),
-            None => 1,
-        };
+        if let Some((latest, frame)) = &self.latest
+            && Arc::ptr_eq(latest, snapshot)
+        {
+            return Some(frame.clone());
+        }
+        let version = self.versions.number(snapshot);
         let frame = Frame { version, text: Utf8Bytes::try_from(snapshot.json.clone()).ok()? };
         self.latest = Some((Arc::clone(snapshot), frame.clone()));
         Some(frame)
@@ -147,12 +133,12 @@ impl ChangesFeed {
                     break;
                 }
                 first = number + 1;
-                if follower.wants(frame, now) {
-                    (follower.version, follower.sent_at) = (frame.version, now);
+                if follower.last.is_followed_by(frame.version, now) {
+                    follower.last = LastFrame { version: frame.version, sent_at: now };
                     follower.inbox.put(Command::Send(frame.text.clone()));
                     handed_out += 1;
-                } else if follower.version != frame.version {
-                    let own = follower.due();
+                } else if follower.last.version != frame.version {
+                    let own = follower.last.next_due();
                     due = Some(due.map_or(own, |due: Instant| due.min(own)));
                 }
             }
@@ -168,7 +154,8 @@ impl ChangesFeed {
     /// any.
     pub(super) fn follow(self: &Arc<Self>, number: u64, inbox: Inbox, first: Option<&Frame>) -> Following {
         let version = first.map_or(0, |frame| frame.version);
-        self.state().followers.insert(number, Follower { inbox, version, sent_at: Instant::now() });
+        let last = LastFrame { version, sent_at: Instant::now() };
+        self.state().followers.insert(number, Follower { inbox, last });
         self.joined.notify_one();
         Following { number, feed: Arc::clone(self) }
     }

@@ -25,6 +25,7 @@ use axum::{
     response::Response,
     routing::get,
 };
+use heartbeat_core::stream::frames::{FRAME_INTERVAL, Frames};
 use heartbeat_functions::{
     App,
     http::{
@@ -50,9 +51,6 @@ const READ_BUFFER_CAPACITY: usize = 4 * 1024;
 
 /// Maximum size of a message from a viewer.
 const MESSAGE_MAX_BYTES: usize = 1024;
-
-/// Interval of a viewer's frames.
-const FRAME_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Interval of the times at which frames are due. The time between a viewer's first two frames is off by half of it
 /// at most.
@@ -130,28 +128,13 @@ impl LocalStream {
     }
 }
 
-/// Frames that a viewer asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Frames {
-    /// One a second.
-    EachSecond,
-    /// One at each change.
-    Changes,
-}
-
-impl Frames {
-    /// Parses the parameter `frames` of a query, as parameters of badges are: other names and empty values are ignored, and of
-    /// repeated values the last one counts.
-    fn parse(query: &str) -> Result<Self, Problem> {
-        let values = form_urlencoded::parse(query.as_bytes())
-            .filter(|(name, value)| name == "frames" && !value.is_empty());
-        values.map(|(_, value)| value).last().map_or(Ok(Self::EachSecond), |value| match &*value {
-            "changes" => Ok(Self::Changes),
-            _ => Err(Problem::BadRequest(
-                "The parameter \"frames\" is neither \"changes\" nor left out.".to_owned(),
-            )),
-        })
-    }
+/// Parses the parameter `frames` of a query, as parameters of badges are: other names and empty values are ignored, and of
+/// repeated values the last one counts.
+fn parse_frames(query: &str) -> Result<Frames, Problem> {
+    let values = form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, value)| name == "frames" && !value.is_empty());
+    let last = values.map(|(_, value)| value).last().unwrap_or_default();
+    Frames::parse(&last).ok_or(Problem::UnknownFrames)
 }
 
 async fn upgrade(
@@ -161,7 +144,7 @@ async fn upgrade(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
-    let frames = Frames::parse(query.as_deref().unwrap_or_default())?;
+    let frames = parse_frames(query.as_deref().unwrap_or_default())?;
     // Checked before the upgrade, while the response can still carry the status of an error.
     stream.app.heartbeat.check().await?;
     let connection =

@@ -91,8 +91,8 @@ async fn on_tables_that_must_be_contracted_a_server_stops_and_migrate_brings_the
     // As a release left them that no missing migration serves.
     database
         .execute(
-            "DELETE FROM heartbeat.migrations WHERE version = 2;
-             DROP TABLE heartbeat.connections, heartbeat.pusher;
+            "DELETE FROM heartbeat.migrations WHERE version = 7;
+             DROP TABLE heartbeat.editor_keys;
              UPDATE heartbeat.compatibility SET release = '0.0.9'",
         )
         .await;

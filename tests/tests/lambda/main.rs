@@ -1,5 +1,9 @@
 //! Lambda functions: real programs, fed with events of API Gateway.
 
+mod fake_cloud;
 mod functions;
+mod hanging_viewers;
 mod parity;
 mod stream;
+mod stream_changes;
+mod viewers;

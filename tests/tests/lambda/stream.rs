@@ -6,79 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, extract::Path, http::StatusCode, routing::post};
-use heartbeat_tests::{Database, Function, Server, ServerBuilder, eventually};
-use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use heartbeat_tests::{Database, eventually};
+use serde_json::json;
 
-const CONNECT: &str = include_str!("../../events/ws_connect.json");
-const DEFAULT: &str = include_str!("../../events/ws_default.json");
-const DISCONNECT: &str = include_str!("../../events/ws_disconnect.json");
-
-/// Fake of AWS: the WebSockets of a local server stand in for those of API Gateway, and an endpoint records
-/// which functions it is asked to invoke.
-struct FakeCloud {
-    server: Server,
-    database: Database,
-    environment: Vec<(String, String)>,
-    invoked: mpsc::UnboundedReceiver<String>,
-}
-
-impl FakeCloud {
-    async fn start() -> Self {
-        let database = Database::create().await;
-        let builder = ServerBuilder::on(&database).environment("HEARTBEAT_MANAGEMENT_BIND", "127.0.0.1:0");
-        let mut server = builder.start().await;
-        let line = server.wait_for("management calls").await;
-        let (_, port) = line.split_once("port=").expect("a port");
-
-        let lambda = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let lambda_port = lambda.local_addr().expect("a local address").port();
-        let (sender, invoked) = mpsc::unbounded_channel();
-        let invoke = post(move |Path(name): Path<String>| async move {
-            sender.send(name).expect("a running test");
-            StatusCode::ACCEPTED
-        });
-        let routes = Router::new().route("/2015-03-31/functions/{name}/invocations", invoke);
-        tokio::spawn(async move { axum::serve(lambda, routes).await });
-
-        let environment = [
-            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
-            ("AWS_SESSION_TOKEN", "a session".to_owned()),
-            ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", format!("http://127.0.0.1:{port}")),
-            ("AWS_ENDPOINT_URL_LAMBDA", format!("http://127.0.0.1:{lambda_port}")),
-            ("PUSHER_FUNCTION", "the-pusher".to_owned()),
-        ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Self { server, database, environment, invoked }
-    }
-
-    async fn function(&self, name: &str) -> Function {
-        self.function_with_timeout(name, Duration::from_mins(5)).await
-    }
-
-    async fn function_with_timeout(&self, name: &str, invocation_timeout: Duration) -> Function {
-        let environment: Vec<_> =
-            self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Function::start_with_timeout(name, &self.database, &environment, invocation_timeout).await
-    }
-
-    async fn connection_count(&self) -> i64 {
-        self.database.number("SELECT count(*) FROM heartbeat.connections").await
-    }
-
-    /// Records an open WebSocket, as `$connect` does.
-    async fn record_connection(&self, id: &str) {
-        self.database.execute(&format!("INSERT INTO heartbeat.connections (id) VALUES ('{id}')")).await;
-    }
-}
-
-/// Invokes a pusher in the background; the task ends with the pusher.
-fn spawn_pusher(pusher: &Arc<Function>) -> JoinHandle<Result<Value, String>> {
-    let pusher = Arc::clone(pusher);
-    tokio::spawn(async move { pusher.invoke(json!({})).await })
-}
+use crate::fake_cloud::{CONNECT, DEFAULT, DISCONNECT, FakeCloud, spawn_pusher};
 
 #[tokio::test]
 async fn a_connection_is_recorded_and_removed_and_the_first_one_starts_the_pusher() {
@@ -104,9 +35,9 @@ async fn a_connection_is_recorded_and_removed_and_the_first_one_starts_the_pushe
 
 #[tokio::test]
 async fn without_a_database_connections_are_rejected() {
-    let cloud = FakeCloud::start().await;
-    let nowhere = FakeCloud { database: Database::reserve(), ..cloud };
-    assert_eq!(nowhere.function("stream_connect").await.websocket_event(CONNECT, "one").await, 503);
+    let mut cloud = FakeCloud::start().await;
+    cloud.database = Database::reserve();
+    assert_eq!(cloud.function("stream_connect").await.websocket_event(CONNECT, "one").await, 503);
 }
 
 #[tokio::test]
@@ -160,14 +91,35 @@ async fn a_connection_that_is_gone_is_removed_with_the_next_frame() {
     let mut viewer = cloud.server.viewer().await;
     cloud.record_connection(&viewer.id).await;
     cloud.record_connection("long-gone").await;
+    // API Gateway opens a connection only after `$connect` has answered.
+    cloud.database.execute("INSERT INTO heartbeat.connections (id) VALUES ('not-open-yet')").await;
     let pusher = Arc::new(cloud.function("pusher").await);
     let ended = spawn_pusher(&pusher);
     viewer.frame().await.expect("a frame");
     viewer.frame().await.expect("a frame");
-    assert_eq!(cloud.connection_count().await, 1);
+    assert_eq!(cloud.connection_count().await, 2);
     drop(viewer);
+    cloud.database.execute("DELETE FROM heartbeat.connections WHERE id = 'not-open-yet'").await;
     assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "NoViewers" })));
     assert_eq!(cloud.connection_count().await, 0);
+}
+
+#[tokio::test]
+async fn minutely_starts_a_pusher_if_there_are_viewers_and_none_runs() {
+    let mut cloud = FakeCloud::start().await;
+    let minutely = cloud.function("minutely").await;
+    let mut started = async || {
+        minutely.invoke(json!({})).await.expect("an end");
+        cloud.invoked.try_recv().ok()
+    };
+    assert_eq!(started().await, None);
+    cloud.database.execute("INSERT INTO heartbeat.connections (id) VALUES ('one')").await;
+    assert_eq!(started().await.as_deref(), Some("the-pusher"));
+    cloud
+        .database
+        .execute("UPDATE heartbeat.pusher SET holder = 'another', expires_at = now() + interval '1 hour'")
+        .await;
+    assert_eq!(started().await, None);
 }
 
 #[tokio::test]
