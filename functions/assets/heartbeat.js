@@ -288,13 +288,17 @@ const isSameButForTime = (a, b) =>
   JSON.stringify(a.devices) === JSON.stringify(b.devices);
 
 /** Viewer of the stream: reconnects as long as the page is open. It asks for frames at changes alone, of which there is
-    one in half a minute at least. Older servers and AWS Lambda send one a second all the same. */
+    one in half a minute at least: in the URL and, for AWS Lambda, in a hello. Older servers send one a second anyway. */
 class Stream {
   /** Milliseconds without a frame after which a hello is sent, and after which the connection is closed: while frames are
       due each second, and until the first one of a connection, which comes at once. */
   static EACH_SECOND = { hello: 3_000, timeout: 9_000 };
   /** The same while frames are due in half a minute. */
   static AT_CHANGES = { hello: 35_000, timeout: 40_000 };
+  /** Number of frames that come soon, one after the other, and show nothing new, from which on one is due each second. On
+      AWS Lambda there may be one or two for other reasons: a hello is answered, and a pusher begins with a frame to all. */
+  static REPEATS_MIN = 3;
+  static HELLO = JSON.stringify({ action: "hello", frames: "changes" });
   /** Difference, in milliseconds, by which the two clocks of the browser drift apart at most, unless one was set or stood
       still while the machine slept. */
   static DRIFT_MAX = 2_000;
@@ -313,6 +317,8 @@ class Stream {
   #timeouts;
   /** The last frame of the connection. */
   #lastFrame;
+  /** Number of frames up to it that came soon, and showed what the one before did. */
+  #repeats = 0;
   #clockOffset = Date.now() - performance.now();
   #lastFrameAt = Date.now();
   #lastHelloAt = 0;
@@ -341,7 +347,7 @@ class Stream {
     this.#connectedAt = this.#lastHelloAt = Date.now();
     this.#timeouts = Stream.EACH_SECOND;
     this.#lastFrame = undefined;
-    socket.onopen = () => socket.send("hello");
+    socket.onopen = () => socket.send(Stream.HELLO);
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
       const stats = parseFrame(data);
@@ -357,11 +363,13 @@ class Stream {
     socket.onclose = () => { if (socket === this.#socket) this.#reconnectLater(); };
   }
 
-  /** Learns from a frame when the next one is due: soon after one that came soon without a change, else in half a minute. */
+  /** Learns from a frame when the next one is due: soon after some that came soon without a change, else in half a minute. */
   #adapt(stats) {
     const isSoon = Date.now() - this.#lastFrameAt < Stream.EACH_SECOND.timeout;
+    const isRepeated = this.#lastFrame && isSoon && isSameButForTime(this.#lastFrame, stats);
+    this.#repeats = isRepeated ? this.#repeats + 1 : 0;
     if (!this.#lastFrame) this.#timeouts = Stream.AT_CHANGES;
-    else if (isSoon && isSameButForTime(this.#lastFrame, stats)) this.#timeouts = Stream.EACH_SECOND;
+    else if (this.#repeats >= Stream.REPEATS_MIN) this.#timeouts = Stream.EACH_SECOND;
     this.#lastFrame = stats;
   }
 
@@ -408,7 +416,7 @@ class Stream {
     } else if (this.#socket.readyState === WebSocket.OPEN && now - Math.max(this.#lastFrameAt, this.#lastHelloAt) > this.#timeouts.hello) {
       // On Lambda, a hello restarts the pusher if it has failed.
       this.#lastHelloAt = now;
-      this.#socket.send("hello");
+      this.#socket.send(Stream.HELLO);
     }
   }
 

@@ -11,6 +11,15 @@ use crate::{home::LATENCY_MAX, server, url};
 const PASSING_TIME: &str = "window.later = 0; for (const clock of [Date, performance]) {
     const real = clock.now.bind(clock); clock.now = () => real() + window.later * 1000; }";
 
+/// Waits until the page shows an age of at least so many seconds.
+async fn wait_for_seconds(browser: &Browser, seconds: u32) {
+    eventually("a later age", async || {
+        let age = browser.text(".age").await;
+        age.split(' ').next().and_then(|age| age.parse::<u32>().ok()) >= Some(seconds)
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_stream_without_frames_times_out_and_is_reconnected() {
     let database = Database::create().await;
@@ -23,11 +32,7 @@ async fn a_stream_without_frames_times_out_and_is_reconnected() {
     browser.wait_for_text(".age", "3 sec").await;
     server.signal(rustix::process::Signal::STOP);
     browser.run("window.later = 20").await;
-    eventually("a later age", async || {
-        let age = browser.text(".age").await;
-        age.split(' ').next().and_then(|age| age.parse::<u32>().ok()) >= Some(23)
-    })
-    .await;
+    wait_for_seconds(&browser, 23).await;
     assert_eq!(browser.text(".notice").await, "");
     browser.run("window.later = 41").await;
     browser.wait_for_text(".notice", "Not connected since ").await;
@@ -42,7 +47,7 @@ async fn a_server_that_sends_a_frame_each_second_is_missed_after_some_of_them() 
     let server = server(&database).await;
     server.device("Laptop").await.beat().await;
     let browser = Browser::start().await;
-    // As a server of an earlier version, or AWS Lambda.
+    // As a server of an earlier version.
     let earlier = "window.frames_ = 0; window.WebSocket = class extends WebSocket {
         constructor(url) { super(String(url).replace('?frames=changes', '')); }
         set onmessage(take) { super.onmessage = (event) => { window.frames_ += 1; take(event); }; }
@@ -50,7 +55,7 @@ async fn a_server_that_sends_a_frame_each_second_is_missed_after_some_of_them() 
     let source = [PASSING_TIME, earlier].concat();
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
     browser.open(&url(&server, "/")).await;
-    eventually("three frames", async || browser.run("return window.frames_ >= 3").await == true).await;
+    eventually("some frames", async || browser.run("return window.frames_ >= 6").await == true).await;
     server.signal(rustix::process::Signal::STOP);
     browser.run("window.later = 10").await;
     browser.wait_for_text(".notice", "Not connected since ").await;
@@ -84,6 +89,30 @@ async fn the_page_asks_for_changes_alone_and_ticks_by_itself() {
         assert!(frames <= Some(3), "{frames:?}");
         assert_eq!(browser.run("return window.urls").await, json!([stream + query]));
     }
+}
+
+#[tokio::test]
+async fn on_aws_lambda_the_page_asks_for_changes_in_a_hello_and_a_frame_that_comes_again_does_not_mislead_it()
+{
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await.beat().await;
+    let browser = Browser::start().await;
+    // The answer to the hello, then the first frame of two pushers.
+    let lambda = "window.sent = []; window.urls = []; window.WebSocket = class extends WebSocket {
+        constructor(url) { super(url); window.urls.push(String(url)); }
+        send(message) { window.sent.push(message); super.send(message); }
+        set onmessage(take) { super.onmessage = (event) => { for (let copy = 0; copy < 3; copy += 1) take(event); }; }
+    };";
+    let source = [PASSING_TIME, lambda].concat();
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+    browser.open(&url(&server, "/")).await;
+    browser.wait_for_text(".age", "3 sec").await;
+    assert_eq!(browser.run("return window.sent").await, json!([r#"{"action":"hello","frames":"changes"}"#]));
+    // Longer than a page waits that expects a frame each second.
+    browser.run("window.later = 20").await;
+    wait_for_seconds(&browser, 24).await;
+    assert_eq!(browser.run("return [window.urls.length, window.sent.length]").await, json!([1, 1]));
 }
 
 #[tokio::test]
