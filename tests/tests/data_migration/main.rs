@@ -7,6 +7,7 @@ mod interrupted;
 mod legacy_database;
 mod legacy_import;
 mod rolling_update;
+mod rolling_update_of_functions;
 
 use heartbeat_tests::Server;
 

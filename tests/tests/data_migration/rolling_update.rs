@@ -28,7 +28,7 @@ const FIRST_EVENTS: &str = include_str!("../../releases/0.1.0/first_events.sql")
 const SETTLE: &str = include_str!("../../releases/0.1.0/settle.sql");
 
 /// Number of migrations of release 0.1.0.
-const MIGRATIONS: usize = 3;
+pub(crate) const MIGRATIONS: usize = 3;
 
 /// A program of release 0.1.0, as the database sees it: one connection, and its statements.
 pub(crate) struct OldProgram(PgConnection);
@@ -236,25 +236,27 @@ async fn of_many_new_programs_on_old_tables_one_expands_them_and_all_run() {
     assert!(old.beat("token", false).await);
 }
 
+/// Statements that record a migration of the next release, which serves releases from this one on.
+pub(crate) fn next_migration(serves: &str) -> String {
+    format!(
+        "DELETE FROM heartbeat.migrations WHERE version > 1000;
+         DELETE FROM heartbeat.compatibility WHERE migration > 1000;
+         INSERT INTO heartbeat.migrations (version, description, success, checksum, execution_time)
+         VALUES (1001, 'of the next release', true, '', 0);
+         INSERT INTO heartbeat.compatibility VALUES (1001, '9.0.0', '{serves}')"
+    )
+}
+
 #[tokio::test]
 async fn a_program_works_on_tables_of_the_next_release_that_serve_it() {
     let database = Database::create().await;
     drop(ServerBuilder::on(&database).start().await);
-    let next = |serves: &str| {
-        format!(
-            "DELETE FROM heartbeat.migrations WHERE version > 1000;
-             DELETE FROM heartbeat.compatibility WHERE migration > 1000;
-             INSERT INTO heartbeat.migrations (version, description, success, checksum, execution_time)
-             VALUES (1001, 'of the next release', true, '', 0);
-             INSERT INTO heartbeat.compatibility VALUES (1001, '9.0.0', '{serves}')"
-        )
-    };
-    database.execute(&next(env!("CARGO_PKG_VERSION"))).await;
+    database.execute(&next_migration(env!("CARGO_PKG_VERSION"))).await;
     let server = ServerBuilder::on(&database).start().await;
     server.device("Laptop").await.beat().await;
     drop(server);
 
-    database.execute(&next("9.0.0")).await;
+    database.execute(&next_migration("9.0.0")).await;
     let (code, output) = ServerBuilder::on(&database).run().await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("install that version or a later one"), "{output}");
