@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use heartbeat_tests::CountingProxy;
+use heartbeat_tests::{CountingProxy, PgBouncer};
+use serde_json::json;
 
-use crate::fake_cloud::{FakeCloud, say, spawn_pusher};
+use crate::fake_cloud::{DISCONNECT, FakeCloud, connect_from, say, spawn_pusher};
 
 /// What the pages say.
 const HELLO: &str = r#"{"action":"hello","frames":"changes"}"#;
@@ -113,4 +114,27 @@ async fn a_viewer_that_a_program_of_the_release_before_registered_gets_a_frame_a
     for _ in 0..3 {
         viewer.frame().await.expect("a frame");
     }
+}
+
+#[tokio::test]
+async fn behind_a_pooler_in_transaction_mode_viewers_connect_and_get_their_frames() {
+    let mut cloud = FakeCloud::start().await;
+    let Some(pooler) = PgBouncer::start(&cloud.database, 2).await else { return };
+    cloud.set("HEARTBEAT_DATABASE_DSN", &pooler.url(&cloud.database));
+    cloud.set("HEARTBEAT_DATABASE_POOLER", "transaction");
+    let laptop = cloud.server.device("Laptop").await;
+    let (connect, default) = (cloud.function("stream_connect").await, cloud.function("stream_default").await);
+    let mut viewer = cloud.server.viewer().await;
+    assert_eq!(connect_from("203.0.113.7", &connect, &viewer.id).await, 200);
+    assert_eq!(say(HELLO, &default, &viewer.id).await, 200);
+    let pusher = Arc::new(cloud.function("pusher").await);
+    let ended = spawn_pusher(&pusher);
+    for _ in 0..2 {
+        assert_eq!(viewer.stats().await["total_beats"], 0);
+    }
+    laptop.beat().await;
+    assert_eq!(viewer.stats().await["total_beats"], 1);
+    let disconnect = cloud.function("stream_disconnect").await;
+    assert_eq!(disconnect.websocket_event(DISCONNECT, &viewer.id).await, 200);
+    assert_eq!(ended.await.expect("an end"), Ok(json!({ "ended": "NoViewers" })));
 }
