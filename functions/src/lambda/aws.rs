@@ -118,7 +118,7 @@ impl PusherStarter {
 }
 
 /// Returns the credentials that Lambda puts into the environment of this function.
-pub(super) fn credentials() -> Result<Credentials, Error> {
+fn credentials() -> Result<Credentials, Error> {
     let token = required("AWS_SESSION_TOKEN").ok();
     let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
     Ok(Credentials::new(id, secret, token, None, "environment"))

@@ -1,39 +1,34 @@
-//! Client of AWS Secrets Manager, for the one call that functions make. With its SDK, the smallest functions would be
-//! half as large again, and start later.
+//! Client of AWS Secrets Manager, for the one call that functions make. Its SDK, or a client with a pool of connections,
+//! would make the smallest functions larger by a tenth and more.
 //!
 //! Sources: `GetSecretValue` in the API reference of Secrets Manager; "AWS JSON 1.1 protocol" in Smithy's specification.
 
-use std::time::Duration;
+use std::{io, sync::Arc, time::Duration};
 
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningError, SigningParams, SigningSettings, sign},
-    sign::v4,
-};
-use axum::http::{Request, StatusCode, Uri};
+use axum::http::{Request, StatusCode};
 use bytes::Bytes;
 use heartbeat_core::{Clock, secret::Secret, tls};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use url::Url;
 
+use super::signature::{Signer, timestamp};
 use crate::{
     app::system_clock,
-    lambda::{Error, aws, required},
+    lambda::{Error, required},
 };
 
 /// Variable that overrides the endpoint, as AWS's own SDKs read it.
 const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
-
-/// Headers of the call, besides those of the signature.
-const HEADERS: [(&str, &str); 2] =
-    [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "secretsmanager.GetSecretValue")];
 
 /// Timeout of one attempt, from connecting to the last byte. Two of them end before Lambda gives the start of a function
 /// up, after ten seconds.
@@ -46,12 +41,17 @@ const RESPONSE_MAX_BYTES: usize = 512 * 1024;
 /// Client of Secrets Manager.
 #[derive(Debug)]
 pub(super) struct SecretsManager {
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    endpoint: Uri,
-    region: String,
-    credentials: Credentials,
+    /// URL without a path, with `http` or `https`.
+    endpoint: Url,
+    signer: Signer,
+    session_token: Option<Secret<String>>,
     clock: Clock,
 }
+
+/// A connection, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl SecretsManager {
     /// Creates a client with the region and the credentials of this function. `AWS_ENDPOINT_URL_SECRETS_MANAGER`
@@ -60,17 +60,19 @@ impl SecretsManager {
         let region = required("AWS_REGION")?;
         let endpoint = required(ENDPOINT_VARIABLE)
             .unwrap_or_else(|_| format!("https://secretsmanager.{region}.amazonaws.com/"));
-        let endpoint = endpoint.parse::<Uri>().ok().filter(|it| it.scheme().is_some() && it.host().is_some());
-        let endpoint =
-            endpoint.ok_or_else(|| format!("{ENDPOINT_VARIABLE} (environment variable): expected a URL"))?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::client_config())
-            .https_or_http()
-            .enable_http1()
-            .build();
-        // A connection would seldom outlive the time for which Lambda freezes the process.
-        let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { http, endpoint, region, credentials: aws::credentials()?, clock: system_clock })
+        let is_usable = |url: &Url| matches!(url.scheme(), "http" | "https") && url.path() == "/";
+        let endpoint = Url::parse(&endpoint).ok().filter(is_usable);
+        let endpoint = endpoint.ok_or_else(|| {
+            format!("{ENDPOINT_VARIABLE} (environment variable): expected a URL without a path")
+        })?;
+        let signer = Signer {
+            key_id: required("AWS_ACCESS_KEY_ID")?,
+            secret_key: Secret::new(required("AWS_SECRET_ACCESS_KEY")?),
+            region,
+            service: "secretsmanager",
+        };
+        let session_token = required("AWS_SESSION_TOKEN").ok().map(Secret::new);
+        Ok(Self { endpoint, signer, session_token, clock: system_clock })
     }
 
     /// Returns the text of the secret with this name or ARN. What may pass is retried once.
@@ -82,7 +84,7 @@ impl SecretsManager {
     }
 
     async fn attempt(&self, id: &str) -> Result<Secret<String>, GetError> {
-        let request = self.request(id).map_err(|_| GetError::Unsigned)?;
+        let request = self.request(id).ok_or(GetError::Unsigned)?;
         let (status, body) = timeout(ATTEMPT_TIMEOUT, self.send(request))
             .await
             .unwrap_or(Err(GetError::Unreachable("no answer in time")))?;
@@ -90,36 +92,47 @@ impl SecretsManager {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), GetError> {
-        let response = self.http.request(request).await.map_err(|error| {
-            GetError::Unreachable(if error.is_connect() { "cannot connect" } else { "the connection broke" })
-        })?;
+        let broke = |_| GetError::Unreachable("the connection broke");
+        let stream = self.connect().await.map_err(|_| GetError::Unreachable("cannot connect"))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broke)?;
+        // Ends with the response, or when this future is dropped.
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.map_err(broke)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), RESPONSE_MAX_BYTES).collect().await;
         let body = body.map_err(|_| GetError::Unreachable("the answer broke off, or is too long"))?;
         Ok((status, body.to_bytes()))
     }
 
-    /// Returns the signed request for a secret (AWS Signature Version 4).
-    fn request(&self, id: &str) -> Result<Request<Full<Bytes>>, SigningError> {
+    /// Opens a connection. None is kept: it would seldom outlive the time for which Lambda freezes the process.
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let host = self.endpoint.host_str().unwrap_or_default();
+        let tcp =
+            TcpStream::connect((host, self.endpoint.port_or_known_default().unwrap_or_default())).await?;
+        if self.endpoint.scheme() == "http" {
+            return Ok(Box::new(tcp));
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let tls = TlsConnector::from(Arc::new(tls::client_config()));
+        Ok(Box::new(tls.connect(name, tcp).await?))
+    }
+
+    /// Returns the signed request for a secret; `None` if the credentials cannot be sent in headers.
+    fn request(&self, id: &str) -> Option<Request<Full<Bytes>>> {
         let body = json!({ "SecretId": id }).to_string();
-        let identity = self.credentials.clone().into();
-        let parameters: SigningParams<'_> = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("secretsmanager")
-            .time((self.clock)().into())
-            .settings(SigningSettings::default())
-            .build()
-            .expect("all that it needs is set")
-            .into();
-        let (url, content) = (self.endpoint.to_string(), SignableBody::Bytes(body.as_bytes()));
-        let signable = SignableRequest::new("POST", url, HEADERS.into_iter(), content)?;
-        let (instructions, _) = sign(signable, &parameters)?.into_parts();
-        let request = Request::post(self.endpoint.clone());
-        let request = HEADERS.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        let mut request = request.body(Full::from(body)).expect("a URL and headers that are legal");
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request)
+        let now = (self.clock)();
+        let port = self.endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let mut headers = vec![
+            ("content-type", "application/x-amz-json-1.1".to_owned()),
+            ("host", format!("{}{port}", self.endpoint.host_str()?)),
+            ("x-amz-date", timestamp(now)),
+        ];
+        headers.extend(self.session_token.iter().map(|it| ("x-amz-security-token", it.expose().clone())));
+        headers.push(("x-amz-target", "secretsmanager.GetSecretValue".to_owned()));
+        let authorization = self.signer.authorization(&headers, &body, now);
+        let request = Request::post("/").header("authorization", authorization).header("connection", "close");
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.body(Full::from(body)).ok()
     }
 }
 

@@ -2,10 +2,12 @@
 //! so that neither its configuration at AWS holds them nor a rotation needs a deployment.
 //!
 //! - [`manager`]: the client of Secrets Manager.
+//! - [`signature`]: signatures of requests to AWS.
 //! - [`rotation`]: reading a secret again.
 
 mod manager;
 mod rotation;
+mod signature;
 
 use std::sync::Arc;
 
