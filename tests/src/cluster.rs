@@ -147,7 +147,8 @@ impl Cluster {
 
     /// Runs a shell command as the server, in the data directory.
     async fn run(&self, command: &str) {
-        let statement = format!("COPY (SELECT) TO PROGRAM '{command}'");
+        // Its input, a line break, is read first: a command that ends before it comes is an error.
+        let statement = format!("COPY (SELECT) TO PROGRAM 'cat >/dev/null; {command}'");
         let mut connection = self.connect().await.expect("a connection");
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect(command);
     }
