@@ -11,7 +11,7 @@ use serde_yaml_ng::Value;
 
 use crate::{reference, resources, template, texts};
 
-/// "CachingDisabled" and "AllViewerExceptHostHeader", policies that CloudFront itself provides.
+/// `CachingDisabled` and `AllViewerExceptHostHeader`, policies that CloudFront itself provides.
 const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
 const ALL_VIEWER_EXCEPT_HOST_HEADER: &str = "b689b0a8-53d0-40ab-baf2-68738e2966ac";
 

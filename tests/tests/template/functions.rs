@@ -177,8 +177,8 @@ fn one_schedule_alone_wakes_the_database() {
     let mut schedules = Vec::new();
     for (id, function) in functions() {
         let Some(events) = function["Events"].as_mapping() else { continue };
-        let scheduled = events.values().filter(|event| event["Type"] != "HttpApi");
-        schedules.extend(scheduled.map(|it| (id.clone(), text(&it["Properties"]["ScheduleExpression"]))));
+        let timed = events.values().filter(|event| event["Type"] != "HttpApi");
+        schedules.extend(timed.map(|it| (id.clone(), text(&it["Properties"]["ScheduleExpression"]))));
     }
     let rate = "RunsJobsEachMinute rate(1 minute) rate(${JobsEveryMinutes} minutes)";
     assert_eq!(schedules, [("Minutely".to_owned(), rate.to_owned())]);
