@@ -1,7 +1,9 @@
 //! Secrets of functions: read from Secrets Manager when a function starts, and again after a rotation.
 
+use std::time::Instant;
+
 use heartbeat_tests::{
-    Cluster, Database, FakeSecretsManager, Function, TlsFront,
+    Cluster, Database, FakeSecretsManager, Function, TlsFront, eventually,
     fake_discord::{Behavior, FakeDiscord},
     fake_secrets_manager::environment,
     server::SECRET_KEY,
@@ -118,11 +120,15 @@ async fn a_wrong_password_does_not_flood_secrets_manager() {
     let manager = manager(&database.url_as(USER, "wrong")).await;
     let url = manager.url();
     let function = start("beat", &database, &url, &[DATABASE]).await;
-    for _ in 0..5 {
+    let started = Instant::now();
+    for _ in 0..8 {
         assert_eq!(beat(&function, "any").await, 503);
     }
-    assert_eq!(manager.reads(DATABASE.1), 2, "once at the start, and once again");
-    assert!(function.log().contains("refuses this user or password"), "{}", function.log());
+    // Once at the start, once again, and on a busy machine each ten seconds.
+    let (reads, intervals) = (manager.reads(DATABASE.1), started.elapsed().as_secs() / 10);
+    assert!(reads >= 2 && reads as u64 <= 2 + intervals, "{reads} reads in {intervals} intervals");
+    let refusal = "refuses this user or password";
+    eventually("the reason in the log", async || function.log().contains(refusal)).await;
 }
 
 #[tokio::test]
