@@ -13,33 +13,69 @@ use crate::{
 pub use shortcut::{Known, Shortcut, count};
 
 /// A device that beat, as the database has it right after.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct CountedDevice {
     /// Device id.
-    #[sqlx(rename = "id!")]
     pub id: i64,
     /// Hash of its token, which tells which beats were accepted.
-    #[sqlx(rename = "token_hash!")]
     pub token_hash: Vec<u8>,
     /// All its beats so far.
-    #[sqlx(rename = "num_beats!")]
     pub num_beats: i64,
     /// Time of its last beat.
-    #[sqlx(rename = "last_beat!")]
     pub last_beat: OffsetDateTime,
     /// Time at which its new beats were recorded: the same, unless another process recorded a later one.
-    #[sqlx(rename = "recorded_at!")]
     pub recorded_at: OffsetDateTime,
     /// The longest absence in seconds, if these beats came a second or more after the one before.
     pub longest_absence: Option<i64>,
     /// Whether these beats are the last ones that `stats` knows of.
-    #[sqlx(rename = "moved_stats!")]
     pub moved_stats: bool,
     /// Whether events were put into the outbox.
-    #[sqlx(rename = "queued_events!")]
     pub queued_events: bool,
     /// Whether a channel subscribes to every beat; `None` if that was not looked up.
     pub beats_wanted: Option<bool>,
+}
+
+/// A [`CountedDevice`] as the statement answers. Times are microseconds since 1970: as text, which is how a pooler's session
+/// answers, they would depend on the session's settings.
+#[derive(sqlx::FromRow)]
+struct CountedRow {
+    #[sqlx(rename = "id!")]
+    id: i64,
+    #[sqlx(rename = "token_hash!")]
+    token_hash: Vec<u8>,
+    #[sqlx(rename = "num_beats!")]
+    num_beats: i64,
+    #[sqlx(rename = "last_beat!")]
+    last_beat: i64,
+    #[sqlx(rename = "recorded_at!")]
+    recorded_at: i64,
+    longest_absence: Option<i64>,
+    #[sqlx(rename = "moved_stats!")]
+    moved_stats: bool,
+    #[sqlx(rename = "queued_events!")]
+    queued_events: bool,
+    beats_wanted: Option<bool>,
+}
+
+impl From<CountedRow> for CountedDevice {
+    fn from(row: CountedRow) -> Self {
+        Self {
+            id: row.id,
+            token_hash: row.token_hash,
+            num_beats: row.num_beats,
+            last_beat: time_at(row.last_beat),
+            recorded_at: time_at(row.recorded_at),
+            longest_absence: row.longest_absence,
+            moved_stats: row.moved_stats,
+            queued_events: row.queued_events,
+            beats_wanted: row.beats_wanted,
+        }
+    }
+}
+
+/// Returns the time that is so many microseconds after 1970.
+fn time_at(microseconds: i64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::microseconds(microseconds))
 }
 
 /// Records one beat for each of `tokens`, in the order of their arrival, in one statement and one commit: finds the
@@ -63,20 +99,22 @@ pub async fn record(
     let tokens: Vec<&[u8]> = tokens.iter().map(|token| &token.as_bytes()[..]).collect();
     let long_absence = LONG_ABSENCE.as_seconds_f64();
     let (channels, kinds) = (configured.channels(), configured.kinds());
-    if connection.is_pooled() {
+    let rows: Vec<CountedRow> = if connection.is_pooled() {
         let tokens = Literal::ByteArrays(&tokens);
         let arguments =
             [tokens, Literal::Double(long_absence), Literal::Texts(channels), Literal::Texts(kinds)];
-        return connection.fetch_and_commit(include_str!("beats/record.sql"), &arguments).await;
-    }
-    sqlx::query_file_as!(
-        CountedDevice,
-        "src/database/beats/record.sql",
-        &tokens as _,
-        long_absence,
-        channels,
-        kinds,
-    )
-    .fetch_all(connection)
-    .await
+        connection.fetch_and_commit(include_str!("beats/record.sql"), &arguments).await?
+    } else {
+        sqlx::query_file_as!(
+            CountedRow,
+            "src/database/beats/record.sql",
+            &tokens as _,
+            long_absence,
+            channels,
+            kinds,
+        )
+        .fetch_all(connection)
+        .await?
+    };
+    Ok(rows.into_iter().map(CountedDevice::from).collect())
 }

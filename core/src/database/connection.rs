@@ -17,7 +17,7 @@ use sqlx::{
 use super::{
     error::is_refused_login,
     literal::{self, Literal},
-    target::{Pooler, Target},
+    target::{Login, Pooler, Target},
 };
 
 /// A connection to the database.
@@ -38,9 +38,14 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Connects. If the login is refused, and there is another one by now, connects with that.
     pub async fn open(target: &Target) -> Result<Self, sqlx::Error> {
-        let connect = async || target.options().disable_statement_logging().connect().await;
-        let inner = match connect().await {
-            Err(error) if is_refused_login(&error) && target.renew().await => connect().await?,
+        let connect =
+            async |login: &Login| login.options.expose().clone().disable_statement_logging().connect().await;
+        let login = target.login();
+        let inner = match connect(&login).await {
+            Err(error) if is_refused_login(&error) => match target.renew(&login).await {
+                Some(login) => connect(&login).await?,
+                None => return Err(error),
+            },
             connected => connected?,
         };
         Ok(Self { inner, pooler: target.pooler(), settings: String::new(), in_transaction: false })
@@ -66,12 +71,6 @@ impl Connection {
         self.inner.execute(AssertSqlSafe(statements)).await.map(drop)
     }
 
-    /// Finds out whether the database still answers: by a round trip in which it does nothing or, behind a pooler, by the
-    /// begin of the next transaction.
-    pub(super) async fn check(&mut self) -> Result<(), sqlx::Error> {
-        if self.is_pooled() { self.begin_behind_pooler().await } else { self.ping().await }
-    }
-
     /// Makes one round trip in which the database does nothing.
     pub async fn ping(&mut self) -> Result<(), sqlx::Error> {
         self.inner.ping().await
@@ -81,9 +80,8 @@ impl Connection {
     /// transaction does so by itself.
     pub async fn begin(&mut self, statement: &str) -> Result<(), sqlx::Error> {
         let message = [statement, &self.settings].join("; ");
-        self.inner.execute(AssertSqlSafe(message)).await?;
         self.in_transaction = true;
-        Ok(())
+        self.inner.execute(AssertSqlSafe(message)).await.map(drop)
     }
 
     /// Commits the transaction, if one has begun.
@@ -97,11 +95,10 @@ impl Connection {
     }
 
     async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        if self.in_transaction {
-            self.inner.execute(statement).await?;
-            self.in_transaction = false;
+        if !std::mem::take(&mut self.in_transaction) {
+            return Ok(());
         }
-        Ok(())
+        self.inner.execute(statement).await.map(drop)
     }
 
     /// Whether a transaction has begun, and not ended.

@@ -55,8 +55,11 @@ impl From<DatabaseError> for Error {
 /// Whether this error of connecting says that the database, or a pooler in front of it, refused the user or the password.
 /// PgBouncer says so with the code of a violation of the protocol.
 pub(super) fn is_refused_login(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code.starts_with("28") || code == "08P01")
+    let Some(error) = error.as_database_error() else { return false };
+    let code = error.code().unwrap_or_default();
+    let is_about_login =
+        || ["authentication", "password", "user"].iter().any(|word| error.message().contains(word));
+    code.starts_with("28") || code == "08P01" && is_about_login()
 }
 
 /// Describes an error for the log. PostgreSQL's own text for a refused login names the client's IP address,
@@ -81,9 +84,9 @@ fn describe(error: &sqlx::Error) -> String {
                         .unwrap_or_default()
                 ),
                 // PgBouncer's own errors, and what happens when others mix up prepared statements.
+                // Their text may hold an IP address.
                 "08P01" | "42P05" | "26000" => format!(
-                    "{}; if a pooler in transaction mode is in front of it, set database.pooler to transaction (SQLSTATE {code})",
-                    error.message()
+                    "a pooler refuses this connection or statement; check database.dsn, and set database.pooler to transaction (SQLSTATE {code})"
                 ),
                 _ if code.starts_with("28") => {
                     format!("it refuses this user or password; check database.dsn (SQLSTATE {code})")

@@ -56,13 +56,13 @@ fn write_bytes(sql: &mut String, bytes: &[u8]) {
     sql.push_str("'::bytea");
 }
 
-/// Writes a text with all that could end it escaped; `E'…'` means the same whatever the session's settings are
+/// Writes a text with all that could end it doubled, which in `E'…'` means the same whatever the session's settings are
 /// ("String Constants with C-Style Escapes", PostgreSQL's manual, section 4.1.2.2).
 fn write_text(sql: &mut String, text: &str) {
     sql.push_str("E'");
     for character in text.chars() {
         if matches!(character, '\'' | '\\') {
-            sql.push('\\');
+            sql.push(character);
         }
         sql.push(character);
     }
@@ -117,7 +117,7 @@ mod tests {
         let hostile = [r"\'; DROP SCHEMA heartbeat --".to_owned(), "$1 it's".to_owned()];
         assert_eq!(
             inline("$1", &[Literal::Texts(&hostile)]),
-            r"ARRAY[E'\\\'; DROP SCHEMA heartbeat --',E'$1 it\'s']::text[]"
+            r"ARRAY[E'\\''; DROP SCHEMA heartbeat --',E'$1 it''s']::text[]"
         );
     }
 }

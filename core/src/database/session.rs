@@ -38,12 +38,17 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 /// statement is planned once: ours have one good plan, and planning took more than half of a beat's time. A page read
 /// through an index costs what any other does, since the tables that a beat looks at are in memory: with PostgreSQL's
 /// own figure, made for turning disks, a batch read all of a thousand devices to find fifty.
-fn settings(statement_timeout: Duration) -> [String; 4] {
+///
+/// Behind a pooler, a client that vanishes between two statements of a transaction holds its locks for a few seconds at
+/// most, and what is answered as text does not depend on the database's own settings.
+fn settings(statement_timeout: Duration) -> [String; 6] {
     [
         format!("statement_timeout = {}", statement_timeout.as_millis()),
         "jit = off".to_owned(),
         "plan_cache_mode = force_generic_plan".to_owned(),
         "random_page_cost = 1.1".to_owned(),
+        "idle_in_transaction_session_timeout = 5000".to_owned(),
+        "bytea_output = hex".to_owned(),
     ]
 }
 
@@ -57,9 +62,8 @@ const STATEMENT_TIMEOUT_STEP: Duration = Duration::from_millis(250);
 /// Time between the database's timeout and ours, for the error to arrive, besides [`ROUND_TRIPS`].
 const STATEMENT_TIMEOUT_MARGIN: Duration = Duration::from_millis(250);
 
-/// Round trips of a statement at most: setting the timeout, preparing, and running it; or preparing, running it, and the
-/// commit behind a pooler.
-const ROUND_TRIPS: u32 = 3;
+/// Round trips of a statement at most: setting the timeout, preparing, running it, and the commit behind a pooler.
+const ROUND_TRIPS: u32 = 4;
 
 /// Round trips that are longer than this are an exception, such as the one in which a database wakes.
 const ROUND_TRIP_MAX: Duration = Duration::from_millis(200);
@@ -192,6 +196,9 @@ impl Session {
 
     async fn reusable(&mut self) -> Option<Open> {
         let open = self.connection.take()?;
+        if open.connection.is_pooled() {
+            return open.begun().await;
+        }
         let idle = (self.clock)() - self.last_used;
         // A clock that was set back says nothing about idle time.
         if (time::Duration::ZERO..self.ping_after_idle).contains(&idle) {
@@ -249,9 +256,16 @@ impl Open {
     /// The connection, unless the database has closed it.
     async fn checked(mut self) -> Option<Self> {
         let asked_at = Instant::now();
-        timeout(PING_TIMEOUT, self.connection.check()).await.ok()?.ok()?;
+        timeout(PING_TIMEOUT, self.connection.ping()).await.ok()?.ok()?;
         // The first one was perhaps measured in a busy moment.
         self.round_trip = self.round_trip.min(asked_at.elapsed());
+        Some(self)
+    }
+
+    /// The connection in a transaction, unless the pooler has closed it. The begin says as much as an empty round trip, and
+    /// may wait for a session.
+    async fn begun(mut self) -> Option<Self> {
+        self.connection.begin_behind_pooler().await.ok()?;
         Some(self)
     }
 

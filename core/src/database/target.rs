@@ -37,10 +37,18 @@ pub trait Renew: Debug + Send + Sync {
     fn renew(&self) -> BoxFuture<'_, Option<PgConnectOptions>>;
 }
 
+/// How to connect, until the database refuses that.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    pub(super) options: Secret<PgConnectOptions>,
+    /// How often it was renewed.
+    generation: u64,
+}
+
 /// A database, as all sessions of this program connect to it.
 #[derive(Debug, Clone)]
 pub struct Target {
-    options: Arc<Mutex<Secret<PgConnectOptions>>>,
+    login: Arc<Mutex<Login>>,
     pooler: Pooler,
     renew: Option<Arc<dyn Renew>>,
 }
@@ -57,7 +65,8 @@ impl Target {
             // write all digits without this one.
             Pooler::Transaction => options.extra_float_digits(None),
         };
-        Self { options: Arc::new(Mutex::new(Secret::new(options))), pooler, renew: None }
+        let login = Login { options: Secret::new(options), generation: 0 };
+        Self { login: Arc::new(Mutex::new(login)), pooler, renew: None }
     }
 
     /// Asks `renew` how to connect when the database refuses a login, as it does after its password was changed.
@@ -72,20 +81,24 @@ impl Target {
     }
 
     /// Returns how to connect.
-    pub(super) fn options(&self) -> PgConnectOptions {
-        self.current().expose().clone()
+    pub(super) fn login(&self) -> Login {
+        self.current().clone()
     }
 
-    /// Finds out how to connect from now on, after a login was refused. Returns whether to try again.
-    pub(super) async fn renew(&self) -> bool {
-        let Some(renew) = &self.renew else { return false };
-        let Some(options) = renew.renew().await else { return false };
-        let renewed = Self::new(options, self.pooler).options();
-        *self.current() = Secret::new(renewed);
-        true
+    /// Returns how to connect after `refused` was refused, if there is another way by now.
+    pub(super) async fn renew(&self, refused: &Login) -> Option<Login> {
+        if let Some(renew) = &self.renew
+            && self.current().generation == refused.generation
+            && let Some(options) = renew.renew().await
+        {
+            let options = Self::new(options, self.pooler).login().options;
+            let mut current = self.current();
+            *current = Login { options, generation: current.generation + 1 };
+        }
+        Some(self.login()).filter(|login| login.generation != refused.generation)
     }
 
-    fn current(&self) -> MutexGuard<'_, Secret<PgConnectOptions>> {
-        self.options.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Login> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

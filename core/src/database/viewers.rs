@@ -9,8 +9,8 @@ pub struct NewViewer<'a> {
     pub id: &'a str,
     /// Number that stands for its client IP, if that is known.
     pub client: Option<i16>,
-    /// Whether it wants a frame at changes alone.
-    pub only_changes: bool,
+    /// Whether it wants a frame at changes alone, if it says so.
+    pub only_changes: Option<bool>,
 }
 
 /// A viewer as the database has it.
@@ -40,11 +40,14 @@ pub async fn register(
         r#"
         WITH known AS (
             SELECT only_changes FROM heartbeat.viewers WHERE id = $1
+        ), wanted AS (
+            SELECT COALESCE($3::boolean, (SELECT only_changes FROM known), false) AS only_changes
         ), registered AS (
             INSERT INTO heartbeat.connections AS connection (id, client, only_changes)
-            SELECT $1::text, $2::smallint, $3::boolean
+            SELECT $1::text, $2::smallint, wanted.only_changes
+            FROM wanted
             WHERE CASE
-                WHEN EXISTS (SELECT FROM known) THEN (SELECT only_changes <> $3 FROM known)
+                WHEN EXISTS (SELECT FROM known) THEN (SELECT known.only_changes <> wanted.only_changes FROM known)
                 ELSE
                     (SELECT count(*) FROM (SELECT FROM heartbeat.viewers LIMIT $4) AS taken) < $4
                     AND (

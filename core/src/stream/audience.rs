@@ -30,7 +30,7 @@ pub(super) struct Due {
     /// that have waited longest come first, so that nobody is last for ever.
     pub(super) ids: Vec<String>,
     /// Number of those that come first.
-    pub(super) sound: usize,
+    pub(super) healthy: usize,
 }
 
 impl Audience {
@@ -53,8 +53,8 @@ impl Audience {
         };
         let mut due: Vec<_> = self.0.iter().filter(|(_, viewer)| wants(viewer)).collect();
         due.sort_unstable_by_key(|(_, viewer)| (viewer.is_failing, viewer.tried_at));
-        let sound = due.partition_point(|(_, viewer)| !viewer.is_failing);
-        Due { ids: due.into_iter().map(|(id, _)| id.clone()).collect(), sound }
+        let healthy = due.partition_point(|(_, viewer)| !viewer.is_failing);
+        Due { ids: due.into_iter().map(|(id, _)| id.clone()).collect(), healthy }
     }
 
     /// Notes what became of posting `frame` to a viewer. Returns whether its connection was closed.
@@ -84,10 +84,10 @@ mod tests {
     }
 
     fn due(audience: &Audience, frame: LastFrame) -> (Vec<String>, usize) {
-        let Due { mut ids, sound } = audience.due(frame);
-        ids[..sound].sort_unstable();
-        ids[sound..].sort_unstable();
-        (ids, sound)
+        let Due { mut ids, healthy } = audience.due(frame);
+        ids[..healthy].sort_unstable();
+        ids[healthy..].sort_unstable();
+        (ids, healthy)
     }
 
     /// Frames that are due in the seconds from now on, each with its version.
@@ -135,7 +135,10 @@ mod tests {
         audience.settle("c", Delivery::Taken, frames[1]);
         // Nothing was posted to d, for lack of time.
         let last = frames[2];
-        assert_eq!(audience.due(last), Due { ids: ["d", "c", "a", "b"].map(str::to_owned).into(), sound: 2 });
+        assert_eq!(
+            audience.due(last),
+            Due { ids: ["d", "c", "a", "b"].map(str::to_owned).into(), healthy: 2 }
+        );
         audience.settle("a", Delivery::Taken, last);
         assert_eq!(due(&audience, last).1, 3);
     }

@@ -30,16 +30,16 @@ impl GatewayStream {
     }
 
     /// Registers a viewer of `client`, if that is known, unless all `places` are taken, or all that one client may have;
-    /// changes the `frames` of a viewer that is registered. Returns whether it has a place.
+    /// changes the `frames` of a viewer that is registered, if it asks for some. Returns whether it has a place.
     pub async fn register(
         &self,
         places: &Places,
         id: &str,
         client: Option<IpAddr>,
-        frames: Frames,
+        frames: Option<Frames>,
     ) -> Result<bool, Error> {
         let client = client.map(|client| places.client_number(client));
-        let viewer = NewViewer { id, client, only_changes: frames == Frames::Changes };
+        let viewer = NewViewer { id, client, only_changes: frames.map(|frames| frames == Frames::Changes) };
         let (max, max_per_client) = (places.max, places.max_per_client);
         self.run(async |connection| viewers::register(connection, viewer, max, max_per_client).await).await
     }

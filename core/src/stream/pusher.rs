@@ -136,7 +136,7 @@ impl<'a, G: Gateway> Pusher<'a, G> {
     async fn post(&mut self, json: &Bytes, frame: LastFrame, deadline: Instant) -> Vec<String> {
         let (gateway, began_at) = (self.gateway, Instant::now());
         let due = self.audience.due(frame);
-        let certain = due.sound + POST_CONCURRENCY;
+        let certain = due.healthy + POST_CONCURRENCY;
         // Posts that hang take time from all others, so only some are made to where the last one failed.
         let posts = (0..)
             .zip(due.ids)

@@ -17,6 +17,14 @@ pub(crate) struct SocketEvent {
     context: Context,
     /// Message of the viewer, where there is one.
     body: Option<String>,
+    /// Parameters of the URL that a viewer connects to.
+    #[serde(rename = "queryStringParameters")]
+    parameters: Option<Parameters>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    frames: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,16 +53,18 @@ impl SocketEvent {
         ip.parse::<IpAddr>().ok().map(|ip| client_ip::share_key(ip.to_canonical()))
     }
 
-    /// Returns the frames that a hello asks for: `{"action": "hello", "frames": "changes"}`. Any other text, such as
-    /// `hello`, asks for nothing in particular.
-    pub(crate) fn frames(&self) -> Result<Frames, Problem> {
+    /// Returns the frames that a viewer asks for: as it connects, by `?frames=changes`, and in a hello,
+    /// `{"action": "hello", "frames": "changes"}`. `None` if it asks for none in particular, as by the text `hello`.
+    pub(crate) fn frames(&self) -> Result<Option<Frames>, Problem> {
+        if let Some(frames) = self.parameters.as_ref().and_then(|parameters| parameters.frames.as_deref()) {
+            return Frames::parse(frames).map(Some).ok_or(Problem::UnknownFrames);
+        }
         let message = serde_json::from_str(self.body.as_deref().unwrap_or_default()).unwrap_or(Value::Null);
         match &message["frames"] {
-            Value::Null => Some(Frames::EachSecond),
-            Value::String(frames) => Frames::parse(frames),
-            _ => None,
+            Value::Null => Ok(None),
+            Value::String(frames) => Frames::parse(frames).map(Some).ok_or(Problem::UnknownFrames),
+            _ => Err(Problem::UnknownFrames),
         }
-        .ok_or(Problem::UnknownFrames)
     }
 }
 
@@ -90,17 +100,35 @@ mod tests {
     #[test]
     fn a_hello_asks_for_frames() {
         for (body, frames) in [
-            ("", Ok(Frames::EachSecond)),
-            ("hello", Ok(Frames::EachSecond)),
-            ("\"changes\"", Ok(Frames::EachSecond)),
-            (r#"{"action": "hello"}"#, Ok(Frames::EachSecond)),
-            (r#"{"action": "hello", "frames": null}"#, Ok(Frames::EachSecond)),
-            (r#"{"action": "hello", "frames": ""}"#, Ok(Frames::EachSecond)),
-            (r#"{"action": "hello", "frames": "changes"}"#, Ok(Frames::Changes)),
+            ("", Ok(None)),
+            ("hello", Ok(None)),
+            ("\"changes\"", Ok(None)),
+            (r#"{"action": "hello"}"#, Ok(None)),
+            (r#"{"action": "hello", "frames": null}"#, Ok(None)),
+            (r#"{"action": "hello", "frames": ""}"#, Ok(Some(Frames::EachSecond))),
+            (r#"{"action": "hello", "frames": "changes"}"#, Ok(Some(Frames::Changes))),
             (r#"{"action": "hello", "frames": "Changes"}"#, Err(Problem::UnknownFrames)),
             (r#"{"action": "hello", "frames": 1}"#, Err(Problem::UnknownFrames)),
         ] {
             assert_eq!(event("203.0.113.7", body).frames(), frames, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_viewer_asks_for_frames_as_it_connects() {
+        for (parameters, frames) in [
+            (json!({ "frames": "changes" }), Ok(Some(Frames::Changes))),
+            (json!({ "frames": "" }), Ok(Some(Frames::EachSecond))),
+            (json!({ "frames": "Changes" }), Err(Problem::UnknownFrames)),
+            (json!({ "other": "changes" }), Ok(None)),
+            (json!(null), Ok(None)),
+        ] {
+            let connect = json!({
+                "requestContext": { "connectionId": "one" },
+                "queryStringParameters": parameters,
+            });
+            let connect: SocketEvent = serde_json::from_value(connect).expect("an event");
+            assert_eq!(connect.frames(), frames, "{parameters}");
         }
     }
 
@@ -116,6 +144,6 @@ mod tests {
         }
         let without = json!({ "requestContext": { "connectionId": "one" } });
         let without: SocketEvent = serde_json::from_value(without).expect("an event");
-        assert_eq!((without.client(), without.frames()), (None, Ok(Frames::EachSecond)));
+        assert_eq!((without.client(), without.frames()), (None, Ok(None)));
     }
 }

@@ -1,6 +1,6 @@
 //! `$connect`: a viewer opened a WebSocket at API Gateway.
 
-use heartbeat_core::stream::{GatewayStream, Places, frames::Frames};
+use heartbeat_core::stream::{GatewayStream, Places};
 
 use super::{Error, Setup, SocketEvent, SocketResponse, aws::PusherStarter};
 use crate::{http::problem::Problem, lambda};
@@ -24,7 +24,7 @@ async fn connect(
     starter: &PusherStarter,
     event: &SocketEvent,
 ) -> Result<(), Problem> {
-    if !stream.register(places, event.connection_id(), event.client(), Frames::EachSecond).await? {
+    if !stream.register(places, event.connection_id(), event.client(), event.frames()?).await? {
         return Err(Problem::TooManyViewers);
     }
     starter.start_if_needed(stream).await;

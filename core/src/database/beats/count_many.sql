@@ -23,9 +23,9 @@ WITH recognized AS (
 )
 SELECT
     now() >= $3 AND now() < $3 + interval '1 second' AS "soon_after!",
-    now() AS "recorded_at!",
+    (extract(epoch FROM now()) * 1000000)::bigint AS "recorded_at!",
     COALESCE(array_agg(id), '{}') AS "ids!",
     COALESCE(array_agg(number), '{}') AS "numbers!",
     COALESCE(array_agg(num_beats), '{}') AS "num_beats!",
-    COALESCE(array_agg(last_beat), '{}') AS "last_beats!"
+    COALESCE(array_agg((extract(epoch FROM last_beat) * 1000000)::bigint), '{}') AS "last_beats!"
 FROM counted

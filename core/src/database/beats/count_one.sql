@@ -9,8 +9,8 @@ WITH counted AS (
 )
 SELECT
     now() >= $3 AND now() < $3 + interval '1 second' AS "soon_after!",
-    now() AS "recorded_at!",
+    (extract(epoch FROM now()) * 1000000)::bigint AS "recorded_at!",
     id AS "id?",
     num_beats AS "num_beats?",
-    last_beat AS "last_beat?"
+    (extract(epoch FROM last_beat) * 1000000)::bigint AS "last_beat?"
 FROM (VALUES (0)) AS always LEFT JOIN counted ON true

@@ -25,30 +25,7 @@ pub(in crate::lambda) struct DatabaseSecret {
 #[derive(Debug)]
 struct Known {
     text: Secret<String>,
-    /// How to connect, once it was rotated.
-    rotated: Option<Secret<PgConnectOptions>>,
     read_again_at: Option<OffsetDateTime>,
-}
-
-impl DatabaseSecret {
-    /// Returns how to connect according to the secret as it is now; `None` if it was not rotated since the function
-    /// started. Where that was read a moment ago, for another connection of this function, it is not read again.
-    async fn rotated(&self) -> Option<PgConnectOptions> {
-        let mut known = self.known.lock().await;
-        let now = (self.clock)();
-        let is_recent =
-            known.read_again_at.is_some_and(|at| (Duration::ZERO..MIN_INTERVAL).contains(&(now - at)));
-        if !is_recent {
-            // Before it is read: a caller may give up meanwhile.
-            known.read_again_at = Some(now);
-            match self.secret.read().await {
-                Ok(text) if text == known.text => {}
-                Ok(text) => known.update(text),
-                Err(error) => tracing::error!(%error, "cannot read a secret again"),
-            }
-        }
-        known.rotated.as_ref().map(|options| options.expose().clone())
-    }
 }
 
 impl Renew for DatabaseSecret {
@@ -57,15 +34,29 @@ impl Renew for DatabaseSecret {
     }
 }
 
-impl Known {
-    fn update(&mut self, text: Secret<String>) {
-        if let Ok(Database::Server(options)) = Database::parse(text.expose()) {
-            self.rotated = Some(*options);
-            tracing::info!(variable = DATABASE.name, "the secret was rotated");
-        } else {
-            tracing::error!(variable = DATABASE.name, "the rotated secret is not the URL of a PostgreSQL");
+impl DatabaseSecret {
+    /// Returns how to connect according to the secret as it is now; `None` if it says what it said before, or was read a
+    /// moment ago.
+    async fn rotated(&self) -> Option<PgConnectOptions> {
+        let mut known = self.known.lock().await;
+        let now = (self.clock)();
+        if known.read_again_at.is_some_and(|at| (Duration::ZERO..MIN_INTERVAL).contains(&(now - at))) {
+            return None;
         }
-        self.text = text;
+        // Before it is read: a caller may give up meanwhile.
+        known.read_again_at = Some(now);
+        let text = self.secret.read().await;
+        let text = text.inspect_err(|error| tracing::error!(%error, "cannot read a secret again")).ok()?;
+        if text == known.text {
+            return None;
+        }
+        known.text = text;
+        let Ok(Database::Server(options)) = Database::parse(known.text.expose()) else {
+            tracing::error!(variable = DATABASE.name, "the rotated secret is not the URL of a PostgreSQL");
+            return None;
+        };
+        tracing::info!(variable = DATABASE.name, "the secret was rotated");
+        Some(options.expose().clone())
     }
 }
 
@@ -96,7 +87,7 @@ impl Secrets {
     /// Returns the database's secret, if the configuration has its value from there.
     pub(in crate::lambda) fn database(&self, clock: Clock) -> Option<DatabaseSecret> {
         let (secret, text) = self.find(DATABASE)?.clone();
-        let known = Known { text, rotated: None, read_again_at: None };
+        let known = Known { text, read_again_at: None };
         Some(DatabaseSecret { secret, clock, known: Mutex::new(known) })
     }
 
