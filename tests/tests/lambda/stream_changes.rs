@@ -49,8 +49,11 @@ async fn a_viewer_that_asks_for_changes_gets_no_frame_while_only_time_passes() {
     }
     assert!(resting.has_no_frame().await);
 
-    // A later hello counts.
+    // A later hello counts, if it asks for something.
     assert_eq!(say("hello", &default, &resting.id).await, 200);
+    resting.stats().await;
+    assert!(resting.has_no_frame().await);
+    assert_eq!(say(r#"{"action":"hello","frames":""}"#, &default, &resting.id).await, 200);
     for _ in 0..4 {
         resting.stats().await;
     }
