@@ -114,8 +114,8 @@ impl Connection {
     /// Runs `statement`, with `arguments` written into it, as the last one of a transaction: in one round trip with the
     /// commit ("Multiple Statements in a Simple Query", PostgreSQL's manual, section 55.2.2.1). Behind a pooler only.
     ///
-    /// The begin of the transaction takes another: it may have to wait for a session, and a pooler that forwards it when
-    /// its client has gone does no harm, as it would with the statement.
+    /// The begin of the transaction takes another: it may have to wait for a session, and how long the statement may take
+    /// is known only when that has ended.
     pub(super) async fn fetch_and_commit<T>(
         &mut self,
         statement: &str,
