@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use super::{frames::LastFrame, pusher::Delivery};
+use super::{delivery::Delivery, frames::LastFrame};
 use crate::database::viewers::StoredViewer;
 
 /// The viewers, and what is known of posts to them.

@@ -5,14 +5,17 @@
 //! - `gateway`: the viewers at API Gateway, as the database knows them.
 //! - `places`: how many viewers there may be, in all and of one client IP.
 //! - `pusher`: sends frames to those viewers.
+//! - `delivery`: sending a frame to one viewer.
 //! - `audience`: the pusher's memory of viewers: who gets the next frame, and in which order.
 
 mod audience;
+mod delivery;
 pub mod frames;
 mod gateway;
 mod places;
 mod pusher;
 
+pub use delivery::{Delivery, Gateway, POST_TIMEOUT};
 pub use gateway::GatewayStream;
 pub use places::Places;
-pub use pusher::{Delivery, Ended, Gateway, POST_TIMEOUT, Pusher};
+pub use pusher::{Ended, Pusher};

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use super::{
     GatewayStream,
     audience::Audience,
+    delivery::{Gateway, POST_TIMEOUT},
     frames::{FRAME_INTERVAL, LastFrame, Versions},
 };
 use crate::{Clock, Error, Heartbeat};
@@ -21,9 +22,6 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// without one.
 const FRAME_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// Timeout of one post, which gateways keep to. Late frames are worth nothing, as the next one follows.
-pub const POST_TIMEOUT: Duration = Duration::from_millis(600);
-
 /// Posts in flight at the same time.
 const POST_CONCURRENCY: usize = 64;
 
@@ -34,23 +32,6 @@ const RETRY_WINDOW: Duration = FRAME_INTERVAL.saturating_sub(POST_TIMEOUT);
 /// Age up to which a connection may not be open yet: API Gateway opens it after `$connect` has answered, and the timeout
 /// of that function is ten seconds.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Holds WebSockets, and sends frames to them.
-pub trait Gateway {
-    /// Sends a frame to one connection, within [`POST_TIMEOUT`].
-    fn post(&self, connection: &str, frame: &Bytes) -> impl Future<Output = Delivery> + Send;
-}
-
-/// Outcome of sending a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// It was taken.
-    Taken,
-    /// The connection was closed.
-    Gone,
-    /// It was not taken, for a reason that may pass.
-    Failed,
-}
 
 /// Reasons for which a pusher stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
