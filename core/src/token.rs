@@ -1,6 +1,8 @@
 //! Secrets of devices (tokens) and of the owner (the secret key).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -106,10 +108,66 @@ impl SecretKey {
         ours.ct_eq(&theirs).into()
     }
 
+    /// Returns a key for one purpose, which tells nothing about this key or about those for other purposes (HKDF with
+    /// SHA-256, RFC 5869). Another secret key has other derived keys.
+    ///
+    /// # Panics
+    ///
+    /// Never: 32 bytes are a length that HKDF allows.
+    #[must_use]
+    pub fn derive(&self, purpose: Purpose) -> DerivedKey {
+        let mut key = [0; 32];
+        let hkdf = Hkdf::<Sha256>::new(None, self.expose().as_bytes());
+        hkdf.expand(purpose.label().as_bytes(), &mut key).expect("a length that HKDF allows");
+        DerivedKey(Secret::new(key))
+    }
+
     /// Returns the key in the clear, for `heartbeat gen-key`.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+}
+
+/// What a [`DerivedKey`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Signatures of the owner's sessions in browsers.
+    Session,
+    /// Hashes of pairing codes.
+    PairingCode,
+}
+
+impl Purpose {
+    /// The `info` of HKDF. Never changes: everything signed would be void.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Session => "heartbeat session 1",
+            Self::PairingCode => "heartbeat pairing code 1",
+        }
+    }
+}
+
+/// A key for one purpose, derived from the owner's secret key.
+#[derive(Debug, Clone)]
+pub struct DerivedKey(Secret<[u8; 32]>);
+
+impl DerivedKey {
+    /// Returns the HMAC-SHA256 of `message` (RFC 2104).
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 32] {
+        self.mac(message).finalize().into_bytes().into()
+    }
+
+    /// Whether `signature` is that of `message`. Compares in constant time.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.mac(message).verify_slice(signature).is_ok()
+    }
+
+    fn mac(&self, message: &[u8]) -> Hmac<Sha256> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("a key of any length");
+        mac.chain_update(message)
     }
 }
 
@@ -125,6 +183,19 @@ mod tests {
     use rand::{rand_core::UnwrapErr, rngs::SysRng};
 
     use super::*;
+
+    #[test]
+    fn derived_keys_differ_by_secret_key_and_purpose() {
+        let key = SecretKey::parse("a secret key").expect("valid");
+        let other = SecretKey::parse("another secret key").expect("valid");
+        let session = key.derive(Purpose::Session);
+        let signature = session.sign(b"message");
+        assert!(key.derive(Purpose::Session).verify(b"message", &signature));
+        assert!(!session.verify(b"massage", &signature) && !session.verify(b"message", &signature[..31]));
+        for wrong in [key.derive(Purpose::PairingCode), other.derive(Purpose::Session)] {
+            assert!(!wrong.verify(b"message", &signature));
+        }
+    }
 
     #[test]
     fn tokens_are_recognizable_hold_256_bits_and_never_repeat() {

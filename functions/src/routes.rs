@@ -1,9 +1,14 @@
 //! The table of routes, and the one way to make a router of some or all of them. A route declares its
 //! name, its paths and its needs in its own file.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn_with_state, map_response},
+    routing::any,
+};
 
-pub use crate::http::route::Route;
+pub use crate::http::route::{Audience, Route};
 use crate::{
     App, api,
     http::middleware,
@@ -44,10 +49,24 @@ pub const ROUTES: &[Route] = &[
 pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
     routes
         .iter()
-        .fold(more, |merged, route| merged.merge((route.router)(&app)))
+        .fold(more, |merged, route| merged.merge(router_of(route, &app)))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), middleware::every_response))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .with_state(app)
+}
+
+/// Returns the router of one route.
+fn router_of(route: &Route, app: &App) -> Router<App> {
+    match route.audience {
+        Audience::Public => (route.router)(app),
+        Audience::Owner if app.config.secret_key.is_some() => {
+            (route.router)(app).layer(map_response(middleware::keep_private))
+        }
+        Audience::Owner => {
+            let paths = route.paths.iter();
+            paths.fold(Router::new(), |router, path| router.route(path, any(error::no_secret_key)))
+        }
+    }
 }

@@ -9,15 +9,21 @@ use crate::{
         client_ip::{ClientIp, share_key},
         error_responses::ErrorResponse,
         problem::Problem,
-        route::Route,
+        route::{Audience, Route},
     },
 };
 
 const PATH: &str = "/api/beat";
 
 /// `POST /api/beat`
-pub const ROUTE: Route =
-    Route { name: "beat", paths: &[PATH], methods: &[Method::POST], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "beat",
+    paths: &[PATH],
+    methods: &[Method::POST],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, post(beat))

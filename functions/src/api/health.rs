@@ -2,13 +2,23 @@
 
 use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 
-use crate::{App, http::route::Route, pages::error};
+use crate::{
+    App,
+    http::route::{Audience, Route},
+    pages::error,
+};
 
 const PATH: &str = "/.well-known/health";
 
 /// `GET /.well-known/health`
-pub const ROUTE: Route =
-    Route { name: "health", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "health",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(health))

@@ -15,14 +15,24 @@ use heartbeat_core::stats::Stats;
 use crate::{
     App,
     app::Now,
-    http::{error_responses::ErrorResponse, problem::Problem, route::Route},
+    http::{
+        error_responses::ErrorResponse,
+        problem::Problem,
+        route::{Audience, Route},
+    },
 };
 
 const PATH: &str = "/api/stats";
 
 /// `GET /api/stats`
-pub const ROUTE: Route =
-    Route { name: "stats", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "stats",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(stats))

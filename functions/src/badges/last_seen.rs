@@ -4,14 +4,23 @@ use axum::{Router, http::Method};
 use heartbeat_core::badge::Badge;
 
 use super::BadgeKind;
-use crate::{App, http::route::Route};
+use crate::{
+    App,
+    http::route::{Audience, Route},
+};
 
 const PATHS: &[&str] =
     &["/badge/last-seen", "/badge/last-seen.svg", "/badge/last-seen.png", "/badge/last-seen.json"];
 
 /// `GET /badge/last-seen`
-pub const ROUTE: Route =
-    Route { name: "badge_last_seen", paths: PATHS, methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "badge_last_seen",
+    paths: PATHS,
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 const LAST_SEEN: BadgeKind = BadgeKind {
     label: "last online",

@@ -13,15 +13,26 @@ use super::image_cache::Image;
 use crate::{
     App,
     app::Now,
-    http::{client_ip::ClientIp, conditional::REVALIDATE_ALWAYS, html, route::Route},
+    http::{
+        client_ip::ClientIp,
+        conditional::REVALIDATE_ALWAYS,
+        html,
+        route::{Audience, Route},
+    },
     pages::error,
 };
 
 const PATH: &str = "/og.png";
 
 /// `GET /og.png`
-pub const ROUTE: Route =
-    Route { name: "og", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "og",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(og))

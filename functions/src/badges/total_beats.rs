@@ -4,14 +4,23 @@ use axum::{Router, http::Method};
 use heartbeat_core::badge::Badge;
 
 use super::BadgeKind;
-use crate::{App, http::route::Route};
+use crate::{
+    App,
+    http::route::{Audience, Route},
+};
 
 const PATHS: &[&str] =
     &["/badge/total-beats", "/badge/total-beats.svg", "/badge/total-beats.png", "/badge/total-beats.json"];
 
 /// `GET /badge/total-beats`
-pub const ROUTE: Route =
-    Route { name: "badge_total_beats", paths: PATHS, methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "badge_total_beats",
+    paths: PATHS,
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 const TOTAL_BEATS: BadgeKind = BadgeKind {
     label: "total beats",

@@ -7,7 +7,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
-        header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION},
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -21,6 +21,17 @@ use crate::{App, pages::error};
 
 /// Maximum length of a path and its query. What handlers do with a query takes time that grows with it.
 const URI_MAX_BYTES: usize = 4 * 1024;
+
+/// Mark of a response that is for the owner alone.
+#[derive(Debug, Clone, Copy)]
+struct Private;
+
+/// Marks a response of a route of the owner's, and keeps it out of caches.
+pub(crate) async fn keep_private(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(Private);
+    response
+}
 
 /// Runs a request through its route, then applies the rate limit, the CORS header and the log line.
 pub(crate) async fn every_response(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -41,8 +52,13 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
         let retry_after = app.rate_limiter.record_failure(client, (app.clock)());
         response = retry_after.map_or(response, |delay| Problem::too_many_requests(delay).into_response());
     }
+    let is_private = response.extensions_mut().remove::<Private>().is_some();
     // What can be read without a secret may be read by scripts of other sites, too.
-    if path.is_some() && method.is_safe() && response.status() != StatusCode::METHOD_NOT_ALLOWED {
+    if path.is_some()
+        && !is_private
+        && method.is_safe()
+        && response.status() != StatusCode::METHOD_NOT_ALLOWED
+    {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     log(&method, path.as_ref(), response.status(), started);

@@ -4,6 +4,16 @@ use axum::{Router, http::Method};
 
 use crate::App;
 
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody; what it answers to a safe method may be read by scripts of other sites, too.
+    Public,
+    /// The owner. Nothing of it is kept in a cache, or can be read by other sites, and without a secret key in the
+    /// configuration all of it answers 404.
+    Owner,
+}
+
 /// One route: the handler at one path, or at a few that differ in a detail.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
@@ -15,6 +25,8 @@ pub struct Route {
     pub methods: &'static [Method],
     /// Makes its router. A route that the configuration switches off makes an empty one.
     pub router: fn(&App) -> Router<App>,
+    /// Who may use it.
+    pub audience: Audience,
     /// Whether it answers 503 while the database is away.
     pub needs_database: bool,
 }

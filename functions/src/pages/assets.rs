@@ -15,14 +15,25 @@ use bytes::Bytes;
 use super::{asset_files, error};
 use crate::{
     App,
-    http::{conditional::Representation, encoding, html, problem::Problem, route::Route},
+    http::{
+        conditional::Representation,
+        encoding, html,
+        problem::Problem,
+        route::{Audience, Route},
+    },
 };
 
 const PATHS: &[&str] = &["/assets/{file}", "/favicon.ico"];
 
 /// `GET /assets/{file}`
-pub const ROUTE: Route =
-    Route { name: "assets", paths: PATHS, methods: &[Method::GET], router, needs_database: false };
+pub const ROUTE: Route = Route {
+    name: "assets",
+    paths: PATHS,
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: false,
+};
 
 /// `Cache-Control` for a URL with the version of the asset, whose content never changes.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

@@ -18,7 +18,12 @@ use super::{Frame, error};
 use crate::{
     App,
     app::Now,
-    http::{document::Document, html, live_url::LiveUrl, route::Route},
+    http::{
+        document::Document,
+        html,
+        live_url::LiveUrl,
+        route::{Audience, Route},
+    },
 };
 use form::{BADGES, FORMATS, Form};
 
@@ -28,8 +33,14 @@ const PATH: &str = "/badges";
 const SCRIPT_HEADER: &str = "x-requested-with";
 
 /// `GET /badges`
-pub const ROUTE: Route =
-    Route { name: "badge_builder", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "badge_builder",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(badge_builder))

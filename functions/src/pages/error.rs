@@ -70,6 +70,11 @@ pub(crate) async fn method_not_allowed(uri: Uri) -> Response {
     in_the_form_for(&uri, Problem::MethodNotAllowed)
 }
 
+/// Answers requests for what only an owner can use, where the configuration has no secret key.
+pub(crate) async fn no_secret_key(uri: Uri) -> Response {
+    in_the_form_for(&uri, Problem::NoSecretKey)
+}
+
 /// JSON below `/api`, else a page.
 fn in_the_form_for(uri: &Uri, problem: Problem) -> Response {
     let api = uri.path().strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

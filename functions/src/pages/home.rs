@@ -4,7 +4,12 @@ use super::{EmbeddedStats, Frame, Moment, error, timeline};
 use crate::{
     App,
     app::Now,
-    http::{html, live_url::LiveUrl, problem::Problem, route::Route},
+    http::{
+        html,
+        live_url::LiveUrl,
+        problem::Problem,
+        route::{Audience, Route},
+    },
 };
 use askama::Template;
 use axum::{
@@ -29,8 +34,14 @@ const PATH: &str = "/";
 const MAX_DEVICES_SHOWN: usize = 100;
 
 /// `GET /`
-pub const ROUTE: Route =
-    Route { name: "home", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "home",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(home))

@@ -12,14 +12,25 @@ use axum::{
 use super::{Frame, error};
 use crate::{
     App,
-    http::{document::Document, html, live_url::LiveUrl, route::Route},
+    http::{
+        document::Document,
+        html,
+        live_url::LiveUrl,
+        route::{Audience, Route},
+    },
 };
 
 const PATH: &str = "/privacy";
 
 /// `GET /privacy`
-pub const ROUTE: Route =
-    Route { name: "privacy", paths: &[PATH], methods: &[Method::GET], router, needs_database: false };
+pub const ROUTE: Route = Route {
+    name: "privacy",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: false,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(privacy))

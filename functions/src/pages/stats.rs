@@ -16,14 +16,26 @@ use super::{EmbeddedStats, Frame, Moment, error};
 use crate::{
     App,
     app::Now,
-    http::{document::GAP, html, live_url::LiveUrl, problem::Problem, route::Route},
+    http::{
+        document::GAP,
+        html,
+        live_url::LiveUrl,
+        problem::Problem,
+        route::{Audience, Route},
+    },
 };
 
 const PATH: &str = "/stats";
 
 /// `GET /stats`
-pub const ROUTE: Route =
-    Route { name: "stats_page", paths: &[PATH], methods: &[Method::GET], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "stats_page",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: true,
+};
 
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(stats))

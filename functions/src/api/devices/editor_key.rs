@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     http::{Method, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
-    routing::{any, post},
+    routing::post,
 };
 use heartbeat_core::editor_key::EditorKey;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::{
         error_responses::ErrorResponse,
         json::JsonLine,
         problem::{Details, PROBLEM_JSON, Problem},
-        route::Route,
+        route::{Audience, Route},
     },
 };
 
@@ -32,18 +32,12 @@ pub const ROUTE: Route = Route {
     paths: &[PATH],
     methods: &[Method::POST, Method::DELETE],
     router,
+    audience: Audience::Owner,
     needs_database: true,
 };
 
-/// Returns the router. Without a secret key in the configuration, every method answers 404 and says what to do.
-fn router(app: &App) -> Router<App> {
-    Router::new().route(
-        PATH,
-        match app.config.secret_key {
-            Some(_) => post(replace).delete(remove),
-            None => any(async || Problem::NoSecretKey),
-        },
-    )
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, post(replace).delete(remove))
 }
 
 /// A device with its new editor key.

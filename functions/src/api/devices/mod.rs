@@ -8,7 +8,7 @@ use axum::{
     extract::{FromRequestParts, Path, State},
     http::{Method, header::CACHE_CONTROL, request::Parts},
     response::{IntoResponse, Response},
-    routing::{any, post},
+    routing::post,
 };
 use heartbeat_core::{
     device::{DeviceName, Registered},
@@ -28,25 +28,24 @@ use crate::{
         json::JsonLine,
         number::canonical_number,
         problem::{Details, PROBLEM_JSON, Problem},
-        route::Route,
+        route::{Audience, Route},
     },
 };
 
 const PATH: &str = "/api/devices";
 
 /// `POST /api/devices`
-pub const ROUTE: Route =
-    Route { name: "devices", paths: &[PATH], methods: &[Method::POST], router, needs_database: true };
+pub const ROUTE: Route = Route {
+    name: "devices",
+    paths: &[PATH],
+    methods: &[Method::POST],
+    router,
+    audience: Audience::Owner,
+    needs_database: true,
+};
 
-/// Returns the router. Without a secret key in the configuration, every method answers 404 and says what to do.
-fn router(app: &App) -> Router<App> {
-    Router::new().route(
-        PATH,
-        match app.config.secret_key {
-            Some(_) => post(register),
-            None => any(async || Problem::NoSecretKey),
-        },
-    )
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, post(register))
 }
 
 /// A device to register.

@@ -1,12 +1,6 @@
 //! `POST /api/devices/{id}/token/generate`: the owner replaces the token of a device.
 
-use axum::{
-    Router,
-    extract::State,
-    http::Method,
-    response::Response,
-    routing::{any, post},
-};
+use axum::{Router, extract::State, http::Method, response::Response, routing::post};
 use heartbeat_core::token::Token;
 
 use super::{DeviceId, RegisteredDevice, device_response};
@@ -17,7 +11,7 @@ use crate::{
         auth::Owner,
         error_responses::ErrorResponse,
         problem::{Details, PROBLEM_JSON, Problem},
-        route::Route,
+        route::{Audience, Route},
     },
 };
 
@@ -29,18 +23,12 @@ pub const ROUTE: Route = Route {
     paths: &[PATH],
     methods: &[Method::POST],
     router,
+    audience: Audience::Owner,
     needs_database: true,
 };
 
-/// Returns the router. Without a secret key in the configuration, every method answers 404 and says what to do.
-fn router(app: &App) -> Router<App> {
-    Router::new().route(
-        PATH,
-        match app.config.secret_key {
-            Some(_) => post(generate),
-            None => any(async || Problem::NoSecretKey),
-        },
-    )
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, post(generate))
 }
 
 /// Replace the token of a device

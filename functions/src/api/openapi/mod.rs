@@ -33,15 +33,21 @@ use crate::{
     http::{
         error_responses::{ErrorResponse, ErrorResponses},
         problem::Details,
-        route::Route,
+        route::{Audience, Route},
     },
 };
 
 const PATH: &str = "/api/openapi.json";
 
 /// `GET /api/openapi.json`
-pub const ROUTE: Route =
-    Route { name: "openapi", paths: &[PATH], methods: &[Method::GET], router, needs_database: false };
+pub const ROUTE: Route = Route {
+    name: "openapi",
+    paths: &[PATH],
+    methods: &[Method::GET],
+    router,
+    audience: Audience::Public,
+    needs_database: false,
+};
 
 /// The serialized document, which does not change while the program runs.
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {

@@ -30,7 +30,7 @@ use crate::{
         error_responses::ErrorResponse,
         json::JsonLine,
         problem::{Details, PROBLEM_JSON, Problem},
-        route::Route,
+        route::{Audience, Route},
     },
 };
 
@@ -43,6 +43,7 @@ pub const ROUTE: Route = Route {
     paths: &[BULK_PATH, PATH],
     methods: &[Method::POST],
     router,
+    audience: Audience::Public,
     needs_database: true,
 };
 
