@@ -4,6 +4,7 @@
 //! - [`device`]: names and ids of devices.
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
+//! - [`publication`]: keeps what is public as of the last boundary.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`settings`]: settings that the owner chooses in the browser.
@@ -35,6 +36,7 @@ pub mod jobs;
 pub mod notify;
 #[cfg(feature = "migrate")]
 pub mod progress;
+pub mod publication;
 pub mod recency;
 pub mod runtime;
 pub mod secret;
