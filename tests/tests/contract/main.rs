@@ -17,4 +17,6 @@ mod outage;
 mod page_sizes;
 mod pages;
 mod pooler;
+mod published_figures;
 mod stopping;
+mod who_can_see_what;
