@@ -13,6 +13,7 @@
 //! - `badge`: one figure as an image (feature `badges`).
 //! - [`notify`]: events, subscriptions, channels, and the dispatcher that delivers.
 //! - [`jobs`]: what is due because time passed.
+//! - [`metrics`]: metrics that only the memory of this process has.
 //! - [`stream`]: frames of the stats stream, and the stream to WebSockets that API Gateway holds.
 //! - `tls`: TLS as a client (feature `webhook`).
 //! - `progress`: progress of long commands (feature `migrate`).
@@ -31,6 +32,7 @@ pub mod error;
 pub mod heartbeat;
 pub mod humanize;
 pub mod jobs;
+pub mod metrics;
 pub mod notify;
 #[cfg(feature = "migrate")]
 pub mod progress;

@@ -15,6 +15,7 @@
 //! - `dump`: export and import (feature `migrate`).
 //! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
 //!   [`stats`], [`viewers`]: the statements, by the table they are about.
+//! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
@@ -33,6 +34,7 @@ mod former_ids;
 pub mod legacy_import;
 mod legacy_schema;
 mod literal;
+pub mod metrics;
 pub mod migrate;
 mod migrations;
 pub mod outbox;

@@ -22,6 +22,7 @@ use crate::{
     database::{Reads, Session, SharedSession, Target, editor_keys},
     device::{DeviceName, Registered},
     editor_key::{EditorCredential, EditorKey},
+    metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     shares::Shares,
@@ -66,6 +67,7 @@ pub struct Heartbeat {
     runtime: Runtime,
     queued_events: Arc<Notify>,
     worker: Arc<watch::Sender<WorkerState>>,
+    metrics: ProcessMetrics,
     known_tokens: KnownTokens,
     unknown_beats: Arc<Shares>,
     unknown_editors: Arc<Shares>,
@@ -116,7 +118,8 @@ impl Heartbeat {
         let cache = Arc::new(StatsCache::default());
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
-        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events);
+        let metrics = ProcessMetrics::default();
+        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events, &metrics);
         let worker = start(worker.run());
         let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
         Self {
@@ -128,6 +131,7 @@ impl Heartbeat {
             runtime,
             queued_events,
             worker,
+            metrics,
             known_tokens: KnownTokens::default(),
             unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
@@ -250,6 +254,18 @@ impl Heartbeat {
     #[must_use]
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// Metrics of this process. On Lambda they mean nothing: processes come and go with the requests.
+    #[must_use]
+    pub fn metrics(&self) -> &ProcessMetrics {
+        &self.metrics
+    }
+
+    /// The process model that it was started for.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime {
+        self.runtime
     }
 
     /// Waits until this process has put events into the outbox since this last returned.

@@ -4,6 +4,7 @@
 //! - [`devices`]: `POST /api/devices`, and below it `POST /api/devices/{id}/token/generate` and
 //!   `POST` and `DELETE /api/devices/{id}/editor-key`
 //! - [`health`]: `GET /.well-known/health`
+//! - [`metrics`]: `GET /metrics`
 //! - [`openapi`]: `GET /api/openapi.json`
 //! - [`stats`]: `GET /api/stats`
 //! - [`wakatime`]: `POST /api/v1/users/current/heartbeats.bulk`, and the same for one item
@@ -11,6 +12,7 @@
 pub mod beat;
 pub mod devices;
 pub mod health;
+pub mod metrics;
 pub mod openapi;
 pub mod stats;
 pub mod wakatime;

@@ -70,7 +70,7 @@ impl FromRequestParts<App> for EditorDevice {
 }
 
 /// Returns the value of the `Authorization` header, unless there is none, or more than one.
-fn authorization(parts: &Parts) -> Option<&[u8]> {
+pub(super) fn authorization(parts: &Parts) -> Option<&[u8]> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
     values.next().is_none().then(|| value.as_bytes())

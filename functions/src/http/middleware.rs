@@ -61,6 +61,7 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
     {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
+    app.request_metrics.observe(&method, path.as_ref(), response.status(), started.elapsed());
     log(&method, path.as_ref(), response.status(), started);
     error::render(response, &app.config)
 }

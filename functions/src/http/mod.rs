@@ -7,7 +7,9 @@
 //! - [`body`]: request bodies, with a timeout and a maximum size.
 //! - [`client_ip`]: the IP address that a request came from.
 //! - [`live_url`]: the URL below which absolute links lead to this server.
+//! - [`request_metrics`]: how many requests there were, and how long they took.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
+//! - [`monitor`]: authentication of programs that read the metrics.
 //! - [`number`]: numbers in paths and queries.
 //! - [`problem`]: everything that can go wrong, with its status and its JSON.
 //! - [`error_responses`]: the same for the `OpenAPI` document.
@@ -29,9 +31,11 @@ pub(crate) mod html;
 pub(crate) mod json;
 pub mod live_url;
 pub(crate) mod middleware;
+pub(crate) mod monitor;
 pub(crate) mod number;
 pub mod owner_key;
 pub mod problem;
 pub(crate) mod rate_limit;
+pub(crate) mod request_metrics;
 pub(crate) mod response_cache;
 pub mod route;

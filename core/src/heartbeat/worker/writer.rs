@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use prometheus::Histogram;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Batch, Beat, Reply};
@@ -29,6 +30,7 @@ pub(super) struct Writer {
     pub(super) configured: Arc<Subscriptions>,
     /// Notified when events were put into the outbox.
     pub(super) queued_events: Arc<Notify>,
+    pub(super) commit_duration: Histogram,
 }
 
 /// Outcome of what a writer did.
@@ -102,6 +104,7 @@ impl Writer {
         let took = started.elapsed();
         if let Ok(counted) = &result {
             self.cache.count(counted);
+            self.commit_duration.observe(took.as_secs_f64());
         }
         answer(beats, &result);
         let counted = result.ok()?;

@@ -27,7 +27,7 @@ use crate::{
     api::{
         beat, devices,
         devices::{editor_key, token_generate},
-        health, stats,
+        health, metrics, stats,
         wakatime::heartbeats,
     },
     http::{
@@ -77,6 +77,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         stats::stats,
         stream,
         health::health,
+        metrics::metrics,
         openapi
     ),
     components(schemas(Details<'static>)),
@@ -166,6 +167,7 @@ impl Modify for SecuritySchemes {
         for (name, credential) in [
             ("ownerKey", "Secret key of the owner, as configured"),
             ("deviceToken", "Token of a device, as returned when it was registered"),
+            ("metricsToken", "Token for the metrics, as configured"),
         ] {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
             let scheme = scheme.description(Some(format!("{credential}: `Authorization: Bearer …`")));
