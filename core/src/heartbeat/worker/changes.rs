@@ -1,13 +1,15 @@
 //! Changes to the devices and to their credentials, which are rare: one statement each.
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{Reply, Writer};
 use crate::{
     Error,
-    database::{devices, editor_keys},
+    database::{devices, editor_keys, pairings},
     device::{DeviceName, Registered},
     notify::event::EventKind,
+    pairing::CodeHash,
     token::TokenHash,
 };
 
@@ -18,6 +20,7 @@ pub(in crate::heartbeat) enum Change {
     ReplaceToken { id: i64, token: TokenHash, reply: Reply<Registered> },
     ReplaceEditorKey { id: i64, key: TokenHash, reply: Reply<Registered> },
     RemoveEditorKey { id: i64, reply: Reply<()> },
+    StartPairing { id: i64, code: CodeHash, reply: Reply<OffsetDateTime> },
 }
 
 impl Writer {
@@ -47,6 +50,13 @@ impl Writer {
                     .run(deadline, async |connection| editor_keys::remove(connection, id).await)
                     .await;
                 let _ = reply.send(removed.and_then(|found| found.then_some(()).ok_or(Error::UnknownDevice)));
+            }
+            Change::StartPairing { id, code, reply } => {
+                let started = self
+                    .session
+                    .run(deadline, async |connection| pairings::start(connection, id, code).await)
+                    .await;
+                let _ = reply.send(started.and_then(|found| found.ok_or(Error::UnknownDevice)));
             }
         }
     }
