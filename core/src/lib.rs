@@ -6,6 +6,7 @@
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
+//! - [`settings`]: settings that the owner chooses in the browser.
 //! - [`shares`]: how much of something a client IP may take.
 //! - [`stats`]: the public stats, and their JSON.
 //! - [`humanize`]: durations and numbers as people read them.
@@ -37,6 +38,7 @@ pub mod progress;
 pub mod recency;
 pub mod runtime;
 pub mod secret;
+pub mod settings;
 pub mod shares;
 pub mod stats;
 pub mod stream;

@@ -14,7 +14,7 @@
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
 //! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
-//!   [`stats`], [`viewers`]: the statements, by the table they are about.
+//!   [`settings`], [`stats`], [`viewers`]: the statements, by the table they are about.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
@@ -42,6 +42,7 @@ pub mod reads;
 mod rebuild_counters;
 mod schema;
 pub mod session;
+pub mod settings;
 pub mod stats;
 pub mod target;
 pub mod viewers;

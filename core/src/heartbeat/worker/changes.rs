@@ -5,9 +5,10 @@ use tokio::time::Instant;
 use super::{Reply, Writer};
 use crate::{
     Error,
-    database::{devices, editor_keys},
+    database::{devices, editor_keys, settings},
     device::{DeviceName, Registered},
     notify::event::EventKind,
+    settings::Choices,
     token::TokenHash,
 };
 
@@ -18,6 +19,7 @@ pub(in crate::heartbeat) enum Change {
     ReplaceToken { id: i64, token: TokenHash, reply: Reply<Registered> },
     ReplaceEditorKey { id: i64, key: TokenHash, reply: Reply<Registered> },
     RemoveEditorKey { id: i64, reply: Reply<()> },
+    Choose { choices: Choices, reply: Reply<()> },
 }
 
 impl Writer {
@@ -48,7 +50,16 @@ impl Writer {
                     .await;
                 let _ = reply.send(removed.and_then(|found| found.then_some(()).ok_or(Error::UnknownDevice)));
             }
+            Change::Choose { choices, reply } => {
+                let _ = reply.send(self.choose(&choices, deadline).await);
+            }
         }
+    }
+
+    async fn choose(&self, choices: &Choices, deadline: Instant) -> Result<(), Error> {
+        self.session.run(deadline, async |connection| settings::choose(connection, choices).await).await?;
+        self.cache.mark_outdated();
+        Ok(())
     }
 
     async fn register(
