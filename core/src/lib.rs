@@ -4,6 +4,7 @@
 //! - [`device`]: names and ids of devices.
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
+//! - [`pairing`]: codes that give a device its token.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`settings`]: settings that the owner chooses in the browser.
@@ -33,6 +34,7 @@ pub mod heartbeat;
 pub mod humanize;
 pub mod jobs;
 pub mod notify;
+pub mod pairing;
 #[cfg(feature = "migrate")]
 pub mod progress;
 pub mod recency;

@@ -43,6 +43,8 @@ pub struct Dependencies {
     pub(crate) counts_visits: bool,
     /// Rate limiter of failed authentication.
     pub(crate) rate_limiter: RateLimiter,
+    /// Rate limiter of wrong pairing codes.
+    pub(crate) pairing_rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
     pub(crate) page_cache: ResponseCache<Arc<Document>>,
     /// Response cache of the badges, each with its `Cache-Control`.
@@ -76,7 +78,8 @@ impl App {
             page_policy: html::page_policy(&config),
             owner_key: OwnerKey::new(config.secret_key.clone(), clock()),
             counts_visits: true,
-            rate_limiter: RateLimiter::default(),
+            rate_limiter: RateLimiter::of_authentication(),
+            pairing_rate_limiter: RateLimiter::of_pairing(),
             page_cache: ResponseCache::default(),
             config,
             clock,

@@ -25,9 +25,11 @@ pub const ROUTES: &[Route] = &[
     api::beat::ROUTE,
     api::devices::ROUTE,
     api::devices::editor_key::ROUTE,
+    api::devices::pairing::ROUTE,
     api::devices::token_generate::ROUTE,
     api::health::ROUTE,
     api::openapi::ROUTE,
+    api::pair::ROUTE,
     api::stats::ROUTE,
     api::wakatime::heartbeats::ROUTE,
     pages::assets::ROUTE,
@@ -62,10 +64,10 @@ pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
 fn router_of(route: &Route, app: &App) -> Router<App> {
     match route.audience {
         Audience::Public => (route.router)(app),
-        Audience::Owner if app.config.secret_key.is_some() => {
+        Audience::Owner | Audience::Guest if app.config.secret_key.is_some() => {
             (route.router)(app).layer(map_response(middleware::keep_private))
         }
-        Audience::Owner => {
+        Audience::Owner | Audience::Guest => {
             let paths = route.paths.iter();
             paths.fold(Router::new(), |router, path| router.route(path, any(error::no_secret_key)))
         }

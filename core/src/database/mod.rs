@@ -13,8 +13,8 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
-//!   [`settings`], [`stats`], [`viewers`]: the statements, by the table they are about.
+//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`],
+//!   [`pairings`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are about.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
@@ -36,6 +36,7 @@ mod literal;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
+pub mod pairings;
 pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]

@@ -2,10 +2,12 @@
 //!
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
 //! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
+//! - [`pairing`]: codes, and the tokens that they give.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod known_tokens;
+mod pairing;
 mod refresher;
 mod stats_cache;
 #[cfg(test)]
@@ -30,6 +32,7 @@ use crate::{
     token::{Token, TokenHash},
 };
 use known_tokens::KnownTokens;
+use pairing::PairingAttempts;
 use refresher::Refresher;
 pub use stats_cache::Revision;
 use stats_cache::StatsCache;
@@ -70,6 +73,7 @@ pub struct Heartbeat {
     known_tokens: KnownTokens,
     unknown_beats: Arc<Shares>,
     unknown_editors: Arc<Shares>,
+    pairing_attempts: Arc<PairingAttempts>,
 }
 
 /// Whether the worker still takes commands.
@@ -138,6 +142,7 @@ impl Heartbeat {
             known_tokens: KnownTokens::default(),
             unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
+            pairing_attempts: Arc::default(),
         }
     }
 

@@ -12,6 +12,8 @@ pub enum Audience {
     /// The owner. Nothing of it is kept in a cache, or can be read by other sites, and without a secret key in the
     /// configuration all of it answers 404.
     Owner,
+    /// Whoever has a pairing code from the owner. Like the owner's, but for the key.
+    Guest,
 }
 
 /// One route: the handler at one path, or at a few that differ in a detail.

@@ -22,9 +22,11 @@ const HEADERS: [&str; 11] = [
 ];
 
 /// Members of JSON responses that vary with the database and with time.
-const VARYING_MEMBERS: [&str; 6] = [
+const VARYING_MEMBERS: [&str; 8] = [
     "\"token\":\"",
     "\"key\":\"",
+    "\"code\":\"",
+    "\"expires_at\":\"",
     "\"last_seen\":",
     "\"last_seen_relative\":",
     "\"last_beat\":",
@@ -68,6 +70,13 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::POST, editor_key, None, Vec::new()),
         (M::POST, editor_key, OWNER, Vec::new()),
         (M::DELETE, editor_key, OWNER, Vec::new()),
+        (M::POST, "/api/devices/0/pairing", None, Vec::new()),
+        (M::POST, "/api/devices/0/pairing", OWNER, Vec::new()),
+        (M::POST, "/api/devices/7/pairing", OWNER, Vec::new()),
+        (M::POST, "/api/pair", None, br#"{"code": "BCDF-GHJK"}"#.to_vec()),
+        (M::POST, "/api/pair", None, br#"{"code": "?"}"#.to_vec()),
+        (M::POST, "/api/pair", None, br#"{"code": "BCDF-GHJK", "name": "Laptop"}"#.to_vec()),
+        (M::POST, "/api/pair", None, vec![b' '; 16 * 1024 + 1]),
         (M::GET, "/api/stats", None, Vec::new()),
         (M::GET, "/api/stats?anything=1", None, Vec::new()),
         (M::HEAD, "/api/stats", None, Vec::new()),
@@ -199,7 +208,8 @@ async fn without_a_database_they_fail_alike() {
     for route in ROUTES {
         let function = Function::start(route.name, &nowhere, &[LIVE_URL]).await;
         for path in paths(route) {
-            let body = br#"{"name": "Laptop"}"#;
+            let body: &[u8] =
+                if path == "/api/pair" { br#"{"code": "BCDF-GHJK"}"# } else { br#"{"name": "Laptop"}"# };
             let method = route.methods[0].clone();
             let local = server.owner().send(method.clone(), path, body.to_vec()).await;
             let remote = function.request(&method, path, Some("the owner's key"), body).await;

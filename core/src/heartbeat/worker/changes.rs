@@ -1,13 +1,15 @@
 //! Changes to the devices and to their credentials, which are rare: one statement each.
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{Reply, Writer};
 use crate::{
     Error,
-    database::{devices, editor_keys, settings},
+    database::{devices, editor_keys, pairings, settings},
     device::{DeviceName, Registered},
     notify::event::EventKind,
+    pairing::CodeHash,
     settings::Choices,
     token::TokenHash,
 };
@@ -20,6 +22,7 @@ pub(in crate::heartbeat) enum Change {
     ReplaceEditorKey { id: i64, key: TokenHash, reply: Reply<Registered> },
     RemoveEditorKey { id: i64, reply: Reply<()> },
     Choose { choices: Choices, reply: Reply<()> },
+    StartPairing { id: i64, code: CodeHash, reply: Reply<OffsetDateTime> },
 }
 
 impl Writer {
@@ -52,6 +55,13 @@ impl Writer {
             }
             Change::Choose { choices, reply } => {
                 let _ = reply.send(self.choose(&choices, deadline).await);
+            }
+            Change::StartPairing { id, code, reply } => {
+                let started = self
+                    .session
+                    .run(deadline, async |connection| pairings::start(connection, id, code).await)
+                    .await;
+                let _ = reply.send(started.and_then(|found| found.ok_or(Error::UnknownDevice)));
             }
         }
     }
