@@ -45,6 +45,8 @@ pub enum Problem {
     BadRequest(String),
     /// The token or secret key is missing or invalid.
     Unauthorized,
+    /// A page of another site may have made the browser of the owner send the request.
+    CrossSite,
     /// No route has this path.
     NotFound,
     /// The route needs the owner's secret key, and the configuration has none.
@@ -96,6 +98,7 @@ impl Problem {
         match self {
             Self::BadRequest(_) | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice | Self::UnknownPairingCode => {
                 StatusCode::NOT_FOUND
             }
@@ -114,6 +117,10 @@ impl Problem {
         match self {
             Self::BadRequest(detail) => detail,
             Self::Unauthorized => "The Authorization header is missing, or what it holds is not valid here.",
+            Self::CrossSite => {
+                "This request does not come from a page of this server, so it is refused: another site may have made \
+                 your browser send it. Open the page again and repeat what you did."
+            }
             Self::NotFound => "There is nothing at this address.",
             Self::NoSecretKey => {
                 "This server has no secret key yet. Run \"heartbeat gen-key\", set what it prints as \

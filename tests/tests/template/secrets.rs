@@ -16,7 +16,7 @@ fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
         // Routes of the owner compare the key.
-        "SECRET_KEY_SECRET" => id.starts_with("Devices"),
+        "SECRET_KEY_SECRET" => id.starts_with("Devices") || id == "Manage",
         "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,
     };
