@@ -4,8 +4,10 @@
 //! - [`device`]: names and ids of devices.
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
+//! - [`pairing`]: codes that give a device its token.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
+//! - [`settings`]: settings that the owner chooses in the browser.
 //! - [`shares`]: how much of something a client IP may take.
 //! - [`stats`]: the public stats, and their JSON.
 //! - [`humanize`]: durations and numbers as people read them.
@@ -34,11 +36,13 @@ pub mod humanize;
 pub mod jobs;
 pub mod metrics;
 pub mod notify;
+pub mod pairing;
 #[cfg(feature = "migrate")]
 pub mod progress;
 pub mod recency;
 pub mod runtime;
 pub mod secret;
+pub mod settings;
 pub mod shares;
 pub mod stats;
 pub mod stream;

@@ -26,16 +26,19 @@ pub const ROUTES: &[Route] = &[
     api::beat::ROUTE,
     api::devices::ROUTE,
     api::devices::editor_key::ROUTE,
+    api::devices::pairing::ROUTE,
     api::devices::token_generate::ROUTE,
     api::health::ROUTE,
     api::metrics::ROUTE,
     api::openapi::ROUTE,
+    api::pair::ROUTE,
     api::stats::ROUTE,
     api::wakatime::heartbeats::ROUTE,
     pages::assets::ROUTE,
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
     pages::home::ROUTE,
+    pages::manage::ROUTE,
     pages::privacy::ROUTE,
     pages::stats::ROUTE,
     #[cfg(feature = "badges")]
@@ -63,10 +66,12 @@ pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
 fn router_of(route: &Route, app: &App) -> Router<App> {
     match route.audience {
         Audience::Public => (route.router)(app),
-        Audience::Owner | Audience::Monitoring if has_secret(route.audience, &app.config) => {
+        Audience::Owner | Audience::Guest | Audience::Monitoring
+            if has_secret(route.audience, &app.config) =>
+        {
             (route.router)(app).layer(map_response(middleware::keep_private))
         }
-        Audience::Owner | Audience::Monitoring => {
+        Audience::Owner | Audience::Guest | Audience::Monitoring => {
             let paths = route.paths.iter();
             paths.fold(Router::new(), |router, path| router.route(path, any(error::no_secret_key)))
         }

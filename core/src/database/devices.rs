@@ -1,6 +1,6 @@
 //! Registering devices.
 
-use super::connection::Connection;
+use super::{connection::Connection, pairings};
 use crate::{
     device::{DeviceName, NAME_MAX_CHARS, Registered},
     token::TokenHash,
@@ -48,24 +48,49 @@ pub async fn add(
     .await
 }
 
+/// A device whose row is locked until the transaction ends.
+#[derive(Debug)]
+pub(super) struct Locked {
+    /// Device id.
+    pub(super) id: i64,
+    /// Whether it is archived.
+    pub(super) is_archived: bool,
+}
+
+/// Locks the device that has this id, or had it formerly, against all that changes it or beats, in a transaction.
+/// `None` if there is none.
+pub(super) async fn lock(connection: &mut Connection, id: i64) -> Result<Option<Locked>, sqlx::Error> {
+    sqlx::query_as!(
+        Locked,
+        r#"
+        SELECT id, archived_at IS NOT NULL AS "is_archived!" FROM heartbeat.devices
+        WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
+        FOR UPDATE
+        "#,
+        id,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// Replaces the token of the device that has this id, or had it formerly, and returns the device, or `None` if there
-/// is none.
+/// is none. Its pairing code is void, as are the tokens that it offered.
 pub async fn replace_token(
     connection: &mut Connection,
     id: i64,
     token: TokenHash,
 ) -> Result<Option<Registered>, sqlx::Error> {
+    connection.ensure_transaction().await?;
+    let Some(locked) = lock(connection, id).await? else { return Ok(None) };
+    pairings::forget(connection, locked.id).await?;
     sqlx::query_as!(
         Registered,
-        "
-        UPDATE heartbeat.devices SET token_hash = $2
-        WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
-        RETURNING id, left(name, $3) AS name
-        ",
-        id,
+        "UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING id, left(name, $3) AS name",
+        locked.id,
         token.as_bytes(),
         i32::from(NAME_MAX_CHARS),
     )
-    .fetch_optional(connection)
+    .fetch_one(connection)
     .await
+    .map(Some)
 }

@@ -13,8 +13,8 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`], [`pusher`],
-//!   [`stats`], [`viewers`]: the statements, by the table they are about.
+//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`],
+//!   [`pairings`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`error`]: what an error of the database means to the caller.
 
@@ -38,12 +38,14 @@ pub mod metrics;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
+pub mod pairings;
 pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
 mod schema;
 pub mod session;
+pub mod settings;
 pub mod stats;
 pub mod target;
 pub mod viewers;

@@ -10,7 +10,7 @@ const GROUPS: [&[&str]; 6] = [
     &["Stats", "Health", "Metrics"],
     &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
-    &["Devices", "DevicesTokenGenerate", "DevicesEditorKey"],
+    &["Devices", "DevicesTokenGenerate", "DevicesEditorKey", "DevicesPairing", "Pair", "Manage"],
     JOBS,
 ];
 

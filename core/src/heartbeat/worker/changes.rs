@@ -1,13 +1,16 @@
 //! Changes to the devices and to their credentials, which are rare: one statement each.
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{Reply, Writer};
 use crate::{
     Error,
-    database::{devices, editor_keys},
+    database::{devices, editor_keys, pairings, settings},
     device::{DeviceName, Registered},
     notify::event::EventKind,
+    pairing::CodeHash,
+    settings::Choices,
     token::TokenHash,
 };
 
@@ -18,6 +21,8 @@ pub(in crate::heartbeat) enum Change {
     ReplaceToken { id: i64, token: TokenHash, reply: Reply<Registered> },
     ReplaceEditorKey { id: i64, key: TokenHash, reply: Reply<Registered> },
     RemoveEditorKey { id: i64, reply: Reply<()> },
+    Choose { choices: Choices, reply: Reply<()> },
+    StartPairing { id: i64, code: CodeHash, reply: Reply<OffsetDateTime> },
 }
 
 impl Writer {
@@ -48,7 +53,23 @@ impl Writer {
                     .await;
                 let _ = reply.send(removed.and_then(|found| found.then_some(()).ok_or(Error::UnknownDevice)));
             }
+            Change::Choose { choices, reply } => {
+                let _ = reply.send(self.choose(&choices, deadline).await);
+            }
+            Change::StartPairing { id, code, reply } => {
+                let started = self
+                    .session
+                    .run(deadline, async |connection| pairings::start(connection, id, code).await)
+                    .await;
+                let _ = reply.send(started.and_then(|found| found.ok_or(Error::UnknownDevice)));
+            }
         }
+    }
+
+    async fn choose(&self, choices: &Choices, deadline: Instant) -> Result<(), Error> {
+        self.session.run(deadline, async |connection| settings::choose(connection, choices).await).await?;
+        self.cache.mark_outdated();
+        Ok(())
     }
 
     async fn register(

@@ -1,6 +1,7 @@
 //! `POST /api/devices`: the owner registers a device. Below it are the routes of one device.
 
 pub mod editor_key;
+pub mod pairing;
 pub mod token_generate;
 
 use axum::{

@@ -26,8 +26,8 @@ use crate::{
     App,
     api::{
         beat, devices,
-        devices::{editor_key, token_generate},
-        health, metrics, stats,
+        devices::{editor_key, pairing, token_generate},
+        health, metrics, pair, stats,
         wakatime::heartbeats,
     },
     http::{
@@ -71,6 +71,8 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         token_generate::generate,
         editor_key::replace,
         editor_key::remove,
+        pairing::start,
+        pair::redeem,
         beat::beat,
         heartbeats::bulk,
         heartbeats::single,
@@ -82,7 +84,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
     ),
     components(schemas(Details<'static>)),
     tags(
-        (name = "devices", description = "Devices, their tokens and editor keys, for the owner"),
+        (name = "devices", description = "Devices, their tokens, pairing codes and editor keys, for the owner"),
         (name = "beats", description = "Beats, for devices"),
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
         (name = "stats", description = "The stats, as JSON and as a stream"),

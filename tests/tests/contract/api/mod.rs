@@ -6,6 +6,7 @@ mod devices_editor_key;
 mod devices_token_generate;
 mod errors;
 mod openapi;
+mod pair;
 mod stats;
 mod stats_ws;
 mod stats_ws_changes;

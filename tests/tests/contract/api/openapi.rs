@@ -68,6 +68,7 @@ async fn it_names_the_credentials_of_each_operation() {
         ("/api/devices", "ownerKey"),
         ("/api/devices/{id}/editor-key", "ownerKey"),
         ("/api/devices/{id}/editor-key", "ownerKey"),
+        ("/api/devices/{id}/pairing", "ownerKey"),
         ("/api/devices/{id}/token/generate", "ownerKey"),
         ("/api/v1/users/current/heartbeats", "editorKey"),
         ("/api/v1/users/current/heartbeats.bulk", "editorKey"),
