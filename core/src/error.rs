@@ -9,6 +9,9 @@ pub enum Error {
     /// No device has this id.
     #[error("no device has this id")]
     UnknownDevice,
+    /// The device is archived, and has no credentials.
+    #[error("the device is archived")]
+    ArchivedDevice,
     /// The database does not answer, or cannot do its work right now. Callers may retry.
     #[error("the database is not available")]
     Unavailable,

@@ -24,10 +24,13 @@ const BODY_MAX_BYTES: usize = 16 * 1024;
 pub const ROUTES: &[Route] = &[
     api::beat::ROUTE,
     api::devices::ROUTE,
+    api::devices::device::ROUTE,
     api::devices::editor_key::ROUTE,
     api::devices::token_generate::ROUTE,
     api::health::ROUTE,
+    api::ok::ROUTE,
     api::openapi::ROUTE,
+    api::snooze::ROUTE,
     api::stats::ROUTE,
     api::wakatime::heartbeats::ROUTE,
     pages::assets::ROUTE,

@@ -62,7 +62,7 @@ enum Change {
         name: Arc<str>,
     },
     TotalVisits(i64),
-    /// Another process changed what this one does not know.
+    /// Somebody changed what this process does not know.
     Outdated,
 }
 
@@ -74,6 +74,12 @@ pub struct Revision {
 }
 
 impl StatsCache {
+    /// Has the stats read again before they are shown: this process has changed what it cannot work out.
+    pub(super) fn mark_outdated(&self) {
+        self.state().change(Change::Outdated);
+        self.changed.notify_one();
+    }
+
     /// Whether the stats are recent enough to be shown.
     pub(super) fn is_fresh(&self, now: OffsetDateTime) -> bool {
         self.state().is_fresh(now)

@@ -51,6 +51,8 @@ pub enum Problem {
     NoSecretKey,
     /// No device has this id.
     UnknownDevice,
+    /// The device is archived, and gets no credentials.
+    ArchivedDevice,
     /// The route does not support this method.
     MethodNotAllowed,
     /// The body exceeds the maximum size.
@@ -86,7 +88,7 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::UnknownFrames => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::ArchivedDevice | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -110,6 +112,7 @@ impl Problem {
                  secret_key (HEARTBEAT_SECRET_KEY in the environment), and start the server again."
             }
             Self::UnknownDevice => "There is no device with this id.",
+            Self::ArchivedDevice => "The device is archived. Bring it back first (\"archived\": false).",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
             }
@@ -179,6 +182,7 @@ impl From<Error> for Problem {
         match error {
             Error::UnknownToken => Self::Unauthorized,
             Error::UnknownDevice => Self::UnknownDevice,
+            Error::ArchivedDevice => Self::ArchivedDevice,
             Error::Unavailable | Error::Schema(_) => Self::Unavailable,
             Error::Internal => Self::Internal,
         }

@@ -10,7 +10,7 @@ const GROUPS: [&[&str]; 6] = [
     &["Stats", "Health"],
     &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
-    &["Devices", "DevicesTokenGenerate", "DevicesEditorKey"],
+    &["Devices", "DevicesDevice", "DevicesTokenGenerate", "DevicesEditorKey", "Snooze", "Ok"],
     JOBS,
 ];
 
