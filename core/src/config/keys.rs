@@ -116,6 +116,14 @@ keys! {
         help: "Key that registers devices (see gen-key); without one, no device can be registered",
         parse: |text| optional(text, values::secret_key),
     }
+    /// Token that programs read the metrics with, besides the owner's key.
+    metrics_token: Option<SecretKey> = "metrics_token" {
+        kind: Text,
+        default: "",
+        secret: true,
+        help: "Token with which Prometheus reads /metrics, besides secret_key; it opens nothing else",
+        parse: |text| optional(text, values::secret_key),
+    }
     /// Source repository that the pages link to.
     repo: Url = "repo" {
         short: 'r',

@@ -106,8 +106,8 @@ impl Connection {
         self.in_transaction
     }
 
-    /// Begins a transaction, unless one has begun.
-    pub(super) async fn begin_behind_pooler(&mut self) -> Result<(), sqlx::Error> {
+    /// Begins a transaction, unless one has begun. The session commits what it runs.
+    pub(super) async fn ensure_transaction(&mut self) -> Result<(), sqlx::Error> {
         if self.in_transaction { Ok(()) } else { self.begin("BEGIN").await }
     }
 
@@ -124,7 +124,7 @@ impl Connection {
     where
         T: for<'r> FromRow<'r, PgRow>,
     {
-        self.begin_behind_pooler().await?;
+        self.ensure_transaction().await?;
         let message = literal::inline(statement, arguments) + "; COMMIT";
         let rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(&mut self.inner).await?;
         self.in_transaction = false;
@@ -152,7 +152,7 @@ impl<'c> Executor<'c> for &'c mut Connection {
             return self.inner.fetch_many(query);
         }
         let begun = async move {
-            self.begin_behind_pooler().await?;
+            self.ensure_transaction().await?;
             Ok(self.inner.fetch_many(Unnamed(query)))
         };
         begun.try_flatten_stream().boxed()
@@ -167,7 +167,7 @@ impl<'c> Executor<'c> for &'c mut Connection {
             return self.inner.fetch_optional(query);
         }
         let fetched = async move {
-            self.begin_behind_pooler().await?;
+            self.ensure_transaction().await?;
             self.inner.fetch_optional(Unnamed(query)).await
         };
         fetched.boxed()

@@ -265,7 +265,7 @@ impl Open {
     /// The connection in a transaction, unless the pooler has closed it. The begin says as much as an empty round trip, and
     /// may wait for a session.
     async fn begun(mut self) -> Option<Self> {
-        self.connection.begin_behind_pooler().await.ok()?;
+        self.connection.ensure_transaction().await.ok()?;
         Some(self)
     }
 
@@ -292,12 +292,12 @@ impl Open {
     /// Begins a transaction, for which a pooler may let it wait. What is done in it ends before the caller gives up at
     /// `deadline`, all the same.
     async fn begin_before(&mut self, deadline: Instant) -> Result<(), error::DatabaseError> {
-        self.connection.begin_behind_pooler().await?;
+        self.connection.ensure_transaction().await?;
         let left = self.statement_timeout_before(deadline).ok_or(error::DatabaseError::TimedOut)?;
         Ok(self.set_statement_timeout(left.min(self.statement_timeout)).await?)
     }
 
-    /// Carries out `work`, all of it or nothing of it behind a pooler.
+    /// Carries out `work`: all of it or nothing of it, behind a pooler or where it began a transaction.
     async fn carry_out<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,

@@ -2,10 +2,14 @@
 //!
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
 //! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
+//! - [`pairing`]: codes, and the tokens that they give.
+//! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod known_tokens;
+mod owner;
+mod pairing;
 mod refresher;
 mod stats_cache;
 #[cfg(test)]
@@ -22,6 +26,7 @@ use crate::{
     database::{Reads, Session, SharedSession, Target, editor_keys},
     device::{DeviceName, Registered},
     editor_key::{EditorCredential, EditorKey},
+    metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     settings::{Choices, OwnerSettings},
@@ -30,6 +35,7 @@ use crate::{
     token::{Token, TokenHash},
 };
 use known_tokens::KnownTokens;
+use pairing::PairingAttempts;
 use refresher::{DatabaseSource, Refresher};
 pub use stats_cache::Revision;
 use stats_cache::StatsCache;
@@ -67,9 +73,11 @@ pub struct Heartbeat {
     runtime: Runtime,
     queued_events: Arc<Notify>,
     worker: Arc<watch::Sender<WorkerState>>,
+    metrics: ProcessMetrics,
     known_tokens: KnownTokens,
     unknown_beats: Arc<Shares>,
     unknown_editors: Arc<Shares>,
+    pairing_attempts: Arc<PairingAttempts>,
 }
 
 /// Whether the worker still takes commands.
@@ -123,7 +131,8 @@ impl Heartbeat {
         let cache = Arc::new(StatsCache::new(settings.clone()));
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
-        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events);
+        let metrics = ProcessMetrics::default();
+        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events, &metrics);
         let worker = start(worker.run());
         let source = DatabaseSource { reads: reads.clone(), configured: settings };
         let refresher = Refresher::new(source, Arc::clone(&cache), clock);
@@ -136,9 +145,11 @@ impl Heartbeat {
             runtime,
             queued_events,
             worker,
+            metrics,
             known_tokens: KnownTokens::default(),
             unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
+            pairing_attempts: Arc::default(),
         }
     }
 
@@ -268,6 +279,18 @@ impl Heartbeat {
     #[must_use]
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// Metrics of this process. On Lambda they mean nothing: processes come and go with the requests.
+    #[must_use]
+    pub fn metrics(&self) -> &ProcessMetrics {
+        &self.metrics
+    }
+
+    /// The process model that it was started for.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime {
+        self.runtime
     }
 
     /// Waits until this process has put events into the outbox since this last returned.
