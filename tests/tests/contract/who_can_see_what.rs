@@ -18,6 +18,9 @@ use time::OffsetDateTime;
 /// A name that stands nowhere else.
 const HIDDEN: &str = "Quxzifrob";
 
+/// Name of a device that everybody sees, at first; it stands nowhere else, either.
+const PUBLIC: &str = "Jovexnip";
+
 /// A time zone whose clocks are never set, half an hour off.
 const TIMEZONE: &str = "Asia/Kolkata";
 
@@ -107,7 +110,7 @@ impl World {
             settings.iter().fold(on, |builder, (name, value)| builder.environment(name, value))
         };
         let servers = [builder().start().await, builder().start().await];
-        let laptop = servers[0].device("Laptop").await;
+        let laptop = servers[0].device(PUBLIC).await;
         let hidden = servers[0].device(HIDDEN).await;
         database.execute("UPDATE heartbeat.devices SET visibility = 'hidden' WHERE id = 1").await;
         for server in &servers {
@@ -186,6 +189,9 @@ async fn a_hidden_device_counts_and_strangers_find_it_nowhere() {
         let page = stranger.get("/").await.body;
         assert!(page.contains("Here now") && page.contains(r#"<span class="on" hidden>"#), "{page}");
     }
+    // What scrapes metrics may show them to others.
+    let metrics = world.servers[0].owner().get("/metrics").await;
+    assert!(metrics.status == 200 && !metrics.body.contains(HIDDEN), "{metrics}");
     for viewer in &mut viewers {
         loop {
             let (frame, _) = viewer.frame().await.expect("a frame");
@@ -198,23 +204,35 @@ async fn a_hidden_device_counts_and_strangers_find_it_nowhere() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_hidden_or_archived_vanishes_at_once_and_comes_back() {
+async fn a_device_that_is_hidden_archived_or_erased_vanishes_at_once() {
     for settings in [&[][..], &[("HEARTBEAT_PRECISION", "week")]] {
         let world = World::new(settings).await;
+        world.beats().await;
         world.pass(Precision::Week.seconds()).await;
-        let names = async |stranger: &Client| stranger.stats().await["devices"].to_string();
-        for change in ["visibility = 'hidden'", "archived_at = now()"] {
-            for stranger in world.strangers() {
-                eventually("a device", async || names(&stranger).await.contains("Laptop")).await;
+        let owner = world.servers[0].owner();
+        let [one, other] = world.strangers();
+        let changes = [
+            (Method::PATCH, r#"{"visibility": "hidden"}"#, r#"{"visibility": "public"}"#),
+            (Method::PATCH, r#"{"archived": true}"#, r#"{"archived": false}"#),
+            (Method::DELETE, "", ""),
+        ];
+        for (method, change, restoration) in changes {
+            for stranger in [&one, &other] {
+                eventually("a device", async || stranger.stats().await.to_string().contains(PUBLIC)).await;
             }
-            world.database.execute(&format!("UPDATE heartbeat.devices SET {change} WHERE id = 0")).await;
+            let response = owner.send(method.clone(), "/api/devices/0", change.into()).await;
+            assert!((200..300).contains(&response.status), "{response}");
+            let stats = one.stats().await;
+            assert_eq!(stats["devices"].to_string(), "[]", "{change}");
+            let beats_left = if method == Method::DELETE { 2 } else { 4 };
+            assert_eq!(stats["total_beats"], beats_left, "{change}");
             tokio::time::sleep(STATS_AGE_MAX).await;
-            for stranger in world.strangers() {
-                assert_eq!(names(&stranger).await, "[]", "{change}");
+            for stranger in [&one, &other] {
+                assert_unnamed(&walk(stranger).await, PUBLIC);
             }
-            let restore =
-                "UPDATE heartbeat.devices SET visibility = 'public', archived_at = NULL WHERE id = 0";
-            world.database.execute(restore).await;
+            if method != Method::DELETE {
+                owner.send(method, "/api/devices/0", restoration.into()).await;
+            }
         }
     }
 }
@@ -284,8 +302,8 @@ async fn all_changes_come_at_boundaries(precision: Precision) {
             beats += 4;
         }
         beats += 4;
-        let renamed = "UPDATE heartbeat.devices SET name = 'Laptop' WHERE id = 0";
-        world.database.execute(renamed).await;
+        let renamed = format!("UPDATE heartbeat.devices SET name = '{PUBLIC}' WHERE id = 0");
+        world.database.execute(&renamed).await;
         world.pass(precision.seconds()).await;
     }
     for (number, stranger) in world.strangers().iter().enumerate() {
