@@ -36,6 +36,7 @@ pub const ROUTES: &[Route] = &[
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
     pages::home::ROUTE,
+    pages::pair::ROUTE,
     pages::privacy::ROUTE,
     pages::stats::ROUTE,
     #[cfg(feature = "badges")]

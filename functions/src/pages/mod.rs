@@ -4,8 +4,10 @@
 //! - [`stats`]: `GET /stats`
 //! - [`privacy`]: `GET /privacy`
 //! - `badge_builder`: `GET /badges`
+//! - [`pair`]: `GET /pair`
 //! - [`assets`]: `GET /assets/{file}`
 //! - [`error`]: error pages
+//! - [`qr`]: QR codes as SVG
 //! - [`timeline`]: the line on `/` with a dot for each device
 
 pub(crate) mod asset_files;
@@ -14,7 +16,9 @@ pub mod assets;
 pub mod badge_builder;
 pub mod error;
 pub mod home;
+pub mod pair;
 pub mod privacy;
+pub mod qr;
 pub mod stats;
 pub(crate) mod timeline;
 
