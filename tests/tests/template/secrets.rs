@@ -15,8 +15,10 @@ const SECRETS: [(&str, &str, &str); 3] = [
 fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
-        // Routes of the owner compare the key.
-        "SECRET_KEY_SECRET" => id.starts_with("Devices") || id == "Manage",
+        // Routes of the owner compare the key, and codes are hashed under it.
+        "SECRET_KEY_SECRET" => {
+            id.starts_with("Devices") || ["Manage", "Ok", "Pair", "Snooze"].contains(&id.as_str())
+        }
         "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,
     };
