@@ -72,7 +72,7 @@ impl App {
         runtime: Runtime,
         configured: Subscriptions,
     ) -> Self {
-        let heartbeat = Heartbeat::start(database, clock, runtime, configured);
+        let heartbeat = Heartbeat::start(database, clock, runtime, configured, config.choices());
         Self(Arc::new(Dependencies {
             heartbeat,
             page_policy: html::page_policy(&config),

@@ -1,6 +1,6 @@
 //! Registering devices.
 
-use super::{connection::Connection, pairings};
+use super::connection::Connection;
 use crate::{
     device::{DeviceName, NAME_MAX_CHARS, Registered},
     token::TokenHash,
@@ -73,24 +73,44 @@ pub(super) async fn lock(connection: &mut Connection, id: i64) -> Result<Option<
     .await
 }
 
-/// Replaces the token of the device that has this id, or had it formerly, and returns the device, or `None` if there
-/// is none. Its pairing code is void, as are the tokens that it offered.
+/// Outcome of a change to the credentials of a device.
+#[derive(Debug)]
+pub enum Credentials<T = Registered> {
+    /// They were changed.
+    Changed(T),
+    /// No device has this id.
+    UnknownDevice,
+    /// The device is archived, and has none.
+    Archived,
+}
+
+/// Replaces the token of the device that has this id, or had it formerly. Its pairing code is void, as are the tokens
+/// that it offered.
 pub async fn replace_token(
     connection: &mut Connection,
     id: i64,
     token: TokenHash,
-) -> Result<Option<Registered>, sqlx::Error> {
+) -> Result<Credentials, sqlx::Error> {
     connection.ensure_transaction().await?;
-    let Some(locked) = lock(connection, id).await? else { return Ok(None) };
-    pairings::forget(connection, locked.id).await?;
+    let Some(locked) = lock(connection, id).await? else { return Ok(Credentials::UnknownDevice) };
+    if locked.is_archived {
+        return Ok(Credentials::Archived);
+    }
     sqlx::query_as!(
         Registered,
-        "UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING id, left(name, $3) AS name",
+        "
+        WITH offers AS (
+            DELETE FROM heartbeat.offered_tokens WHERE device = $1
+        ), codes AS (
+            DELETE FROM heartbeat.pairings WHERE device = $1
+        )
+        UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING id, left(name, $3) AS name
+        ",
         locked.id,
         token.as_bytes(),
         i32::from(NAME_MAX_CHARS),
     )
     .fetch_one(connection)
     .await
-    .map(Some)
+    .map(Credentials::Changed)
 }

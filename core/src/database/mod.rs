@@ -13,8 +13,10 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`],
-//!   [`pairings`], [`pusher`], [`stats`], [`viewers`]: the statements, by the table they are about.
+//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`],
+//!   [`outbox`], [`owner`], [`pairings`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table
+//!   they are about.
+//! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
@@ -26,6 +28,7 @@ pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
 pub mod dump;
 pub mod editor_keys;
+pub mod erasures;
 pub mod error;
 #[cfg(feature = "migrate")]
 mod former_ids;
@@ -36,6 +39,8 @@ mod literal;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
+pub mod owned_devices;
+pub mod owner;
 pub mod pairings;
 pub mod pusher;
 pub mod reads;
@@ -43,6 +48,7 @@ pub mod reads;
 mod rebuild_counters;
 mod schema;
 pub mod session;
+pub mod settings;
 pub mod stats;
 pub mod target;
 pub mod viewers;

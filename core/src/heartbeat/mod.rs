@@ -2,11 +2,13 @@
 //!
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
 //! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
+//! - [`owner`]: what the owner sees and decides.
 //! - [`pairing`]: codes, and the tokens that they give.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod known_tokens;
+mod owner;
 mod pairing;
 mod refresher;
 mod stats_cache;
@@ -26,6 +28,7 @@ use crate::{
     editor_key::{EditorCredential, EditorKey},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
+    settings::{Choices, OwnerSettings},
     shares::Shares,
     stats::Snapshot,
     token::{Token, TokenHash},
@@ -105,9 +108,15 @@ impl Drop for EndedOnDrop {
 impl Heartbeat {
     /// Starts the worker on the current tokio runtime. The database is first contacted when it is first needed.
     /// Events that the configured channels subscribe to go into the outbox, as do those for channels in the
-    /// database.
+    /// database. The settings that the configuration sets win over those that the owner chooses.
     #[must_use]
-    pub fn start(database: &Target, clock: Clock, runtime: Runtime, configured: Subscriptions) -> Self {
+    pub fn start(
+        database: &Target,
+        clock: Clock,
+        runtime: Runtime,
+        configured: Subscriptions,
+        settings: Choices,
+    ) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
         let (reads, writes) = match runtime {
             Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect()),
@@ -117,7 +126,7 @@ impl Heartbeat {
             }
         };
         let reads = Reads::new(reads);
-        let cache = Arc::new(StatsCache::default());
+        let cache = Arc::new(StatsCache::new(settings));
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
         let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events);
@@ -199,6 +208,17 @@ impl Heartbeat {
     /// Takes the editor key of device `id` away, if it has one.
     pub async fn remove_editor_key(&self, id: i64) -> Result<(), Error> {
         self.ask(|reply| Command::Change(Change::RemoveEditorKey { id, reply })).await
+    }
+
+    /// Returns the settings that the owner can choose, as they are now, whichever process changed them a second ago.
+    pub async fn settings(&self) -> Result<OwnerSettings, Error> {
+        self.check().await?;
+        Ok(self.cache.settings())
+    }
+
+    /// Keeps what the owner chooses. A setting that the configuration sets is kept, too, and applies once it does not any more.
+    pub async fn choose(&self, choices: Choices) -> Result<(), Error> {
+        self.ask(|reply| Command::Change(Change::Choose { choices, reply })).await
     }
 
     /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at

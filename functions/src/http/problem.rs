@@ -45,6 +45,8 @@ pub enum Problem {
     BadRequest(String),
     /// The token or secret key is missing or invalid.
     Unauthorized,
+    /// A page of another site may have made the browser of the owner send the request.
+    CrossSite,
     /// No route has this path.
     NotFound,
     /// The route needs the owner's secret key, and the configuration has none.
@@ -53,6 +55,8 @@ pub enum Problem {
     UnknownDevice,
     /// No device has this pairing code, or no longer.
     UnknownPairingCode,
+    /// The device is archived, and gets no credentials.
+    ArchivedDevice,
     /// The route does not support this method.
     MethodNotAllowed,
     /// The body exceeds the maximum size.
@@ -94,8 +98,9 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::UnknownFrames => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::ArchivedDevice | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice | Self::UnknownPairingCode => {
                 StatusCode::NOT_FOUND
             }
@@ -114,6 +119,10 @@ impl Problem {
         match self {
             Self::BadRequest(detail) => detail,
             Self::Unauthorized => "The Authorization header is missing, or what it holds is not valid here.",
+            Self::CrossSite => {
+                "This request does not come from a page of this server, so it is refused: another site may have made \
+                 your browser send it. Open the page again and repeat what you did."
+            }
             Self::NotFound => "There is nothing at this address.",
             Self::NoSecretKey => {
                 "This server has no secret key yet. Run \"heartbeat gen-key\", set what it prints as \
@@ -124,6 +133,7 @@ impl Problem {
                 "This pairing code is wrong, was used, or is older than ten minutes. Make a new one, or ask the owner \
                  for one."
             }
+            Self::ArchivedDevice => "The device is archived. Bring it back first (\"archived\": false).",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
             }
@@ -205,6 +215,7 @@ impl From<Error> for Problem {
             Error::UnknownDevice => Self::UnknownDevice,
             Error::UnknownPairingCode => Self::UnknownPairingCode,
             Error::TooManyPairingFailures { retry_after } => Self::too_many_pairing_codes(retry_after),
+            Error::ArchivedDevice => Self::ArchivedDevice,
             Error::Unavailable | Error::Schema(_) => Self::Unavailable,
             Error::Internal => Self::Internal,
         }

@@ -4,6 +4,7 @@
 //! - [`stats`]: `GET /stats`
 //! - [`privacy`]: `GET /privacy`
 //! - `badge_builder`: `GET /badges`
+//! - [`manage`]: `/manage`, for the owner
 //! - [`pair`]: `GET /pair`
 //! - [`assets`]: `GET /assets/{file}`
 //! - [`error`]: error pages
@@ -16,6 +17,7 @@ pub mod assets;
 pub mod badge_builder;
 pub mod error;
 pub mod home;
+pub mod manage;
 pub mod pair;
 pub mod privacy;
 pub mod qr;

@@ -11,6 +11,7 @@ mod health;
 mod home;
 mod listening;
 mod logs;
+mod manage;
 mod many_processes;
 mod og;
 mod outage;

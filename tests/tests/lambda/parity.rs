@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartbeat_functions::routes::{ROUTES, Route};
-use heartbeat_tests::{Database, Function, Response, Server, ServerBuilder};
+use heartbeat_tests::{Database, Function, Response, ServerBuilder};
 use reqwest::Method;
 
 /// Headers that matter to a client.
@@ -33,8 +33,8 @@ const VARYING_MEMBERS: [&str; 8] = [
     "\"uptime\":",
 ];
 
-/// URL of the pages, as the server has it by default. Functions without one would take the URL of API Gateway.
-const LIVE_URL: (&str, &str) = ("HEARTBEAT_LIVE_URL", "http://127.0.0.1:6060");
+/// URL of the pages. Functions without one would take the URL of API Gateway.
+const LIVE_URL: (&str, &str) = ("HEARTBEAT_LIVE_URL", "https://beat.example.org");
 
 /// Requests that reach every route and each of its errors. `TOKEN` stands for the token of the first device.
 fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
@@ -82,6 +82,10 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::HEAD, "/api/stats", None, Vec::new()),
         (M::GET, "/api/openapi.json", None, Vec::new()),
         (M::GET, "/.well-known/health", None, Vec::new()),
+        (M::GET, "/manage", OWNER, Vec::new()),
+        (M::POST, "/manage", None, b"do=sign-out".to_vec()),
+        (M::POST, "/manage", None, b"do=sign-in&key=wrong".to_vec()),
+        (M::POST, "/manage", OWNER, b"do=anything".to_vec()),
     ];
     for id in ["7", "-1", "one", "%ff", "99999999999999999999"] {
         let path: &'static str = format!("/api/devices/{id}/token/generate").leak();
@@ -165,7 +169,8 @@ fn without_value(body: &str, member: &str) -> String {
 
 #[tokio::test]
 async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
-    let (server, _database) = Server::fresh().await;
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment(LIVE_URL.0, LIVE_URL.1).start().await;
     let cloud = Database::create().await;
     let mut functions = BTreeMap::new();
     for route in ROUTES {
@@ -199,7 +204,7 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
 #[tokio::test]
 async fn without_a_database_they_fail_alike() {
     let nowhere = Database::reserve();
-    let server = ServerBuilder::on(&nowhere).start_listening().await;
+    let server = ServerBuilder::on(&nowhere).environment(LIVE_URL.0, LIVE_URL.1).start_listening().await;
     for route in ROUTES {
         let function = Function::start(route.name, &nowhere, &[LIVE_URL]).await;
         for path in paths(route) {

@@ -15,8 +15,10 @@ const SECRETS: [(&str, &str, &str); 3] = [
 fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
-        // Routes of the owner compare the key, and pairing codes are hashed with it.
-        "SECRET_KEY_SECRET" => ["Devices", "Pair"].iter().any(|start| id.starts_with(start)),
+        // Routes of the owner compare the key, and codes are hashed under it.
+        "SECRET_KEY_SECRET" => {
+            id.starts_with("Devices") || ["Manage", "Ok", "Pair", "PairPage", "Snooze"].contains(&id.as_str())
+        }
         "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,
     };

@@ -10,7 +10,17 @@ const GROUPS: [&[&str]; 6] = [
     &["Stats", "Health"],
     &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
-    &["Devices", "DevicesTokenGenerate", "DevicesEditorKey", "DevicesPairing", "Pair"],
+    &[
+        "Devices",
+        "DevicesDevice",
+        "DevicesTokenGenerate",
+        "DevicesEditorKey",
+        "DevicesPairing",
+        "Pair",
+        "Snooze",
+        "Ok",
+        "Manage",
+    ],
     JOBS,
 ];
 

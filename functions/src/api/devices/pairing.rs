@@ -71,9 +71,11 @@ pub(crate) struct NewPairing {
     responses(
         (status = 201, description = "The device has a new pairing code.", body = NewPairing,
             headers(("cache-control" = String, description = "`no-store`: the code is a secret."))),
+        (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
+            content_type = PROBLEM_JSON),
         ErrorResponse<401>,
-        (status = 404, description = "No device has this id (non-numeric ids included), the device is archived, or \
-            the server has no secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
+        (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
+            secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,
         ErrorResponse<429>,
         ErrorResponse<503>,

@@ -66,10 +66,18 @@ async fn it_names_the_credentials_of_each_operation() {
     let expected = [
         ("/api/beat", "deviceToken"),
         ("/api/devices", "ownerKey"),
+        ("/api/devices", "ownerKey"),
+        ("/api/devices/{id}", "ownerKey"),
+        ("/api/devices/{id}", "ownerKey"),
+        ("/api/devices/{id}", "ownerKey"),
         ("/api/devices/{id}/editor-key", "ownerKey"),
         ("/api/devices/{id}/editor-key", "ownerKey"),
         ("/api/devices/{id}/pairing", "ownerKey"),
         ("/api/devices/{id}/token/generate", "ownerKey"),
+        ("/api/ok", "ownerKey"),
+        ("/api/snooze", "ownerKey"),
+        ("/api/snooze", "ownerKey"),
+        ("/api/snooze", "ownerKey"),
         ("/api/v1/users/current/heartbeats", "editorKey"),
         ("/api/v1/users/current/heartbeats.bulk", "editorKey"),
     ];
