@@ -65,7 +65,7 @@ pub(crate) struct NewPairing {
     post,
     path = PATH,
     operation_id = "startPairing",
-    tag = "devices",
+    tag = "pairing",
     security(("ownerKey" = []), ("ownerKeyBare" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
