@@ -50,7 +50,7 @@ pub(crate) enum PairError {
     /// The server did not take it.
     #[error("{0}")]
     Refused(String),
-    /// The server could not be asked.
+    /// The server could not be asked, or asks to wait.
     #[error("{0}")]
     NoAnswer(String),
 }
@@ -111,22 +111,31 @@ impl Client {
     pub(crate) fn pair(&self, code: &str) -> Result<Paired, PairError> {
         let body = serde_json::json!({ "code": code }).to_string();
         let request = self.agent.post(self.url.join("/api/pair")).content_type("application/json");
-        let mut answer = request
-            .send(body)
-            .map_err(|error| PairError::NoAnswer(format!("{}: no answer: {error}", self.url)))?;
-        let problem = match answer.status().as_u16() {
-            200 => None,
-            404 => Some("the code is wrong, used or too old; make another"),
-            429 => Some("too many wrong codes; wait a minute"),
-            _ => Some("this is no answer of a Heartbeat server that pairs; check the URL"),
-        };
-        if let Some(problem) = problem {
-            let status = answer.status().as_u16();
-            return Err(PairError::Refused(format!("{}: {status}: {problem}", self.url)));
+        let mut answer = request.send(body).map_err(|error| {
+            PairError::NoAnswer(format!("{}: no answer: {error}; try the code again", self.url))
+        })?;
+        let status = answer.status().as_u16();
+        let explain = |meaning| format!("{}: {status}: {meaning}", self.url);
+        match status {
+            200 => {}
+            404 => {
+                return Err(PairError::Refused(explain("the code is wrong, used or too old; make another")));
+            }
+            429 => {
+                let meaning = "too many codes were wrong; wait a minute, then try this one again";
+                return Err(PairError::NoAnswer(explain(meaning)));
+            }
+            500..=599 => {
+                return Err(PairError::NoAnswer(explain("the server has an error; try the code again")));
+            }
+            _ => {
+                let meaning = "this is no answer of a Heartbeat server that pairs; check the URL";
+                return Err(PairError::Refused(explain(meaning)));
+            }
         }
         let body = answer.body_mut().with_config().limit(ANSWER_MAX_BYTES).read_to_string();
         let paired = body.ok().and_then(|body| serde_json::from_str(&body).ok());
-        let paired = paired.filter(|paired: &Paired| is_device_name(&paired.name));
+        let paired = paired.filter(|paired: &Paired| paired.name.as_deref().is_none_or(is_device_name));
         paired.ok_or_else(|| {
             PairError::Refused(format!("{}: the answer is not of a Heartbeat server", self.url))
         })
@@ -136,8 +145,8 @@ impl Client {
 /// What a server answers to a pairing code.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Paired {
-    /// Name of the device.
-    pub(crate) name: String,
+    /// Name of the device; missing for some that were moved in from the earlier service.
+    pub(crate) name: Option<String>,
     /// Device token.
     pub(crate) token: Token,
 }

@@ -6,11 +6,11 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderValue};
-use heartbeat_core::{badge::Badge, editor_key::EditorCredential, token::TokenHash};
+use heartbeat_core::{badge::Badge, editor_key::EditorCredential, pairing::PairingCode, token::TokenHash};
 use time::OffsetDateTime;
 
 use crate::{
-    api::{devices, wakatime::times::Items},
+    api::{devices, pair, wakatime::times::Items},
     badges,
     http::{auth, client_ip},
 };
@@ -36,6 +36,14 @@ pub fn editor_body(body: &[u8]) {
 pub fn device_body(body: &[u8]) {
     if let Ok(device) = devices::parse(body) {
         assert!((1..=100).contains(&device.name.as_str().chars().count()));
+    }
+}
+
+/// Parses the body of `POST /api/pair`.
+pub fn pairing_body(body: &[u8]) {
+    if let Ok(Some(code)) = pair::parse(body) {
+        let shown = code.to_string();
+        assert!(shown.len() == 9 && PairingCode::parse(&shown) == Some(code), "{shown}");
     }
 }
 

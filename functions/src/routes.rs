@@ -42,6 +42,7 @@ pub const ROUTES: &[Route] = &[
     badge_builder::ROUTE,
     pages::home::ROUTE,
     pages::manage::ROUTE,
+    pages::pair::ROUTE,
     pages::privacy::ROUTE,
     pages::stats::ROUTE,
     #[cfg(feature = "badges")]

@@ -12,6 +12,6 @@ pub(super) fn pair(
     ca_file: Option<&Path>,
 ) -> Result<(), Failure> {
     let paired = Client::new(url.clone(), ca_file)?.pair(code)?;
-    log::print(&format!("Paired as {}.", paired.name));
+    log::print(&format!("Paired as {}.", paired.name.as_deref().unwrap_or("a device without a name")));
     super::setup::save(paths, url, &TokenSource::Token(paired.token), ca_file)
 }

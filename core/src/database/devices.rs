@@ -75,9 +75,9 @@ pub(super) async fn lock(connection: &mut Connection, id: i64) -> Result<Option<
 
 /// Outcome of a change to the credentials of a device.
 #[derive(Debug)]
-pub enum Credentials {
+pub enum Credentials<T = Registered> {
     /// They were changed.
-    Changed(Registered),
+    Changed(T),
     /// No device has this id.
     UnknownDevice,
     /// The device is archived, and has none.
@@ -96,7 +96,7 @@ pub async fn replace_token(
     if locked.is_archived {
         return Ok(Credentials::Archived);
     }
-    pairings::forget(connection, locked.id).await?;
+    pairings::forget(&mut *connection, locked.id).await?;
     sqlx::query_as!(
         Registered,
         "UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING id, left(name, $3) AS name",

@@ -6,7 +6,11 @@
 use sqlx::postgres::types::PgInterval;
 use time::{Duration, OffsetDateTime};
 
-use super::{connection::Connection, devices, literal::Literal};
+use super::{
+    connection::Connection,
+    devices::{self, Credentials},
+    literal::Literal,
+};
 use crate::{
     device::{NAME_MAX_CHARS, Registered},
     pairing::{CodeHash, PairingState},
@@ -40,16 +44,17 @@ pub enum Redemption {
 }
 
 /// Gives the device that has this id, or had it formerly, a new code. The one before is void, as are the tokens that it
-/// offered. Returns when the code expires, or `None` if there is no such device, or an archived one.
+/// offered. Returns when the code expires.
 pub async fn start(
     connection: &mut Connection,
     id: i64,
     code: CodeHash,
-) -> Result<Option<OffsetDateTime>, sqlx::Error> {
+) -> Result<Credentials<OffsetDateTime>, sqlx::Error> {
     connection.ensure_transaction().await?;
-    let Some(device) = devices::lock(connection, id).await?.filter(|device| !device.is_archived) else {
-        return Ok(None);
-    };
+    let Some(device) = devices::lock(connection, id).await? else { return Ok(Credentials::UnknownDevice) };
+    if device.is_archived {
+        return Ok(Credentials::Archived);
+    }
     forget(connection, device.id).await?;
     sqlx::query_scalar!(
         "
@@ -62,7 +67,7 @@ pub async fn start(
     )
     .fetch_one(connection)
     .await
-    .map(Some)
+    .map(Credentials::Changed)
 }
 
 /// Deletes the code of a locked device, and the tokens that it offered.

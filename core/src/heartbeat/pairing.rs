@@ -57,7 +57,7 @@ impl PairingAttempts {
 
 impl Heartbeat {
     /// Gives device `id` a new pairing code; the one before is void, as are the tokens that it offered. Returns when it
-    /// expires. Fails with [`Error::UnknownDevice`] where the device is archived, too.
+    /// expires. Fails with [`Error::ArchivedDevice`] where the device is archived.
     pub async fn start_pairing(&self, id: i64, code: CodeHash) -> Result<OffsetDateTime, Error> {
         self.ask(|reply| Command::Change(Change::StartPairing { id, code, reply })).await
     }

@@ -52,7 +52,7 @@ pub(crate) struct PresentedCode {
     post,
     path = PATH,
     operation_id = "pair",
-    tag = "devices",
+    tag = "pairing",
     request_body = PresentedCode,
     responses(
         (status = 200, description = "The device has a new token, as soon as that beats.",

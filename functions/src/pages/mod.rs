@@ -4,9 +4,11 @@
 //! - [`stats`]: `GET /stats`
 //! - [`privacy`]: `GET /privacy`
 //! - `badge_builder`: `GET /badges`
-//! - [`assets`]: `GET /assets/{file}`
 //! - [`manage`]: `/manage`, for the owner
+//! - [`pair`]: `GET /pair`
+//! - [`assets`]: `GET /assets/{file}`
 //! - [`error`]: error pages
+//! - [`qr`]: QR codes as SVG
 //! - [`timeline`]: the line on `/` with a dot for each device
 
 pub(crate) mod asset_files;
@@ -16,7 +18,9 @@ pub mod badge_builder;
 pub mod error;
 pub mod home;
 pub mod manage;
+pub mod pair;
 pub mod privacy;
+pub mod qr;
 pub mod stats;
 pub(crate) mod timeline;
 

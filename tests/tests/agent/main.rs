@@ -6,6 +6,7 @@ mod inhibitors;
 mod install;
 mod install_systemd;
 mod mutter;
+mod pair;
 mod request;
 mod running;
 mod session;

@@ -10,11 +10,12 @@ use crate::{server, url};
 const NAME: &str = "<img src=x onerror=alert(1)>\"'&";
 
 /// Paths of pages, with the names of their screenshots.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("/", "home"),
     ("/stats", "stats"),
     ("/badges", "badges"),
     ("/privacy", "privacy"),
+    ("/pair#BCDF-GHJK", "pair"),
     ("/nothing", "error"),
 ];
 

@@ -113,9 +113,40 @@ async fn nothing_is_left_in_a_session() {
     assert!(!sent.status.to_string().starts_with('5'), "{sent}");
     let unknown = server.stranger().authorized("unknown").post("/api/beat", "").await;
     assert_eq!(unknown.status, 401, "{unknown}");
+    assert_eq!(server.stranger().redeem("BCDF-GHJK").await.status, 404);
+    let paired = server.stranger().pair(&server.owner().pairing_code(0).await).await;
+    server.stranger().authorized(&paired).beat().await;
+    assert_eq!(laptop.post("/api/beat", "").await.status, 401);
     assert_eq!(left().await, before);
     assert!(server.stop().await.success());
     assert_eq!(left().await, before);
+}
+
+#[tokio::test]
+async fn of_tokens_that_a_code_offered_the_first_to_beat_is_the_devices() {
+    let database = Database::create().await;
+    let Some(pooler) = PgBouncer::start(&database, SESSIONS).await else { return };
+    let url = pooler.url(&database);
+    let servers = [server(&database, &url).start().await, server(&database, &url).start().await];
+    let (id, _) = servers[0].owner().register("Phone").await;
+    for _ in 0..10 {
+        let code = servers[0].owner().pairing_code(id).await;
+        let mut tokens = Vec::new();
+        for server in &servers {
+            tokens.push(server.stranger().pair(&code).await);
+        }
+        let beat = async |number: usize| {
+            let client = servers[number].stranger().authorized(&tokens[number]);
+            client.post("/api/beat", "").await.status
+        };
+        let (one, other) = tokio::join!(beat(0), beat(1));
+        assert_eq!(one.min(other), 200, "{one} {other}");
+        assert_eq!(one.max(other), 401, "{one} {other}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 10);
+    for server in &servers {
+        assert!(!server.log().contains("ERROR"), "{}", server.log());
+    }
 }
 
 #[tokio::test]
@@ -185,6 +216,7 @@ async fn every_function_works() {
         ("badge_last_seen", "/badge/last-seen"),
         ("badge_total_beats", "/badge/total-beats?device=0"),
         ("badge_builder", "/badges"),
+        ("pair_page", "/pair"),
         ("og", "/og.png"),
     ] {
         let response = function(name, &database, &url).await.request(&Method::GET, path, None, b"").await;

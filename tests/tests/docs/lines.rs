@@ -2,7 +2,7 @@
 //!
 //! Blocks marked `sh` are run by bash in their order, in an empty home folder, beside a fresh server. Before
 //! that the text is changed as the page tells its reader to: `http://127.0.0.1:6060` becomes the address of
-//! the server, `YOUR_KEY` its secret key, `TOKEN` the token that was answered last. A call of curl must be
+//! the server, `YOUR_KEY` its secret key, `TOKEN` the token and `BCDF-GHJK` the pairing code that were answered last. A call of curl must be
 //! answered with success. A block of `json` or `text` right behind is the answer that should come.
 //!
 //! In answers `…` stands for anything; times are any time, and durations any short one. A block that cannot
@@ -78,6 +78,8 @@ struct Reader {
     base: String,
     key: String,
     token: Option<String>,
+    /// Pairing code that was answered last.
+    code: Option<String>,
     /// Programs that go before those of the system.
     stand_ins: PathBuf,
 }
@@ -87,7 +89,7 @@ impl Reader {
         let home = TempDir::new().expect("a home folder");
         let stand_ins = home.path().join("stand-ins");
         fs::create_dir(&stand_ins).expect("a folder");
-        Self { home, base: String::new(), key: KEY.to_owned(), token: None, stand_ins }
+        Self { home, base: String::new(), key: KEY.to_owned(), token: None, code: None, stand_ins }
     }
 
     /// Returns a reader who has a server already.
@@ -104,10 +106,10 @@ impl Reader {
             }
             let typed = if asks_for_token { self.token.as_deref().expect("a token") } else { "" };
             let answer = self.run(&block.text, typed).await;
-            if let Ok(Value::Object(members)) = serde_json::from_str(&answer)
-                && let Some(Value::String(token)) = members.get("token")
-            {
-                self.token = Some(token.clone());
+            if let Ok(Value::Object(members)) = serde_json::from_str(&answer) {
+                let text = |name| members.get(name).and_then(Value::as_str).map(str::to_owned);
+                self.token = text("token").or(self.token.take());
+                self.code = text("code").or(self.code.take());
             }
             let expected = blocks.get(at + 1).filter(|next| next.follows && next.language != "sh");
             let Some(expected) = expected else { continue };
@@ -125,6 +127,10 @@ impl Reader {
         let mut lines = lines.replace(ADDRESS, &self.base).replace("YOUR_KEY", &self.key);
         if lines.contains("TOKEN") {
             lines = lines.replace("TOKEN", self.token.as_deref().expect("a token that was answered before"));
+        }
+        if lines.contains("BCDF-GHJK") {
+            lines =
+                lines.replace("BCDF-GHJK", self.code.as_deref().expect("a code that was answered before"));
         }
         let strict =
             "set -euo pipefail; curl() { command curl --silent --show-error --fail-with-body \"$@\"; }";

@@ -121,6 +121,35 @@ async fn an_editor_beats_with_the_key_that_the_owner_made_for_it() {
     assert_eq!(send(json!([{ "time": now }])).await, 401);
 }
 
+#[tokio::test]
+async fn a_phone_is_paired_through_functions() {
+    let database = Database::create().await;
+    let old = register(&database).await;
+    let codes = Function::start("devices_pairing", &database, &[]).await;
+    let made = codes.request(&Method::POST, "/api/devices/0/pairing", Some(SECRET_KEY), b"").await;
+    assert_eq!(made.status, 201, "{made}");
+    let code = json!({ "code": made.json()["code"] }).to_string();
+    let pair = Function::start("pair", &database, &[]).await;
+    let redeemed = pair.request(&Method::POST, "/api/pair", None, code.as_bytes()).await;
+    assert_eq!(redeemed.status, 200, "{redeemed}");
+    let new = redeemed.json()["token"].as_str().expect("a token").to_owned();
+
+    // Of several functions, each with a connection of its own, that get the same token at once.
+    let beats = [
+        Function::start("beat", &database, &[]).await,
+        Function::start("beat", &database, &[]).await,
+        Function::start("beat", &database, &[]).await,
+    ];
+    beat(&beats[0], &old).await;
+    tokio::join!(beat(&beats[0], &new), beat(&beats[1], &new), beat(&beats[2], &new));
+    for function in &beats {
+        assert_eq!(function.request(&Method::POST, "/api/beat", Some(&old), b"").await.status, 401);
+    }
+    let again = pair.request(&Method::POST, "/api/pair", None, code.as_bytes()).await;
+    assert_eq!(again.status, 404, "{again}");
+    assert_eq!(database.number("SELECT num_beats FROM heartbeat.devices").await, 4);
+}
+
 async fn beat(function: &Function, token: &str) {
     let response = function.request(&Method::POST, "/api/beat", Some(token), b"").await;
     assert_eq!(response.status, 200, "{response}");
@@ -143,7 +172,9 @@ async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
     for (name, path) in [
         ("devices", "/api/devices"),
         ("devices_editor_key", "/api/devices/0/editor-key"),
+        ("devices_pairing", "/api/devices/0/pairing"),
         ("devices_token_generate", "/api/devices/0/token/generate"),
+        ("pair", "/api/pair"),
     ] {
         let function = Function::start(name, &database, &[("HEARTBEAT_SECRET_KEY", "")]).await;
         let response = function.request(&Method::POST, path, Some("x"), b"{}").await;

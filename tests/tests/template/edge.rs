@@ -35,7 +35,7 @@ fn behavior(path: &str) -> Value {
 
 /// Whether the edge may keep what this route answers, since anybody may read it. A health check must reach what it checks.
 fn is_cacheable(route: &Route) -> bool {
-    *route.methods == [Method::GET] && route.audience == Audience::Public && route.name != "health"
+    route.audience == Audience::Public && *route.methods == [Method::GET] && route.name != "health"
 }
 
 fn cache_policies() -> BTreeMap<String, Value> {

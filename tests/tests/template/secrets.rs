@@ -16,8 +16,11 @@ const SECRETS: [(&str, &str, &str); 4] = [
 fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
-        // Routes of the owner compare the key.
-        "SECRET_KEY_SECRET" => id.starts_with("Devices") || ["Manage", "Metrics"].contains(&id.as_str()),
+        // Routes of the owner compare the key, and codes are hashed under it.
+        "SECRET_KEY_SECRET" => {
+            id.starts_with("Devices")
+                || ["Manage", "Metrics", "Ok", "Pair", "PairPage", "Snooze"].contains(&id.as_str())
+        }
         "METRICS_TOKEN_SECRET" => id == "Metrics",
         "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,

@@ -17,9 +17,9 @@ const GROUPS: [&[&str]; 6] = [
         "DevicesEditorKey",
         "DevicesPairing",
         "Pair",
-        "Manage",
         "Snooze",
         "Ok",
+        "Manage",
     ],
     JOBS,
 ];

@@ -64,11 +64,9 @@ impl Writer {
                 let _ = reply.send(self.choose(&choices, deadline).await);
             }
             Change::StartPairing { id, code, reply } => {
-                let started = self
-                    .session
-                    .run(deadline, async |connection| pairings::start(connection, id, code).await)
-                    .await;
-                let _ = reply.send(started.and_then(|found| found.ok_or(Error::UnknownDevice)));
+                let start = async |connection: &mut Connection| pairings::start(connection, id, code).await;
+                let started = self.session.run(deadline, start).await;
+                let _ = reply.send(started.and_then(changed));
             }
             Change::UpdateDevice { id, update, reply } => {
                 let _ = reply.send(self.update_device(id, &update, deadline).await);
@@ -136,10 +134,10 @@ impl Writer {
     }
 }
 
-/// Returns the device whose credentials were changed.
-fn changed(credentials: Credentials) -> Result<Registered, Error> {
+/// Returns what is known of credentials that were changed.
+fn changed<T>(credentials: Credentials<T>) -> Result<T, Error> {
     match credentials {
-        Credentials::Changed(device) => Ok(device),
+        Credentials::Changed(change) => Ok(change),
         Credentials::UnknownDevice => Err(Error::UnknownDevice),
         Credentials::Archived => Err(Error::ArchivedDevice),
     }

@@ -65,15 +65,17 @@ pub(crate) struct NewPairing {
     post,
     path = PATH,
     operation_id = "startPairing",
-    tag = "devices",
+    tag = "pairing",
     security(("ownerKey" = []), ("ownerKeyBare" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 201, description = "The device has a new pairing code.", body = NewPairing,
             headers(("cache-control" = String, description = "`no-store`: the code is a secret."))),
+        (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
+            content_type = PROBLEM_JSON),
         ErrorResponse<401>,
-        (status = 404, description = "No device has this id (non-numeric ids included), the device is archived, or \
-            the server has no secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
+        (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
+            secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,
         ErrorResponse<429>,
         ErrorResponse<503>,

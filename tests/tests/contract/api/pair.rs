@@ -2,7 +2,10 @@
 
 use heartbeat_tests::{Client, Database, Server, ServerBuilder, client::http};
 use insta::assert_snapshot;
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName},
+};
 
 /// Makes all codes older by this interval.
 async fn age_codes(database: &Database, interval: &str) {
@@ -160,14 +163,30 @@ async fn a_replaced_token_voids_code_and_offers() {
 
 #[tokio::test]
 async fn an_archived_device_has_no_pairing() {
-    let (server, database) = Server::fresh().await;
+    let (server, _database) = Server::fresh().await;
     let (id, _) = server.owner().register("Laptop").await;
     let code = server.owner().pairing_code(id).await;
     let offered = server.stranger().pair(&code).await;
-    database.execute("UPDATE heartbeat.devices SET archived_at = now()").await;
+    let archived = br#"{"archived": true}"#.to_vec();
+    let path = format!("/api/devices/{id}");
+    assert_eq!(server.owner().send(Method::PATCH, &path, archived).await.status, 200);
     assert_eq!(server.stranger().redeem(&code).await.status, 404);
     assert_eq!(beat(&server, &offered).await, 401);
-    assert_eq!(server.owner().post(&format!("/api/devices/{id}/pairing"), "").await.status, 404);
+    assert_eq!(server.owner().post(&format!("/api/devices/{id}/pairing"), "").await.status, 400);
+}
+
+#[tokio::test]
+async fn an_erased_device_has_no_pairing() {
+    let (server, _database) = Server::fresh().await;
+    let (id, _) = server.owner().register("Laptop").await;
+    let code = server.owner().pairing_code(id).await;
+    let offered = server.stranger().pair(&code).await;
+    assert_eq!(
+        server.owner().send(Method::DELETE, &format!("/api/devices/{id}"), Vec::new()).await.status,
+        204
+    );
+    assert_eq!(server.stranger().redeem(&code).await.status, 404);
+    assert_eq!(beat(&server, &offered).await, 401);
 }
 
 #[tokio::test]

@@ -1,0 +1,8 @@
+//! `GET /pair` as a Lambda function.
+
+use heartbeat_functions::{lambda, pages::pair::ROUTE};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    lambda::serve(ROUTE).await
+}
