@@ -24,6 +24,7 @@ use crate::{
     database::{Reads, Session, SharedSession, Target, editor_keys},
     device::{DeviceName, Registered},
     editor_key::{EditorCredential, EditorKey},
+    jobs::Eraser,
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     shares::Shares,
@@ -64,6 +65,7 @@ pub struct Heartbeat {
     commands: mpsc::Sender<QueuedCommand>,
     refresher: Refresher,
     reads: Reads,
+    eraser: Eraser,
     clock: Clock,
     runtime: Runtime,
     queued_events: Arc<Notify>,
@@ -107,11 +109,11 @@ impl Heartbeat {
     #[must_use]
     pub fn start(database: &Target, clock: Clock, runtime: Runtime, configured: Subscriptions) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
-        let (reads, writes) = match runtime {
-            Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect()),
+        let (reads, writes, erasing) = match runtime {
+            Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect(), session()),
             Runtime::Lambda => {
                 let only = session();
-                (only.clone(), vec![only])
+                (only.clone(), vec![only.clone()], only)
             }
         };
         let reads = Reads::new(reads);
@@ -126,6 +128,7 @@ impl Heartbeat {
             commands,
             refresher,
             reads,
+            eraser: Eraser::new(erasing.clone(), erasing),
             clock,
             runtime,
             queued_events,
