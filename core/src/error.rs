@@ -9,6 +9,15 @@ pub enum Error {
     /// No device has this id.
     #[error("no device has this id")]
     UnknownDevice,
+    /// No device has this pairing code, or no longer.
+    #[error("no device has this pairing code")]
+    UnknownPairingCode,
+    /// As many pairing codes were wrong, whoever tried them, as may be in a minute.
+    #[error("too many pairing codes were wrong")]
+    TooManyPairingFailures {
+        /// Time until one may be tried again.
+        retry_after: time::Duration,
+    },
     /// The device is archived, and has no credentials.
     #[error("the device is archived")]
     ArchivedDevice,

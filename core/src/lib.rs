@@ -4,8 +4,10 @@
 //! - [`device`]: names and ids of devices, and what the owner decides of them.
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
+//! - [`pairing`]: codes that give a device its token.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
+//! - [`settings`]: settings that the owner chooses in the browser.
 //! - [`snooze`]: the time for which the owner wants no alerts.
 //! - [`shares`]: how much of something a client IP may take.
 //! - [`stats`]: the public stats, and their JSON.
@@ -14,6 +16,7 @@
 //! - `badge`: one figure as an image (feature `badges`).
 //! - [`notify`]: events, subscriptions, channels, and the dispatcher that delivers.
 //! - [`jobs`]: what is due because time passed.
+//! - [`metrics`]: metrics that only the memory of this process has.
 //! - [`stream`]: frames of the stats stream, and the stream to WebSockets that API Gateway holds.
 //! - `tls`: TLS as a client (feature `webhook`).
 //! - `progress`: progress of long commands (feature `migrate`).
@@ -32,12 +35,15 @@ pub mod error;
 pub mod heartbeat;
 pub mod humanize;
 pub mod jobs;
+pub mod metrics;
 pub mod notify;
+pub mod pairing;
 #[cfg(feature = "migrate")]
 pub mod progress;
 pub mod recency;
 pub mod runtime;
 pub mod secret;
+pub mod settings;
 pub mod shares;
 pub mod snooze;
 pub mod stats;

@@ -7,6 +7,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::settings::Choices;
+
 /// Largest count: the largest whole number that is exact in JavaScript.
 const COUNT_MAX: i64 = (1 << 53) - 1;
 
@@ -26,6 +28,8 @@ pub struct StoredStats {
     pub visits: i64,
     /// Longest absence in seconds, without the ongoing one.
     pub longest_absence: i64,
+    /// Settings that the owner has chosen.
+    pub chosen: Choices,
     /// All devices, ordered by id.
     pub devices: Vec<StoredDevice>,
 }
@@ -224,7 +228,14 @@ mod tests {
     }
 
     fn stored_stats(devices: Vec<StoredDevice>) -> StoredStats {
-        StoredStats { as_of: at(1_090), started_at: at(1_000), visits: 7, longest_absence: 50, devices }
+        StoredStats {
+            as_of: at(1_090),
+            started_at: at(1_000),
+            visits: 7,
+            longest_absence: 50,
+            chosen: Choices::default(),
+            devices,
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::http::{
     html,
     owner_key::{KeySource, OwnerKey},
     rate_limit::RateLimiter,
+    request_metrics::RequestMetrics,
     response_cache::ResponseCache,
 };
 #[cfg(feature = "badges")]
@@ -43,6 +44,10 @@ pub struct Dependencies {
     pub(crate) counts_visits: bool,
     /// Rate limiter of failed authentication.
     pub(crate) rate_limiter: RateLimiter,
+    /// Metrics of the requests.
+    pub(crate) request_metrics: RequestMetrics,
+    /// Rate limiter of wrong pairing codes.
+    pub(crate) pairing_rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
     pub(crate) page_cache: ResponseCache<Arc<Document>>,
     /// Response cache of the badges, each with its `Cache-Control`.
@@ -70,13 +75,15 @@ impl App {
         runtime: Runtime,
         configured: Subscriptions,
     ) -> Self {
-        let heartbeat = Heartbeat::start(database, clock, runtime, configured);
+        let heartbeat = Heartbeat::start(database, clock, runtime, configured, config.choices());
         Self(Arc::new(Dependencies {
+            request_metrics: RequestMetrics::new(heartbeat.metrics().registry()),
             heartbeat,
             page_policy: html::page_policy(&config),
             owner_key: OwnerKey::new(config.secret_key.clone(), clock()),
             counts_visits: true,
-            rate_limiter: RateLimiter::default(),
+            rate_limiter: RateLimiter::of_authentication(),
+            pairing_rate_limiter: RateLimiter::of_pairing(),
             page_cache: ResponseCache::default(),
             config,
             clock,

@@ -7,6 +7,7 @@ use heartbeat_core::{
     config::WebhookLevel,
     database::{Session, SharedSession, Target},
     jobs::{Eraser, JOBS_INTERVAL, Jobs},
+    metrics::ProcessMetrics,
     notify::{
         event::EventKind,
         subscriptions::{CONFIGURED_DISCORD, Subscriptions},
@@ -63,7 +64,9 @@ impl Background {
     /// Returns the background work of a program with this configuration. The database is first contacted when it
     /// is first needed.
     #[must_use]
-    pub fn new(config: &Config, database: Target, runtime: Runtime) -> Self {
+    pub fn new(config: &Config, database: Target, runtime: Runtime, metrics: ProcessMetrics) -> Self {
+        #[cfg(not(feature = "webhook"))]
+        let _ = metrics;
         let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
         let records = match runtime {
             Runtime::Server => SharedSession::new(Session::new(database, system_clock, runtime)),
@@ -81,6 +84,7 @@ impl Background {
                 clock: system_clock,
                 // No two processes share a name.
                 holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
+                metrics,
                 random,
             }),
         }

@@ -7,6 +7,7 @@ use axum::{
     middleware::{from_fn_with_state, map_response},
     routing::any,
 };
+use heartbeat_core::Config;
 
 pub use crate::http::route::{Audience, Route};
 use crate::{
@@ -26,10 +27,13 @@ pub const ROUTES: &[Route] = &[
     api::devices::ROUTE,
     api::devices::device::ROUTE,
     api::devices::editor_key::ROUTE,
+    api::devices::pairing::ROUTE,
     api::devices::token_generate::ROUTE,
     api::health::ROUTE,
+    api::metrics::ROUTE,
     api::ok::ROUTE,
     api::openapi::ROUTE,
+    api::pair::ROUTE,
     api::snooze::ROUTE,
     api::stats::ROUTE,
     api::wakatime::heartbeats::ROUTE,
@@ -37,6 +41,7 @@ pub const ROUTES: &[Route] = &[
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
     pages::home::ROUTE,
+    pages::manage::ROUTE,
     pages::privacy::ROUTE,
     pages::stats::ROUTE,
     #[cfg(feature = "badges")]
@@ -64,12 +69,19 @@ pub fn router(routes: &[Route], more: Router<App>, app: App) -> Router {
 fn router_of(route: &Route, app: &App) -> Router<App> {
     match route.audience {
         Audience::Public => (route.router)(app),
-        Audience::Owner if app.config.secret_key.is_some() => {
+        Audience::Owner | Audience::Guest | Audience::Monitoring
+            if has_secret(route.audience, &app.config) =>
+        {
             (route.router)(app).layer(map_response(middleware::keep_private))
         }
-        Audience::Owner => {
+        Audience::Owner | Audience::Guest | Audience::Monitoring => {
             let paths = route.paths.iter();
             paths.fold(Router::new(), |router, path| router.route(path, any(error::no_secret_key)))
         }
     }
+}
+
+/// Whether the configuration has a secret that opens the routes of this audience.
+fn has_secret(audience: Audience, config: &Config) -> bool {
+    config.secret_key.is_some() || (audience == Audience::Monitoring && config.metrics_token.is_some())
 }

@@ -107,6 +107,25 @@ impl Client {
         response.json()["key"].as_str().expect("a key").to_owned()
     }
 
+    /// Makes a pairing code for a device as the owner; returns it as it is shown.
+    pub async fn pairing_code(&self, id: i64) -> String {
+        let response = self.post(&format!("/api/devices/{id}/pairing"), "").await;
+        assert_eq!(response.status, 201, "{response}");
+        response.json()["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Tries a pairing code.
+    pub async fn redeem(&self, code: &str) -> Response {
+        self.post("/api/pair", serde_json::json!({ "code": code }).to_string()).await
+    }
+
+    /// Redeems a pairing code, which must succeed; returns the token.
+    pub async fn pair(&self, code: &str) -> String {
+        let response = self.redeem(code).await;
+        assert_eq!(response.status, 200, "{response}");
+        response.json()["token"].as_str().expect("a token").to_owned()
+    }
+
     /// Sends a beat, which must succeed; returns the recorded Unix time.
     pub async fn beat(&self) -> i64 {
         let response = self.post("/api/beat", "").await;

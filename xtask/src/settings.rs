@@ -17,9 +17,11 @@ pub(crate) fn table() -> Part {
         ];
         let names: Vec<String> = names.into_iter().flatten().collect();
         let secret = if key.secret { " No message ever shows its value." } else { "" };
+        let choosable =
+            if key.choosable { " Where it is not set, you can choose it at `/manage`." } else { "" };
         let default: Vec<String> = key.describe_default().split(' ').map(as_code).collect();
         let (names, help, default) = (names.join("<br>"), escape(key.help), default.join(" "));
-        let _ = writeln!(text, "| {names} | {help}.{secret}<br>Default: {default} |");
+        let _ = writeln!(text, "| {names} | {help}.{secret}{choosable}<br>Default: {default} |");
     }
     Part { file: "configuration.md".to_owned(), name: Some("settings"), text }
 }

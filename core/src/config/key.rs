@@ -17,6 +17,8 @@ pub struct Key {
     pub container_default: Option<&'static str>,
     /// Whether its value must not appear in any message.
     pub secret: bool,
+    /// Whether the owner may choose it in the browser, where the configuration does not set it.
+    pub choosable: bool,
     /// One line for the command line's help and the book.
     pub help: &'static str,
 }

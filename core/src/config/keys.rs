@@ -13,7 +13,12 @@ use super::{
     sources::Sources,
     values::{self, Bind, Database, HeaderName, WebhookLevel, optional},
 };
-use crate::{database::Pooler, secret::Secret, token::SecretKey};
+use crate::{
+    database::Pooler,
+    secret::Secret,
+    settings::{History, Precision, Timezone},
+    token::SecretKey,
+};
 
 /// Declares keys: the field of `Config` and its type, then what [`Key`] holds of it, and how its value is parsed.
 macro_rules! keys {
@@ -25,6 +30,7 @@ macro_rules! keys {
             default: $default:expr,
             $(container_default: $container_default:literal,)?
             $(secret: $secret:literal,)?
+            $(choosable: $choosable:literal,)?
             help: $help:literal,
             parse: $parse:expr,
         }
@@ -46,6 +52,7 @@ macro_rules! keys {
                 default: $default,
                 container_default: keys!(@option $($container_default)?),
                 secret: keys!(@flag $($secret)?),
+                choosable: keys!(@flag $($choosable)?),
                 help: $help,
             },
         )+];
@@ -53,9 +60,13 @@ macro_rules! keys {
         impl Config {
             /// Parses the values of all keys.
             pub(super) fn parse(sources: &Sources, home: PathBuf) -> Result<Self, ConfigError> {
-                Ok(Self { home, $($field: sources.value($name, $parse)?,)+ })
+                Ok(Self { home, $($field: keys!(@value sources, $name, $parse $(, $choosable)?),)+ })
             }
         }
+    };
+    (@value $sources:ident, $name:literal, $parse:expr) => { $sources.value($name, $parse)? };
+    (@value $sources:ident, $name:literal, $parse:expr, $choosable:literal) => {
+        $sources.given($name, $parse)?
     };
     (@option $value:literal) => { Some($value) };
     (@option) => { None };
@@ -103,6 +114,14 @@ keys! {
         default: "",
         secret: true,
         help: "Key that registers devices (see gen-key); without one, no device can be registered",
+        parse: |text| optional(text, values::secret_key),
+    }
+    /// Token that programs read the metrics with, besides the owner's key.
+    metrics_token: Option<SecretKey> = "metrics_token" {
+        kind: Text,
+        default: "",
+        secret: true,
+        help: "Token with which Prometheus reads /metrics, besides secret_key; it opens nothing else",
         parse: |text| optional(text, values::secret_key),
     }
     /// Source repository that the pages link to.
@@ -184,5 +203,29 @@ keys! {
         default: "10000",
         help: "Viewers of the stream at the same time; others get 503",
         parse: values::number,
+    }
+    /// Time zone of the owner; `None` if it may be chosen in the browser.
+    timezone: Option<Timezone> = "timezone" {
+        kind: Text,
+        default: "UTC",
+        choosable: true,
+        help: "Time zone whose days and weeks are meant, by its IANA name, such as Europe/Berlin",
+        parse: Timezone::parse,
+    }
+    /// How exact everything public is; `None` if it may be chosen in the browser.
+    precision: Option<Precision> = "precision" {
+        kind: Text,
+        default: "exact",
+        choosable: true,
+        help: "How exact everything public is: exact, or as of the last full minute, quarter, hour, day or week",
+        parse: Precision::parse,
+    }
+    /// Who sees the history; `None` if it may be chosen in the browser.
+    history: Option<History> = "history" {
+        kind: Text,
+        default: "day",
+        choosable: true,
+        help: "Who sees when you were present: off for nobody, owner, day for everybody by whole days, full for everybody",
+        parse: History::parse,
     }
 }

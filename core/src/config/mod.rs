@@ -18,6 +18,7 @@ pub use keys::{Config, KEYS};
 pub use sources::{Environment, Flags, Profile};
 pub use values::{Bind, Database, HeaderName, WebhookLevel};
 
+use crate::settings::Choices;
 use sources::Sources;
 
 impl Config {
@@ -28,6 +29,12 @@ impl Config {
         let home = environment.home()?;
         let sources = Sources::gather(KEYS, flags, environment, &home)?;
         Self::parse(&sources, home)
+    }
+
+    /// Returns the settings that the owner cannot choose, as the configuration sets them.
+    #[must_use]
+    pub fn choices(&self) -> Choices {
+        Choices { precision: self.precision, history: self.history, timezone: self.timezone.clone() }
     }
 }
 

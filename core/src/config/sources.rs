@@ -179,6 +179,21 @@ impl Sources {
         })
     }
 
+    /// Parses the value that was given to the key called `name`; `None` if none was. An empty one takes back what a source
+    /// of lower precedence gave.
+    pub(super) fn given<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, ConfigError> {
+        let given = self.given.get(name).and_then(|given| given.first());
+        if given.is_none_or(|(value, _)| value.is_empty()) {
+            Ok(None)
+        } else {
+            self.value(name, parse).map(Some)
+        }
+    }
+
     fn add(&mut self, key: &Key, value: String, source_name: String) {
         self.given.entry(key.name).or_default().push((value, source_name));
     }

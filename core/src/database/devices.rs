@@ -1,6 +1,6 @@
 //! Registering devices.
 
-use super::connection::Connection;
+use super::{connection::Connection, pairings};
 use crate::{
     device::{DeviceName, NAME_MAX_CHARS, Registered},
     token::TokenHash,
@@ -96,16 +96,10 @@ pub async fn replace_token(
     if locked.is_archived {
         return Ok(Credentials::Archived);
     }
+    pairings::forget(connection, locked.id).await?;
     sqlx::query_as!(
         Registered,
-        "
-        WITH offers AS (
-            DELETE FROM heartbeat.offered_tokens WHERE device = $1
-        ), codes AS (
-            DELETE FROM heartbeat.pairings WHERE device = $1
-        )
-        UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING id, left(name, $3) AS name
-        ",
+        "UPDATE heartbeat.devices SET token_hash = $2 WHERE id = $1 RETURNING id, left(name, $3) AS name",
         locked.id,
         token.as_bytes(),
         i32::from(NAME_MAX_CHARS),

@@ -7,7 +7,8 @@ use crate::{
     token::TokenHash,
 };
 
-/// Returns the hash of the token that a device has now, if `credential` is its token or its editor key.
+/// Returns the hash of the token that a device has now, if `credential` is its token or its editor key; or that of a token
+/// on offer, which the next beat makes the device's.
 pub async fn token_hash(
     connection: &mut Connection,
     credential: &EditorCredential,
@@ -20,6 +21,8 @@ pub async fn token_hash(
         FROM heartbeat.editor_keys
         JOIN heartbeat.devices ON devices.id = editor_keys.device
         WHERE editor_keys.key_hash = $2
+        UNION ALL
+        SELECT token_hash FROM heartbeat.offered_tokens WHERE token_hash = $1
         LIMIT 1
         "#,
         credential.as_token().as_bytes(),

@@ -13,8 +13,9 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`],
-//!   [`outbox`], [`owner`], [`pusher`], [`stats`], [`viewers`]: the statements, by the table they are about.
+//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
+//!   [`pairings`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are about.
+//! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`error`]: what an error of the database means to the caller.
 
@@ -35,17 +36,20 @@ mod former_ids;
 pub mod legacy_import;
 mod legacy_schema;
 mod literal;
+pub mod metrics;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
 pub mod owned_devices;
 pub mod owner;
+pub mod pairings;
 pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
 mod schema;
 pub mod session;
+pub mod settings;
 pub mod stats;
 pub mod target;
 pub mod viewers;

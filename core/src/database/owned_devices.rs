@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::connection::Connection;
+use super::{connection::Connection, pairings};
 use crate::{
     device::{DeviceName, DeviceUpdate, NAME_MAX_CHARS, OwnedDevice, Visibility},
     stats::shown_count,
@@ -116,26 +116,16 @@ pub async fn update(
     .await?;
     let Some(changed) = changed else { return Ok(None) };
     if changed.archived {
-        remove_credentials(connection, changed.id).await?;
+        remove_editor_key(connection, changed.id).await?;
+        pairings::forget(connection, changed.id).await?;
     }
     one(connection, changed.id).await
 }
 
-/// Takes away what a locked device could beat with besides its token: its editor key, its pairing code, and the tokens
-/// that the code gave.
-async fn remove_credentials(connection: &mut Connection, id: i64) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "
-        WITH pairing AS (
-            DELETE FROM heartbeat.pairings WHERE device = $1
-        ), offered AS (
-            DELETE FROM heartbeat.offered_tokens WHERE device = $1
-        )
-        DELETE FROM heartbeat.editor_keys WHERE device = $1
-        ",
-        id,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
+/// Takes the editor key of a locked device away, if it has one.
+async fn remove_editor_key(connection: &mut Connection, id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM heartbeat.editor_keys WHERE device = $1", id)
+        .execute(connection)
+        .await
+        .map(drop)
 }

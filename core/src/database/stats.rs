@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use crate::{
     device::NAME_MAX_CHARS,
+    settings::Choices,
     stats::{StoredDevice, StoredStats},
 };
 
@@ -18,6 +19,9 @@ pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Erro
             floor(extract(epoch FROM
                 GREATEST(LEAST(stats.longest_absence, interval '9999 years'), interval '0')
             ))::bigint AS "longest_absence!",
+            (SELECT value FROM heartbeat.settings WHERE name = 'precision') AS precision,
+            (SELECT value FROM heartbeat.settings WHERE name = 'history') AS history,
+            (SELECT value FROM heartbeat.settings WHERE name = 'timezone') AS timezone,
             device.id AS "id?",
             former.former_id AS "former_id?",
             left(device.name, $1) AS name,
@@ -38,6 +42,11 @@ pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Erro
         started_at: totals.server_start_time,
         visits: totals.total_visits,
         longest_absence: totals.longest_absence,
+        chosen: Choices::stored(
+            totals.precision.as_deref(),
+            totals.history.as_deref(),
+            totals.timezone.as_deref(),
+        ),
         devices: rows
             .iter()
             .filter_map(|row| {

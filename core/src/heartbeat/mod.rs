@@ -2,12 +2,14 @@
 //!
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
 //! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
+//! - [`pairing`]: codes, and the tokens that they give.
 //! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod known_tokens;
 mod owner;
+mod pairing;
 mod refresher;
 mod stats_cache;
 #[cfg(test)]
@@ -25,13 +27,16 @@ use crate::{
     device::{DeviceName, Registered},
     editor_key::{EditorCredential, EditorKey},
     jobs::Eraser,
+    metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
+    settings::{Choices, OwnerSettings},
     shares::Shares,
     stats::Snapshot,
     token::{Token, TokenHash},
 };
 use known_tokens::KnownTokens;
+use pairing::PairingAttempts;
 use refresher::Refresher;
 pub use stats_cache::Revision;
 use stats_cache::StatsCache;
@@ -70,9 +75,11 @@ pub struct Heartbeat {
     runtime: Runtime,
     queued_events: Arc<Notify>,
     worker: Arc<watch::Sender<WorkerState>>,
+    metrics: ProcessMetrics,
     known_tokens: KnownTokens,
     unknown_beats: Arc<Shares>,
     unknown_editors: Arc<Shares>,
+    pairing_attempts: Arc<PairingAttempts>,
 }
 
 /// Whether the worker still takes commands.
@@ -105,9 +112,15 @@ impl Drop for EndedOnDrop {
 impl Heartbeat {
     /// Starts the worker on the current tokio runtime. The database is first contacted when it is first needed.
     /// Events that the configured channels subscribe to go into the outbox, as do those for channels in the
-    /// database.
+    /// database. The settings that the configuration sets win over those that the owner chooses.
     #[must_use]
-    pub fn start(database: &Target, clock: Clock, runtime: Runtime, configured: Subscriptions) -> Self {
+    pub fn start(
+        database: &Target,
+        clock: Clock,
+        runtime: Runtime,
+        configured: Subscriptions,
+        settings: Choices,
+    ) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
         let (reads, writes, erasing) = match runtime {
             Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect(), session()),
@@ -117,10 +130,11 @@ impl Heartbeat {
             }
         };
         let reads = Reads::new(reads);
-        let cache = Arc::new(StatsCache::default());
+        let cache = Arc::new(StatsCache::new(settings));
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
-        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events);
+        let metrics = ProcessMetrics::default();
+        let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events, &metrics);
         let worker = start(worker.run());
         let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
         Self {
@@ -133,9 +147,11 @@ impl Heartbeat {
             runtime,
             queued_events,
             worker,
+            metrics,
             known_tokens: KnownTokens::default(),
             unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
+            pairing_attempts: Arc::default(),
         }
     }
 
@@ -201,6 +217,17 @@ impl Heartbeat {
         self.ask(|reply| Command::Change(Change::RemoveEditorKey { id, reply })).await
     }
 
+    /// Returns the settings that the owner can choose, as they are now, whichever process changed them a second ago.
+    pub async fn settings(&self) -> Result<OwnerSettings, Error> {
+        self.check().await?;
+        Ok(self.cache.settings())
+    }
+
+    /// Keeps what the owner chooses. A setting that the configuration sets is kept, too, and applies once it does not any more.
+    pub async fn choose(&self, choices: Choices) -> Result<(), Error> {
+        self.ask(|reply| Command::Change(Change::Choose { choices, reply })).await
+    }
+
     /// Counts a view of a page. It is in every later [`snapshot`](Self::snapshot) of this process at
     /// once, and in the database when [`Runtime`] says.
     pub async fn count_visit(&self) {
@@ -255,6 +282,18 @@ impl Heartbeat {
     #[must_use]
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// Metrics of this process. On Lambda they mean nothing: processes come and go with the requests.
+    #[must_use]
+    pub fn metrics(&self) -> &ProcessMetrics {
+        &self.metrics
+    }
+
+    /// The process model that it was started for.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime {
+        self.runtime
     }
 
     /// Waits until this process has put events into the outbox since this last returned.

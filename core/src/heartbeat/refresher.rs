@@ -102,7 +102,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::database::beats::CountedDevice;
+    use crate::{database::beats::CountedDevice, settings::Choices};
 
     fn clock() -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH
@@ -128,7 +128,14 @@ mod tests {
             let visits = self.0.0.fetch_add(1, SeqCst) + 1;
             self.0.1.acquire().await.expect("an open semaphore").forget();
             let (as_of, started_at) = (clock(), clock());
-            Ok(StoredStats { as_of, started_at, visits, longest_absence: 0, devices: Vec::new() })
+            Ok(StoredStats {
+                as_of,
+                started_at,
+                visits,
+                longest_absence: 0,
+                chosen: Choices::default(),
+                devices: Vec::new(),
+            })
         }
     }
 

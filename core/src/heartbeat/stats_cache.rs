@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::{
     database::beats::CountedDevice,
+    settings::{Choices, OwnerSettings},
     stats::{Snapshot, StoredDevice, StoredStats, shown_count},
 };
 
@@ -24,6 +25,8 @@ const MAX_AGE: Duration = Duration::SECOND;
 #[derive(Debug, Default)]
 pub(super) struct StatsCache {
     state: Mutex<State>,
+    /// Settings that the configuration sets.
+    configured: Choices,
     /// Notified when this process has changed the stats.
     changed: Notify,
 }
@@ -74,6 +77,17 @@ pub struct Revision {
 }
 
 impl StatsCache {
+    /// Returns an empty cache of a program whose configuration sets some settings.
+    pub(super) fn new(configured: Choices) -> Self {
+        Self { configured, ..Self::default() }
+    }
+
+    /// The settings as they were last read.
+    pub(super) fn settings(&self) -> OwnerSettings {
+        let chosen = self.state().stored.as_ref().map(|stored| stored.chosen.clone());
+        OwnerSettings { configured: self.configured.clone(), chosen: chosen.unwrap_or_default() }
+    }
+
     /// Has the stats read again before they are shown: this process has changed what it cannot work out.
     pub(super) fn mark_outdated(&self) {
         self.state().change(Change::Outdated);

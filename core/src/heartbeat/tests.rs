@@ -21,7 +21,10 @@ fn with_silent_database() -> (TcpListener, Heartbeat) {
     let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
     let database = Target::new(options, Pooler::None);
     let clock = || OffsetDateTime::UNIX_EPOCH;
-    (silent, Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default()))
+    (
+        silent,
+        Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default(), Choices::default()),
+    )
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ use super::{QUEUE_CAPACITY, stats_cache::StatsCache};
 use crate::{
     Error,
     database::{SharedSession, beats},
+    metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     token::TokenHash,
 };
@@ -122,6 +123,7 @@ impl Worker {
         queue: mpsc::Receiver<QueuedCommand>,
         configured: Subscriptions,
         queued_events: &Arc<Notify>,
+        metrics: &ProcessMetrics,
     ) -> Self {
         let configured = Arc::new(configured);
         let writer = |(number, session)| Writer {
@@ -130,6 +132,7 @@ impl Worker {
             cache: Arc::clone(&cache),
             configured: Arc::clone(&configured),
             queued_events: Arc::clone(queued_events),
+            commit_duration: metrics.commit_duration.clone(),
         };
         let writers = sessions.into_iter().enumerate().map(writer);
         let (unopened, idle): (Vec<Writer>, Vec<Writer>) = writers.partition(|writer| writer.is_extra);

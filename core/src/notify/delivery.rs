@@ -131,7 +131,13 @@ impl Delivery<'_> {
     async fn send(&self, events: &[Event]) -> Outcome {
         let message = self.channel.channel.message(events, (self.setup.clock)());
         let late = Outcome::RetryLater { reason: "no answer in time".to_owned(), retry_after: None };
-        timeout(SEND_TIMEOUT, self.http.send(message)).await.unwrap_or(late)
+        let outcome = timeout(SEND_TIMEOUT, self.http.send(message)).await.unwrap_or(late);
+        let (metrics, key) = (&self.setup.metrics, &self.channel.key);
+        metrics.notification_attempts.with_label_values(&[key]).inc();
+        if !matches!(outcome, Outcome::Delivered(_)) {
+            metrics.notification_failures.with_label_values(&[key]).inc();
+        }
+        outcome
     }
 
     async fn ack(&self, events: &[i64], delay: Duration) -> Result<Duration, Error> {

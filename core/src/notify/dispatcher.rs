@@ -89,6 +89,9 @@ impl Dispatcher {
         let deadline = || Instant::now() + STATEMENT_TIMEOUT;
         let rows = self.setup.session.run(deadline(), all).await?;
         let channels = self.setup.channels.lock().await.current(rows);
+        for channel in &channels {
+            self.setup.metrics.preset_channel(&channel.key);
+        }
         let keys: Vec<String> = channels.iter().map(|it| it.key.clone()).collect();
         let settings: Vec<Vec<u8>> = channels.iter().map(|it| it.settings_hash.clone()).collect();
         let kinds = EventKind::NAMES.map(str::to_owned);

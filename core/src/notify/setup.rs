@@ -3,7 +3,7 @@
 use tokio::sync::Mutex;
 
 use super::channels::Channels;
-use crate::{Clock, database::SharedSession};
+use crate::{Clock, database::SharedSession, metrics::ProcessMetrics};
 
 /// Dependencies of a dispatcher.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Setup {
     pub clock: Clock,
     /// Unique name of this dispatcher, for leases.
     pub holder: String,
+    /// Counters of attempts and failures.
+    pub metrics: ProcessMetrics,
     /// Returns a random number from 0 to 1.
     pub random: fn() -> f64,
 }

@@ -80,7 +80,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::stats::StoredStats;
+    use crate::{settings::Choices, stats::StoredStats};
 
     #[test]
     fn versions_change_with_the_stats_and_not_with_the_time() {
@@ -88,7 +88,14 @@ mod tests {
         let mut version_of = |visits, seconds| {
             let as_of = OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(seconds);
             let started_at = OffsetDateTime::UNIX_EPOCH;
-            let stored = StoredStats { as_of, started_at, visits, longest_absence: 0, devices: Vec::new() };
+            let stored = StoredStats {
+                as_of,
+                started_at,
+                visits,
+                longest_absence: 0,
+                chosen: Choices::default(),
+                devices: Vec::new(),
+            };
             versions.number(&Arc::new(Snapshot::new(stored.at(as_of))))
         };
         let seen = [(0, 10), (0, 11), (1, 12), (1, 13), (0, 14)];

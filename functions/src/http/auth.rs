@@ -7,37 +7,83 @@ use axum::{
     http::{header::AUTHORIZATION, request::Parts},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use heartbeat_core::{editor_key::EditorCredential, token::TokenHash};
+use heartbeat_core::{
+    editor_key::EditorCredential,
+    token::{SecretKey, TokenHash},
+};
+use url::Url;
 
 use super::{
     client_ip::{ClientIp, share_key},
+    cookies::{CookieName, Transport},
+    live_url::LiveUrl,
+    own_origin,
     problem::Problem,
+    session,
 };
 use crate::App;
 
-/// Proof that the request carries the owner's secret key.
+/// Proof that the request comes from the owner: with the secret key, or with the cookie of a session.
 #[derive(Debug)]
 pub struct Owner;
+
+/// What a request presents to prove that it comes from the owner.
+enum Presented<'a> {
+    SecretKey(&'a [u8]),
+    Session(&'a str),
+}
 
 impl FromRequestParts<App> for Owner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        if app.config.secret_key.is_none() {
-            return Err(Problem::NoSecretKey);
+        let live_url = LiveUrl::of(parts, app);
+        let presented = presented(parts, app, live_url.url()).ok_or(Problem::Unauthorized)?;
+        let key = key_to_compare(app, client_ip(parts)).await?;
+        match presented {
+            Presented::SecretKey(value) => {
+                // A secret key may itself begin with the word Bearer.
+                let matches = key.matches(credentials(value)) | key.matches(value);
+                matches.then_some(Self).ok_or(Problem::Unauthorized)
+            }
+            Presented::Session(cookie) => {
+                if !session::is_valid(cookie, &key, (app.clock)()) {
+                    return Err(Problem::Unauthorized);
+                }
+                // Browsers send a cookie with whatever request a page makes.
+                let may =
+                    parts.method.is_safe() || own_origin::is_own(&parts.uri, &parts.headers, live_url.url());
+                may.then_some(Self).ok_or(Problem::CrossSite)
+            }
         }
-        let presented = authorization(parts).ok_or(Problem::Unauthorized)?;
-        // Before the comparison: a right guess of a client that guessed too often must not be told from a wrong one.
-        let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));
-        let now = (app.clock)();
-        if let Some(delay) = app.rate_limiter.retry_after(client, now) {
-            return Err(Problem::too_many_requests(delay));
-        }
-        let key = app.owner_key.current(now).await.ok_or(Problem::NoSecretKey)?;
-        // A secret key may itself begin with the word Bearer.
-        let matches = key.matches(credentials(presented)) | key.matches(presented);
-        matches.then_some(Self).ok_or(Problem::Unauthorized)
     }
+}
+
+/// Returns what a request presents: if it has an `Authorization`, that alone counts.
+fn presented<'a>(parts: &'a Parts, app: &App, live_url: &Url) -> Option<Presented<'a>> {
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return authorization(parts).map(Presented::SecretKey);
+    }
+    let forwarded_header = &app.config.client_ip_header;
+    let transport = Transport::of(&parts.uri, &parts.headers, live_url, forwarded_header)?;
+    transport.read(&parts.headers, CookieName::Session).map(Presented::Session)
+}
+
+/// Returns the secret key for the comparison with what a client presents, unless the client guessed too often: then a right
+/// guess must not be told from a wrong one. A session that was made up is a guess at the key, too.
+pub(crate) async fn key_to_compare(app: &App, client: ClientIp) -> Result<SecretKey, Problem> {
+    if app.config.secret_key.is_none() {
+        return Err(Problem::NoSecretKey);
+    }
+    let now = (app.clock)();
+    if let Some(delay) = app.rate_limiter.retry_after(client, now) {
+        return Err(Problem::too_many_requests(delay));
+    }
+    app.owner_key.current(now).await.ok_or(Problem::NoSecretKey)
+}
+
+pub(crate) fn client_ip(parts: &Parts) -> ClientIp {
+    parts.extensions.get().copied().unwrap_or(ClientIp(None))
 }
 
 /// Hash of the token that a device presents. Only the database knows whether it is valid.
@@ -62,7 +108,7 @@ impl FromRequestParts<App> for EditorDevice {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let presented = authorization(parts).and_then(editor_credentials).ok_or(Problem::Unauthorized)?;
-        let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));
+        let client = client_ip(parts);
         let credential = EditorCredential::of(&presented);
         let token = app.heartbeat.authenticate_editor(credential, client.0.map(share_key)).await?;
         Ok(Self(token))
@@ -70,7 +116,7 @@ impl FromRequestParts<App> for EditorDevice {
 }
 
 /// Returns the value of the `Authorization` header, unless there is none, or more than one.
-fn authorization(parts: &Parts) -> Option<&[u8]> {
+pub(super) fn authorization(parts: &Parts) -> Option<&[u8]> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
     values.next().is_none().then(|| value.as_bytes())

@@ -22,6 +22,12 @@ pub(crate) const BASE_POLICY: HeaderValue = HeaderValue::from_static(BASE_POLICY
 const BASE_POLICY_TEXT: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
      manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// Content-Security-Policy of the owner's pages: the base policy, and what their script asks for.
+pub(crate) const OWNER_POLICY: HeaderValue = HeaderValue::from_static(OWNER_POLICY_TEXT);
+
+const OWNER_POLICY_TEXT: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+     manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; connect-src 'self'";
+
 /// Content-Security-Policy of the pages: the base policy, and the stream.
 pub(crate) fn page_policy(config: &Config) -> HeaderValue {
     let policy = format!("{BASE_POLICY_TEXT}; connect-src 'self' {}", stream_origin(config));

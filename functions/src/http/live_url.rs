@@ -34,6 +34,11 @@ pub(crate) struct LiveUrl {
 }
 
 impl LiveUrl {
+    /// Takes the URL of a request.
+    pub(crate) fn of(parts: &Parts, app: &App) -> Self {
+        Self { app: app.clone(), reached: parts.extensions.get().cloned() }
+    }
+
     /// Returns the URL.
     pub(crate) fn url(&self) -> &Url {
         self.reached.as_ref().map_or(&self.app.config.live_url, ReachedUrl::url)
@@ -50,6 +55,6 @@ impl FromRequestParts<App> for LiveUrl {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self { app: app.clone(), reached: parts.extensions.get().cloned() })
+        Ok(Self::of(parts, app))
     }
 }

@@ -15,6 +15,7 @@ use axum::{
 
 use super::{
     client_ip::{ClientIp, Peer},
+    cookies,
     problem::Problem,
 };
 use crate::{App, pages::error};
@@ -26,9 +27,8 @@ const URI_MAX_BYTES: usize = 4 * 1024;
 #[derive(Debug, Clone, Copy)]
 struct Private;
 
-/// Marks a response of a route of the owner's, and keeps it out of caches.
+/// Marks a response of a route of the owner's: it is kept out of caches.
 pub(crate) async fn keep_private(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.extensions_mut().insert(Private);
     response
 }
@@ -41,18 +41,22 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
     let client = peer.map_or(ClientIp(None), |peer| ClientIp::of(*peer, request.headers(), &app.config));
     request.extensions_mut().insert(client);
     let started = Instant::now();
-    // A request without credentials is no guess. Any web page can make its visitor's browser send such.
-    let is_attempt = request.headers().contains_key(AUTHORIZATION);
+    // A request without credentials is no guess. Any web page can make its visitor's browser send such, but not one with
+    // our cookie.
+    let is_attempt =
+        request.headers().contains_key(AUTHORIZATION) || cookies::presents_session(request.headers());
     let mut response = if request.uri().path_and_query().is_some_and(|it| it.as_str().len() > URI_MAX_BYTES) {
         Problem::UriTooLong.into_response()
     } else {
         next.run(request).await
     };
+    let is_private = response.extensions_mut().remove::<Private>().is_some();
     if response.status() == StatusCode::UNAUTHORIZED && is_attempt {
         let retry_after = app.rate_limiter.record_failure(client, (app.clock)());
-        response = retry_after.map_or(response, |delay| Problem::too_many_requests(delay).into_response());
+        if let Some(delay) = retry_after {
+            response = error::in_the_form_of(&response, Problem::too_many_requests(delay));
+        }
     }
-    let is_private = response.extensions_mut().remove::<Private>().is_some();
     // What can be read without a secret may be read by scripts of other sites, too.
     if path.is_some()
         && !is_private
@@ -61,8 +65,13 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
     {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
+    app.request_metrics.observe(&method, path.as_ref(), response.status(), started.elapsed());
     log(&method, path.as_ref(), response.status(), started);
-    error::render(response, &app.config)
+    let mut response = error::render(response, &app.config);
+    if is_private {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
 }
 
 /// Logs method, route and status, but neither the client nor the path as it was sent, which a stranger

@@ -45,12 +45,16 @@ pub enum Problem {
     BadRequest(String),
     /// The token or secret key is missing or invalid.
     Unauthorized,
+    /// A page of another site may have made the browser of the owner send the request.
+    CrossSite,
     /// No route has this path.
     NotFound,
     /// The route needs the owner's secret key, and the configuration has none.
     NoSecretKey,
     /// No device has this id.
     UnknownDevice,
+    /// No device has this pairing code, or no longer.
+    UnknownPairingCode,
     /// The device is archived, and gets no credentials.
     ArchivedDevice,
     /// The route does not support this method.
@@ -69,6 +73,8 @@ pub enum Problem {
     RequestTimeout,
     /// Rate limit of failed authentication, with `Retry-After` in seconds.
     TooManyRequests(i64),
+    /// Rate limit of wrong pairing codes, with `Retry-After` in seconds.
+    TooManyPairingCodes(i64),
     /// The maximum number of viewers is reached.
     TooManyViewers,
     /// As much work of this kind waits as the server allows, in all or from one client.
@@ -82,21 +88,28 @@ pub enum Problem {
 impl Problem {
     /// Rate limit of failed authentication, for `delay` longer.
     pub(crate) fn too_many_requests(delay: time::Duration) -> Self {
-        // Rounded up: a moment earlier it would be refused again.
-        Self::TooManyRequests(delay.whole_seconds() + i64::from(delay.subsec_nanoseconds() > 0))
+        Self::TooManyRequests(seconds_until(delay))
+    }
+
+    /// Rate limit of wrong pairing codes, for `delay` longer.
+    pub(crate) fn too_many_pairing_codes(delay: time::Duration) -> Self {
+        Self::TooManyPairingCodes(seconds_until(delay))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::ArchivedDevice | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NotFound | Self::NoSecretKey | Self::UnknownDevice => StatusCode::NOT_FOUND,
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NoSecretKey | Self::UnknownDevice | Self::UnknownPairingCode => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests(_) | Self::TooManyPairingCodes(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooManyViewers | Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -106,12 +119,20 @@ impl Problem {
         match self {
             Self::BadRequest(detail) => detail,
             Self::Unauthorized => "The Authorization header is missing, or what it holds is not valid here.",
+            Self::CrossSite => {
+                "This request does not come from a page of this server, so it is refused: another site may have made \
+                 your browser send it. Open the page again and repeat what you did."
+            }
             Self::NotFound => "There is nothing at this address.",
             Self::NoSecretKey => {
                 "This server has no secret key yet. Run \"heartbeat gen-key\", set what it prints as \
                  secret_key (HEARTBEAT_SECRET_KEY in the environment), and start the server again."
             }
             Self::UnknownDevice => "There is no device with this id.",
+            Self::UnknownPairingCode => {
+                "This pairing code is wrong, was used, or is older than ten minutes. Make a new one, or ask the owner \
+                 for one."
+            }
             Self::ArchivedDevice => "The device is archived. Bring it back first (\"archived\": false).",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
@@ -124,6 +145,9 @@ impl Problem {
             Self::RequestTimeout => "The body did not come within ten seconds.",
             Self::TooManyRequests(_) => {
                 "Too many requests from this address had a token or key that is not valid here."
+            }
+            Self::TooManyPairingCodes(_) => {
+                "Too many pairing codes were wrong. Wait for the time that the Retry-After header says, and try again."
             }
             Self::TooManyViewers => "As many as this server allows are watching. Please try again later.",
             Self::Overloaded => "Too many new images are being drawn. Please try again in a few seconds.",
@@ -163,12 +187,19 @@ impl Problem {
             Self::TooManyViewers | Self::Overloaded | Self::Unavailable => {
                 header(RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
-            Self::TooManyRequests(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
+            Self::TooManyRequests(seconds) | Self::TooManyPairingCodes(seconds) => {
+                Some((RETRY_AFTER, HeaderValue::from(*seconds)))
+            }
             // RFC 9110, section 15.5.22: the response must name the protocol.
             Self::UpgradeRequired => header(UPGRADE, "websocket"),
             _ => None,
         }
     }
+}
+
+/// Returns the value of `Retry-After`. Rounded up: a moment earlier it would be refused again.
+fn seconds_until(delay: time::Duration) -> i64 {
+    delay.whole_seconds() + i64::from(delay.subsec_nanoseconds() > 0)
 }
 
 impl IntoResponse for Problem {
@@ -182,6 +213,8 @@ impl From<Error> for Problem {
         match error {
             Error::UnknownToken => Self::Unauthorized,
             Error::UnknownDevice => Self::UnknownDevice,
+            Error::UnknownPairingCode => Self::UnknownPairingCode,
+            Error::TooManyPairingFailures { retry_after } => Self::too_many_pairing_codes(retry_after),
             Error::ArchivedDevice => Self::ArchivedDevice,
             Error::Unavailable | Error::Schema(_) => Self::Unavailable,
             Error::Internal => Self::Internal,

@@ -12,6 +12,11 @@ pub enum Audience {
     /// The owner. Nothing of it is kept in a cache, or can be read by other sites, and without a secret key in the
     /// configuration all of it answers 404.
     Owner,
+    /// The owner, or a program with the `metrics_token`. As for the owner's routes, but it takes either of the two secrets
+    /// in the configuration for it not to answer 404.
+    Monitoring,
+    /// Whoever has a pairing code from the owner. Like the owner's, but for the key.
+    Guest,
 }
 
 /// One route: the handler at one path, or at a few that differ in a detail.

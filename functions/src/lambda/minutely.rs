@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use heartbeat_core::{runtime::Runtime, stream::GatewayStream};
+use heartbeat_core::{metrics::ProcessMetrics, runtime::Runtime, stream::GatewayStream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -17,7 +17,8 @@ const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 /// Serves invocations until Lambda ends the process.
 pub async fn serve() -> Result<(), Error> {
     let setup = Setup::load().await?;
-    let background = Background::new(&setup.config, setup.database.clone(), Runtime::Lambda);
+    let metrics = ProcessMetrics::default();
+    let background = Background::new(&setup.config, setup.database.clone(), Runtime::Lambda, metrics);
     let stream = GatewayStream::new(background.session());
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |_: Value, context: Context| {

@@ -2,7 +2,10 @@
 
 use askama::Template;
 use axum::{
-    http::{HeaderValue, Uri, header::REFRESH},
+    http::{
+        HeaderValue, Uri,
+        header::{CONTENT_TYPE, REFRESH},
+    },
     response::{IntoResponse, Response},
 };
 use heartbeat_core::Config;
@@ -19,6 +22,8 @@ struct Page<'a> {
     frame: Frame<'a>,
     title: &'a str,
     detail: &'a str,
+    /// Whether the server has no secret key yet: then the page has the lines that make one.
+    needs_key: bool,
     /// Seconds after which the browser asks again by itself.
     reload_seconds: Option<&'static str>,
 }
@@ -47,6 +52,7 @@ pub(crate) fn render(mut response: Response, config: &Config) -> Response {
         frame: Frame::new("", details.title, String::new(), config, &config.live_url),
         title: details.title,
         detail: details.detail,
+        needs_key: problem == Problem::NoSecretKey,
         reload_seconds: (problem == Problem::Unavailable).then_some(RETRY_AFTER_SECONDS),
     };
     match html::render(&page) {
@@ -73,6 +79,16 @@ pub(crate) async fn method_not_allowed(uri: Uri) -> Response {
 /// Answers requests for what only an owner can use, where the configuration has no secret key.
 pub(crate) async fn no_secret_key(uri: Uri) -> Response {
     in_the_form_for(&uri, Problem::NoSecretKey)
+}
+
+/// Returns the response to a problem in place of another response: a page if that is one, else JSON.
+pub(crate) fn in_the_form_of(response: &Response, problem: Problem) -> Response {
+    let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if content_type.is_some_and(|it| it.starts_with(b"text/html")) {
+        page(problem)
+    } else {
+        problem.into_response()
+    }
 }
 
 /// JSON below `/api`, else a page.

@@ -5,6 +5,7 @@
 //! - [`privacy`]: `GET /privacy`
 //! - `badge_builder`: `GET /badges`
 //! - [`assets`]: `GET /assets/{file}`
+//! - [`manage`]: `/manage`, for the owner
 //! - [`error`]: error pages
 //! - [`timeline`]: the line on `/` with a dot for each device
 
@@ -14,6 +15,7 @@ pub mod assets;
 pub mod badge_builder;
 pub mod error;
 pub mod home;
+pub mod manage;
 pub mod privacy;
 pub mod stats;
 pub(crate) mod timeline;

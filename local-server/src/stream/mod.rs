@@ -72,7 +72,8 @@ pub(crate) struct LocalStream {
 impl LocalStream {
     /// Creates the stream within `limits`.
     pub(crate) fn new(app: App, pushes: bool, limits: ConnectionLimits) -> Arc<Self> {
-        let viewers = ViewerRegistry::new(limits.max_viewers, limits.max_viewers_per_client);
+        let gauge = app.heartbeat.metrics().viewers.clone();
+        let viewers = ViewerRegistry::new(limits.max_viewers, limits.max_viewers_per_client, gauge);
         let changes = Arc::new(ChangesFeed::new(app.clone()));
         Arc::new(Self {
             app,

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
+use heartbeat_core::metrics::IntGauge;
 use tokio::sync::watch;
 
 /// Maximum number of viewers that were told to make room, and have not yet. There may be so many more than allowed, for
@@ -17,10 +18,10 @@ use tokio::sync::watch;
 const MAX_EVICTED: usize = 32;
 
 /// Registry of all viewers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ViewerRegistry(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     /// Maximum number of simultaneous viewers.
     max_viewers: usize,
@@ -29,6 +30,8 @@ struct Shared {
     connections: Mutex<Connections>,
     /// Number of viewers.
     count: watch::Sender<usize>,
+    /// The same, for Prometheus.
+    gauge: IntGauge,
     next: AtomicU64,
 }
 
@@ -141,9 +144,17 @@ pub(super) struct RegisteredViewer {
 }
 
 impl ViewerRegistry {
-    /// Creates an empty registry for at most `max_viewers`, and `max_per_client` from one client IP.
-    pub(super) fn new(max_viewers: usize, max_per_client: usize) -> Self {
-        Self(Arc::new(Shared { max_viewers, max_per_client, ..Shared::default() }))
+    /// Creates an empty registry for at most `max_viewers`, and `max_per_client` from one client IP, which keeps `gauge`
+    /// at the number of viewers.
+    pub(super) fn new(max_viewers: usize, max_per_client: usize, gauge: IntGauge) -> Self {
+        Self(Arc::new(Shared {
+            max_viewers,
+            max_per_client,
+            connections: Mutex::default(),
+            count: watch::Sender::default(),
+            gauge,
+            next: AtomicU64::default(),
+        }))
     }
 
     /// Registers a new connection of `client`, if that is known. `None` if there is no room.
@@ -170,6 +181,7 @@ impl ViewerRegistry {
         connections.inboxes.insert(id.clone(), inbox.clone());
         drop(connections);
         shared.count.send_modify(|count| *count += 1);
+        shared.gauge.inc();
         Some(RegisteredViewer { number, id, client, inbox, command, shared })
     }
 
@@ -218,12 +230,15 @@ impl Drop for RegisteredViewer {
     fn drop(&mut self) {
         self.shared.connections().remove(self.number, self.client);
         self.shared.count.send_modify(|count| *count -= 1);
+        self.shared.gauge.dec();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use heartbeat_core::metrics::ProcessMetrics;
 
     use super::*;
 
@@ -233,7 +248,8 @@ mod tests {
 
     #[test]
     fn the_client_with_the_most_viewers_makes_room() {
-        let registry = ViewerRegistry::new(4, 3);
+        let metrics = ProcessMetrics::default();
+        let registry = ViewerRegistry::new(4, 3, metrics.viewers.clone());
         let greedy: Vec<_> = (0..3).filter_map(|_| registry.register(Some(client(1)))).collect();
         let modest = registry.register(Some(client(2))).expect("a place");
         assert!(registry.register(Some(client(1))).is_none(), "more than its share");
@@ -242,14 +258,16 @@ mod tests {
         assert!(matches!(*modest.command.borrow(), Command::Idle));
         // No client has more than one viewer more than this one would have: they would only take turns.
         assert!(registry.register(Some(client(3))).is_none());
+        assert_eq!(metrics.viewers.get(), 5);
         drop((greedy, modest, newcomer));
+        assert_eq!(metrics.viewers.get(), 0);
         let connections = registry.0.connections();
         assert!(connections.clients.is_empty() && connections.evicted.is_empty());
     }
 
     #[tokio::test]
     async fn a_viewer_that_waits_for_a_frame_hears_that_it_must_make_room() {
-        let registry = ViewerRegistry::new(1, 2);
+        let registry = ViewerRegistry::new(1, 2, ProcessMetrics::default().viewers);
         let mut viewer = registry.register(Some(client(1))).expect("a place");
         {
             let mut waiting = std::pin::pin!(viewer.closing_command());

@@ -8,6 +8,7 @@ use heartbeat_core::{
     database::{Pooler, Target},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
+    settings::Choices,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
@@ -77,7 +78,8 @@ impl Fixture {
     /// Sets up the tables as a first start does, and adds devices.
     async fn fill(&self) {
         let database = Target::new(self.url.parse().expect("a URL"), Pooler::None);
-        let heartbeat = Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default());
+        let heartbeat =
+            Heartbeat::start(&database, clock, Runtime::Server, Subscriptions::default(), Choices::default());
         while heartbeat.check().await.is_err() {
             // The machine is busy; the tables are being set up meanwhile.
             tokio::task::yield_now().await;

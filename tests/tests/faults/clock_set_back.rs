@@ -11,6 +11,7 @@ use heartbeat_core::{
     database::{Pooler, Target},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
+    settings::Choices,
     stats::Stats,
     token::TokenHash,
 };
@@ -41,7 +42,8 @@ struct Process {
 impl Process {
     fn start(database: &Database, clock: Clock) -> Self {
         let target = Target::new(database.url().parse().expect("options"), Pooler::None);
-        let heartbeat = Heartbeat::start(&target, clock, Runtime::Server, Subscriptions::default());
+        let heartbeat =
+            Heartbeat::start(&target, clock, Runtime::Server, Subscriptions::default(), Choices::default());
         Self { heartbeat, clock }
     }
 

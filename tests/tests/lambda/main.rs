@@ -4,6 +4,7 @@ mod fake_cloud;
 mod functions;
 mod hanging_viewers;
 mod links;
+mod metrics;
 mod parity;
 mod secrets;
 mod stream;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartbeat_functions::routes::{ROUTES, Route};
-use heartbeat_tests::{Database, Function, Response, Server, ServerBuilder};
+use heartbeat_tests::{Database, Function, Response, ServerBuilder};
 use reqwest::Method;
 
 /// Headers that matter to a client.
@@ -22,19 +22,21 @@ const HEADERS: [&str; 11] = [
 ];
 
 /// Members of JSON responses that vary with the database and with time.
-const VARYING_MEMBERS: [&str; 8] = [
+const VARYING_MEMBERS: [&str; 10] = [
     "\"created_at\":\"",
     "\"last_beat\":\"",
     "\"token\":\"",
     "\"key\":\"",
+    "\"code\":\"",
+    "\"expires_at\":\"",
     "\"last_seen\":",
     "\"last_seen_relative\":",
     "\"last_beat\":",
     "\"uptime\":",
 ];
 
-/// URL of the pages, as the server has it by default. Functions without one would take the URL of API Gateway.
-const LIVE_URL: (&str, &str) = ("HEARTBEAT_LIVE_URL", "http://127.0.0.1:6060");
+/// URL of the pages. Functions without one would take the URL of API Gateway.
+const LIVE_URL: (&str, &str) = ("HEARTBEAT_LIVE_URL", "https://beat.example.org");
 
 /// Requests that reach every route and each of its errors. `TOKEN` stands for the token of the first device.
 fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
@@ -70,6 +72,13 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::POST, editor_key, None, Vec::new()),
         (M::POST, editor_key, OWNER, Vec::new()),
         (M::DELETE, editor_key, OWNER, Vec::new()),
+        (M::POST, "/api/devices/0/pairing", None, Vec::new()),
+        (M::POST, "/api/devices/0/pairing", OWNER, Vec::new()),
+        (M::POST, "/api/devices/7/pairing", OWNER, Vec::new()),
+        (M::POST, "/api/pair", None, br#"{"code": "BCDF-GHJK"}"#.to_vec()),
+        (M::POST, "/api/pair", None, br#"{"code": "?"}"#.to_vec()),
+        (M::POST, "/api/pair", None, br#"{"code": "BCDF-GHJK", "name": "Laptop"}"#.to_vec()),
+        (M::POST, "/api/pair", None, vec![b' '; 16 * 1024 + 1]),
         (M::GET, "/api/devices", OWNER, Vec::new()),
         (M::GET, "/api/devices", None, Vec::new()),
         (M::GET, device, BEARER, Vec::new()),
@@ -95,6 +104,10 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::HEAD, "/api/stats", None, Vec::new()),
         (M::GET, "/api/openapi.json", None, Vec::new()),
         (M::GET, "/.well-known/health", None, Vec::new()),
+        (M::GET, "/manage", OWNER, Vec::new()),
+        (M::POST, "/manage", None, b"do=sign-out".to_vec()),
+        (M::POST, "/manage", None, b"do=sign-in&key=wrong".to_vec()),
+        (M::POST, "/manage", OWNER, b"do=anything".to_vec()),
     ];
     for id in ["7", "-1", "one", "%ff", "99999999999999999999"] {
         let path: &'static str = format!("/api/devices/{id}/token/generate").leak();
@@ -178,7 +191,8 @@ fn without_value(body: &str, member: &str) -> String {
 
 #[tokio::test]
 async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
-    let (server, _database) = Server::fresh().await;
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database).environment(LIVE_URL.0, LIVE_URL.1).start().await;
     let cloud = Database::create().await;
     let mut functions = BTreeMap::new();
     for route in ROUTES {
@@ -212,11 +226,12 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
 #[tokio::test]
 async fn without_a_database_they_fail_alike() {
     let nowhere = Database::reserve();
-    let server = ServerBuilder::on(&nowhere).start_listening().await;
+    let server = ServerBuilder::on(&nowhere).environment(LIVE_URL.0, LIVE_URL.1).start_listening().await;
     for route in ROUTES {
         let function = Function::start(route.name, &nowhere, &[LIVE_URL]).await;
         for path in paths(route) {
-            let body = br#"{"name": "Laptop"}"#;
+            let body: &[u8] =
+                if path == "/api/pair" { br#"{"code": "BCDF-GHJK"}"# } else { br#"{"name": "Laptop"}"# };
             let method = route.methods[0].clone();
             let local = server.owner().send(method.clone(), path, body.to_vec()).await;
             let remote = function.request(&method, path, Some("the owner's key"), body).await;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::Method;
 use heartbeat_functions::{
     api::openapi,
-    routes::{ROUTES, Route},
+    routes::{Audience, ROUTES, Route},
 };
 use serde_yaml_ng::Value;
 
@@ -33,9 +33,9 @@ fn behavior(path: &str) -> Value {
     behaviors.iter().find(fits).unwrap_or(&distribution["DefaultCacheBehavior"]).clone()
 }
 
-/// Whether the edge may keep what this route answers: anybody may read it. A health check must reach what it checks.
+/// Whether the edge may keep what this route answers, since anybody may read it. A health check must reach what it checks.
 fn is_cacheable(route: &Route) -> bool {
-    *route.methods == [Method::GET] && route.name != "health"
+    *route.methods == [Method::GET] && route.audience == Audience::Public && route.name != "health"
 }
 
 fn cache_policies() -> BTreeMap<String, Value> {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{SOURCE, functions, functions_with_database, reference, resources, template, text};
 
 /// Environment variables that name a secret, each with the parameter that has the name, and the policy that grants access.
-const SECRETS: [(&str, &str, &str); 3] = [
+const SECRETS: [(&str, &str, &str); 4] = [
     ("DATABASE_SECRET", "DatabaseSecret", "DatabaseAccess"),
+    ("METRICS_TOKEN_SECRET", "MetricsTokenSecret", "MetricsTokenAccess"),
     ("SECRET_KEY_SECRET", "SecretKeySecret", "SecretKeyAccess"),
     ("WEBHOOK_SECRET", "WebhookSecret", "WebhookAccess"),
 ];
@@ -16,7 +17,8 @@ fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
         // Routes of the owner compare the key.
-        "SECRET_KEY_SECRET" => id.starts_with("Devices"),
+        "SECRET_KEY_SECRET" => id.starts_with("Devices") || ["Manage", "Metrics"].contains(&id.as_str()),
+        "METRICS_TOKEN_SECRET" => id == "Metrics",
         "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,
     };
@@ -73,7 +75,9 @@ fn each_policy_grants_the_reading_of_one_secret_alone() {
 fn no_secret_stands_in_the_environment_of_a_function() {
     // CloudFormation puts what it resolves into the configuration of the function.
     assert!(!SOURCE.contains("{{resolve:"));
-    for key in ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY", "HEARTBEAT_WEBHOOK_URL"] {
+    for key in
+        ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY", "HEARTBEAT_METRICS_TOKEN", "HEARTBEAT_WEBHOOK_URL"]
+    {
         assert!(!SOURCE.contains(key), "{key}");
     }
 }

@@ -7,10 +7,20 @@ use crate::{functions, functions_with_database, template, text, texts};
 /// Functions that have a share in common, beats first.
 const GROUPS: [&[&str]; 6] = [
     &["Beat", "WakatimeHeartbeats"],
-    &["Stats", "Health"],
+    &["Stats", "Health", "Metrics"],
     &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
-    &["Devices", "DevicesDevice", "DevicesTokenGenerate", "DevicesEditorKey", "Snooze", "Ok"],
+    &[
+        "Devices",
+        "DevicesDevice",
+        "DevicesTokenGenerate",
+        "DevicesEditorKey",
+        "DevicesPairing",
+        "Pair",
+        "Manage",
+        "Snooze",
+        "Ok",
+    ],
     JOBS,
 ];
 

@@ -10,7 +10,14 @@ fn at(seconds: i64) -> OffsetDateTime {
 fn stored(num_beats: i64, visits: i64) -> StoredStats {
     let device =
         StoredDevice { last_beat: Some(at(100)), num_beats, ..StoredDevice::new(0, "Laptop".into()) };
-    StoredStats { as_of: at(100), started_at: at(0), visits, longest_absence: 0, devices: vec![device] }
+    StoredStats {
+        as_of: at(100),
+        started_at: at(0),
+        visits,
+        longest_absence: 0,
+        chosen: Choices::default(),
+        devices: vec![device],
+    }
 }
 
 fn counted(num_beats: i64) -> CountedDevice {

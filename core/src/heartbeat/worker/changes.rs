@@ -1,5 +1,6 @@
 //! Changes that the owner makes, which are rare: each is one transaction.
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{Reply, Writer};
@@ -10,10 +11,12 @@ use crate::{
         devices::{self, Credentials},
         editor_keys,
         erasures::{self, Erased},
-        owned_devices, owner,
+        owned_devices, owner, pairings, settings,
     },
     device::{DeviceName, DeviceUpdate, OwnedDevice, Registered},
     notify::event::EventKind,
+    pairing::CodeHash,
+    settings::Choices,
     snooze::{Snooze, SnoozeNote},
     token::TokenHash,
 };
@@ -25,6 +28,8 @@ pub(in crate::heartbeat) enum Change {
     ReplaceToken { id: i64, token: TokenHash, reply: Reply<Registered> },
     ReplaceEditorKey { id: i64, key: TokenHash, reply: Reply<Registered> },
     RemoveEditorKey { id: i64, reply: Reply<()> },
+    Choose { choices: Choices, reply: Reply<()> },
+    StartPairing { id: i64, code: CodeHash, reply: Reply<OffsetDateTime> },
     UpdateDevice { id: i64, update: DeviceUpdate, reply: Reply<OwnedDevice> },
     EraseDevice { id: i64, reply: Reply<Erased> },
     SetSnooze { snooze: Option<Snooze>, reply: Reply<()> },
@@ -55,6 +60,16 @@ impl Writer {
                 let removed = self.session.run(deadline, remove).await;
                 let _ = reply.send(removed.and_then(|found| found.then_some(()).ok_or(Error::UnknownDevice)));
             }
+            Change::Choose { choices, reply } => {
+                let _ = reply.send(self.choose(&choices, deadline).await);
+            }
+            Change::StartPairing { id, code, reply } => {
+                let started = self
+                    .session
+                    .run(deadline, async |connection| pairings::start(connection, id, code).await)
+                    .await;
+                let _ = reply.send(started.and_then(|found| found.ok_or(Error::UnknownDevice)));
+            }
             Change::UpdateDevice { id, update, reply } => {
                 let _ = reply.send(self.update_device(id, &update, deadline).await);
             }
@@ -68,6 +83,12 @@ impl Writer {
                 let _ = reply.send(self.session.run(deadline, owner::record_ok).await);
             }
         }
+    }
+
+    async fn choose(&self, choices: &Choices, deadline: Instant) -> Result<(), Error> {
+        self.session.run(deadline, async |connection| settings::choose(connection, choices).await).await?;
+        self.cache.mark_outdated();
+        Ok(())
     }
 
     async fn update_device(

@@ -2,12 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use prometheus::Histogram;
+use time::OffsetDateTime;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Batch, Beat, Reply};
 use crate::{
     Error,
-    database::{Connection, SharedSession, beats, stats},
+    database::{Connection, SharedSession, beats, pairings, stats},
     heartbeat::stats_cache::StatsCache,
     notify::subscriptions::Subscriptions,
     token::TokenHash,
@@ -29,6 +31,7 @@ pub(super) struct Writer {
     pub(super) configured: Arc<Subscriptions>,
     /// Notified when events were put into the outbox.
     pub(super) queued_events: Arc<Notify>,
+    pub(super) commit_duration: Histogram,
 }
 
 /// Outcome of what a writer did.
@@ -68,7 +71,7 @@ pub(super) struct Recorded {
     /// Round trip of the connection when the database has nothing to do.
     pub(super) round_trip: Duration,
     /// Time of the beats, if they moved `stats`, and when this process learned of it.
-    pub(super) stats_moved: Option<(time::OffsetDateTime, std::time::Instant)>,
+    pub(super) stats_moved: Option<(OffsetDateTime, std::time::Instant)>,
     /// Whether a channel subscribes to every beat, if that was looked up.
     pub(super) beats_wanted: Option<bool>,
 }
@@ -100,13 +103,19 @@ impl Writer {
         let started = Instant::now();
         let result = self.record_tokens(&tokens, known, deadline).await;
         let took = started.elapsed();
-        if let Ok(counted) = &result {
-            self.cache.count(counted);
-        }
-        answer(beats, &result);
-        let counted = result.ok()?;
-        if counted.iter().any(|device| device.queued_events) {
-            self.queued_events.notify_one();
+        let mut counted = match result {
+            Ok(counted) => counted,
+            Err(error) => {
+                answer(beats, Err(error));
+                return None;
+            }
+        };
+        self.note(&counted);
+        self.commit_duration.observe(took.as_secs_f64());
+        // No beat waits for those whose tokens are looked up once more.
+        let unrecognized = answer_recognized(beats, &counted);
+        if !unrecognized.is_empty() {
+            counted.extend(self.record_offered(unrecognized, deadline).await);
         }
         let moved = counted.iter().find(|device| device.moved_stats);
         Some(Recorded {
@@ -115,6 +124,37 @@ impl Writer {
             stats_moved: moved.map(|device| (device.recorded_at, std::time::Instant::now())),
             beats_wanted: counted.iter().find_map(|device| device.beats_wanted),
         })
+    }
+
+    /// Records the beats whose tokens are on offer, each of which becomes the token of its device, and answers all.
+    async fn record_offered(&self, beats: Vec<Beat>, deadline: Instant) -> Vec<beats::CountedDevice> {
+        let tokens: Vec<TokenHash> = beats.iter().map(|beat| beat.token).collect();
+        let promote = async |connection: &mut _| pairings::promote(connection, &tokens).await;
+        let recorded = match self.session.run(deadline, promote).await {
+            Ok(promoted) if promoted.is_empty() => Ok(Vec::new()),
+            Ok(promoted) => {
+                let tokens: Vec<_> =
+                    tokens.iter().copied().filter(|token| promoted.contains(token)).collect();
+                self.record_in_full(&tokens, deadline).await
+            }
+            Err(error) => Err(error),
+        };
+        let counted = recorded.as_deref().unwrap_or_default();
+        self.note(counted);
+        let unknown = match &recorded {
+            Ok(counted) => (answer_recognized(beats, counted), Error::UnknownToken),
+            Err(error) => (beats, *error),
+        };
+        answer(unknown.0, Err(unknown.1));
+        recorded.unwrap_or_default()
+    }
+
+    /// Takes note of devices that beat.
+    fn note(&self, counted: &[beats::CountedDevice]) {
+        self.cache.count(counted);
+        if counted.iter().any(|device| device.queued_events) {
+            self.queued_events.notify_one();
+        }
     }
 
     /// Records beats by the shorter statement if it is enough. Each statement is a run of its own, with a timeout that
@@ -133,6 +173,14 @@ impl Writer {
         {
             return Ok(counted);
         }
+        self.record_in_full(tokens, deadline).await
+    }
+
+    async fn record_in_full(
+        &self,
+        tokens: &[TokenHash],
+        deadline: Instant,
+    ) -> Result<Vec<beats::CountedDevice>, Error> {
         let configured = &self.configured;
         self.session
             .run(deadline, async |connection| beats::record(connection, tokens, configured).await)
@@ -153,18 +201,23 @@ impl Writer {
     }
 }
 
-/// Answers the beats of a batch.
-fn answer(beats: Vec<Beat>, result: &Result<Vec<beats::CountedDevice>, Error>) {
-    let recorded = result.as_ref().map(|counted| {
-        let times = counted.iter().map(|device| (device.token_hash.as_slice(), device.recorded_at));
-        times.collect::<HashMap<_, _>>()
-    });
+/// Answers the beats whose devices were counted, and returns the others.
+fn answer_recognized(beats: Vec<Beat>, counted: &[beats::CountedDevice]) -> Vec<Beat> {
+    let times = counted.iter().map(|device| (device.token_hash.as_slice(), device.recorded_at));
+    let times: HashMap<_, _> = times.collect();
+    let mut others = Vec::new();
     for beat in beats {
-        let answer = match &recorded {
-            Ok(times) => times.get(&beat.token.as_bytes()[..]).copied().ok_or(Error::UnknownToken),
-            Err(error) => Err(**error),
-        };
-        // The client may have gone; its beat counts all the same.
+        match times.get(&beat.token.as_bytes()[..]) {
+            Some(recorded_at) => answer([beat], Ok(*recorded_at)),
+            None => others.push(beat),
+        }
+    }
+    others
+}
+
+/// Answers beats, whose clients may have gone: they count all the same.
+fn answer(beats: impl IntoIterator<Item = Beat>, answer: Result<OffsetDateTime, Error>) {
+    for beat in beats {
         let _ = beat.reply.send(answer);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod editor_key;
+pub mod pairing;
 pub mod token_generate;
 
 use axum::{

@@ -26,8 +26,8 @@ use crate::{
     App,
     api::{
         beat, devices,
-        devices::{device, editor_key, token_generate},
-        health, ok, snooze, stats,
+        devices::{device, editor_key, pairing, token_generate},
+        health, metrics, ok, pair, snooze, stats,
         wakatime::heartbeats,
     },
     http::{
@@ -75,6 +75,8 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         token_generate::generate,
         editor_key::replace,
         editor_key::remove,
+        pairing::start,
+        pair::redeem,
         beat::beat,
         heartbeats::bulk,
         heartbeats::single,
@@ -85,11 +87,12 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         stats::stats,
         stream,
         health::health,
+        metrics::metrics,
         openapi
     ),
     components(schemas(Details<'static>)),
     tags(
-        (name = "devices", description = "Devices, their tokens and editor keys, for the owner"),
+        (name = "devices", description = "Devices, their tokens, pairing codes and editor keys, for the owner"),
         (name = "owner", description = "What the owner says of themselves"),
         (name = "beats", description = "Beats, for devices"),
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
@@ -175,6 +178,7 @@ impl Modify for SecuritySchemes {
         for (name, credential) in [
             ("ownerKey", "Secret key of the owner, as configured"),
             ("deviceToken", "Token of a device, as returned when it was registered"),
+            ("metricsToken", "Token for the metrics, as configured"),
         ] {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
             let scheme = scheme.description(Some(format!("{credential}: `Authorization: Bearer …`")));

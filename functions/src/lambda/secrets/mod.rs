@@ -30,6 +30,8 @@ struct Variable {
 
 const DATABASE: Variable = Variable { name: "DATABASE_SECRET", stands_for: "HEARTBEAT_DATABASE_DSN" };
 const SECRET_KEY: Variable = Variable { name: "SECRET_KEY_SECRET", stands_for: "HEARTBEAT_SECRET_KEY" };
+const METRICS_TOKEN: Variable =
+    Variable { name: "METRICS_TOKEN_SECRET", stands_for: "HEARTBEAT_METRICS_TOKEN" };
 const WEBHOOK: Variable = Variable { name: "WEBHOOK_SECRET", stands_for: "HEARTBEAT_WEBHOOK_URL" };
 
 impl Variable {
@@ -69,7 +71,7 @@ impl Secrets {
     /// Reads the secrets that `environment` names, all at the same time, and sets the variables of the configuration
     /// that they stand for.
     pub(super) async fn read_into(environment: &mut Environment) -> Result<Self, Error> {
-        let named: Vec<_> = [DATABASE, SECRET_KEY, WEBHOOK]
+        let named: Vec<_> = [DATABASE, SECRET_KEY, METRICS_TOKEN, WEBHOOK]
             .into_iter()
             .filter_map(|variable| Some((variable, variable.secret_named(environment)?)))
             .collect();

@@ -9,6 +9,7 @@ mod devices_token_generate;
 mod errors;
 mod ok;
 mod openapi;
+mod pair;
 mod snooze;
 mod stats;
 mod stats_ws;

@@ -24,7 +24,7 @@ fn described(document: &Value) -> BTreeSet<&str> {
 #[tokio::test]
 async fn every_path_for_programs_is_in_it_and_no_page() {
     let for_programs =
-        |path: &&str| ["/api/", "/badge/", "/.well-known/"].iter().any(|it| path.starts_with(it));
+        |path: &&str| ["/api/", "/badge/", "/.well-known/", "/metrics"].iter().any(|it| path.starts_with(it));
     let routes = ROUTES.iter().flat_map(|route| route.paths).copied().filter(for_programs);
     let expected: BTreeSet<&str> = routes.chain([STREAM]).collect();
     assert_eq!(described(&document().await), expected);
@@ -72,6 +72,7 @@ async fn it_names_the_credentials_of_each_operation() {
         ("/api/devices/{id}", "ownerKey"),
         ("/api/devices/{id}/editor-key", "ownerKey"),
         ("/api/devices/{id}/editor-key", "ownerKey"),
+        ("/api/devices/{id}/pairing", "ownerKey"),
         ("/api/devices/{id}/token/generate", "ownerKey"),
         ("/api/ok", "ownerKey"),
         ("/api/snooze", "ownerKey"),
@@ -79,6 +80,7 @@ async fn it_names_the_credentials_of_each_operation() {
         ("/api/snooze", "ownerKey"),
         ("/api/v1/users/current/heartbeats", "editorKey"),
         ("/api/v1/users/current/heartbeats.bulk", "editorKey"),
+        ("/metrics", "ownerKey"),
     ];
     assert_eq!(guarded, expected);
     let schemes = &document["components"]["securitySchemes"];
@@ -86,7 +88,7 @@ async fn it_names_the_credentials_of_each_operation() {
         (&schemes["editorKey"]["type"], &schemes["editorKey"]["scheme"]),
         (&json!("http"), &json!("basic"))
     );
-    for name in ["ownerKey", "deviceToken"] {
+    for name in ["ownerKey", "deviceToken", "metricsToken"] {
         assert_eq!((&schemes[name]["type"], &schemes[name]["scheme"]), (&json!("http"), &json!("bearer")));
         let bare = &schemes[format!("{name}Bare")];
         assert_eq!((&bare["in"], &bare["name"]), (&json!("header"), &json!("Authorization")));

@@ -1,0 +1,135 @@
+//! `/manage`: the owner's pages, in a browser that signed in with the secret key.
+//!
+//! - [`sign_in`]: the form for the key, and what it leads to.
+//! - [`overview`]: `GET /manage`
+//!
+//! Each form is posted to the page that it stands on, and answered with a redirect to a page, so that reloading that does
+//! nothing twice. All of it works without a script. Views are not counted as visits.
+
+mod overview;
+mod sign_in;
+
+use std::borrow::Cow;
+
+use axum::{
+    Router,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        header::{LOCATION, REFERRER_POLICY},
+        request::Parts,
+    },
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use url::form_urlencoded;
+
+use super::error;
+use crate::{
+    App,
+    http::{
+        auth::Owner,
+        body::Body,
+        html::{self, OWNER_POLICY},
+        problem::Problem,
+        route::{Audience, Route},
+    },
+};
+use sign_in::SignIn;
+
+const PATH: &str = "/manage";
+
+/// `/manage` and what is below it.
+pub const ROUTE: Route = Route {
+    name: "manage",
+    paths: &[PATH],
+    methods: &[Method::GET, Method::POST],
+    router,
+    audience: Audience::Owner,
+    needs_database: true,
+};
+
+fn router(_: &App) -> Router<App> {
+    Router::new().route(PATH, get(overview::overview).post(post))
+}
+
+/// Proof that the owner is signed in. Others get the form to sign in in place of the page.
+struct SignedIn;
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        match Owner::from_request_parts(parts, app).await {
+            Ok(Owner) => Ok(Self),
+            Err(Problem::Unauthorized) => Err(SignIn::of(parts, app).instead_of_a_page()),
+            Err(problem) => Err(error::page(problem)),
+        }
+    }
+}
+
+/// Handles a form of `/manage`, which says in the field `do` what it is for.
+async fn post(
+    sign_in: SignIn,
+    signed_in: Result<SignedIn, Response>,
+    form: Form,
+) -> Result<Response, Response> {
+    let action = form.field("do");
+    if action == "sign-in" {
+        return sign_in.with_key(&form.field("key")).await;
+    }
+    let SignedIn = signed_in?;
+    match &*action {
+        "sign-out" => Ok(sign_in.sign_out()),
+        _ => Err(unknown_form()),
+    }
+}
+
+/// What a form sent.
+struct Form(Bytes);
+
+impl FromRequest<App> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let body = Body::from_request(request, app).await;
+        body.map(|Body(body)| Self(body)).map_err(error::page)
+    }
+}
+
+impl Form {
+    /// Returns the value of a field, empty if the form does not have it.
+    fn field(&self, name: &str) -> Cow<'_, str> {
+        let mut fields = form_urlencoded::parse(&self.0);
+        fields.find(|(found, _)| found == name).map(|(_, value)| value).unwrap_or_default()
+    }
+}
+
+/// Returns the response to a form that is none of ours.
+fn unknown_form() -> Response {
+    error::page(Problem::BadRequest(
+        "The form does not say what to do. Open the page again and repeat it.".to_owned(),
+    ))
+}
+
+/// Returns a page for the owner, which no other site may frame, embed or open a window on.
+fn response(status: StatusCode, html: Bytes) -> Response {
+    let mut response = html::response(html, OWNER_POLICY);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    // With `no-referrer`, browsers would not say from which page a form comes.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    for name in ["cross-origin-resource-policy", "cross-origin-opener-policy"] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static("same-origin"));
+    }
+    response
+}
+
+/// Returns the response after a form: the browser goes to one of our pages.
+fn see_other(path: &str) -> Response {
+    let location = HeaderValue::try_from(path).expect("one of our paths");
+    let mut headers = HeaderMap::new();
+    headers.insert(LOCATION, location);
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

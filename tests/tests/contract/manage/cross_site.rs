@@ -1,0 +1,91 @@
+//! Requests that a page of another site makes the browser of the owner send.
+
+use heartbeat_tests::{Server, server::SECRET_KEY};
+use reqwest::Method;
+
+use super::{browser, cookie, form, sign_in};
+
+/// Headers that tell where a request comes from, and whether it is from our own page. The port stands for `PORT`.
+const SENDERS: [(&[(&str, &str)], bool); 12] = [
+    (&[("sec-fetch-site", "same-origin")], true),
+    (&[("sec-fetch-site", "same-origin"), ("origin", "null")], true),
+    (&[("origin", "http://127.0.0.1:PORT")], true),
+    (&[("origin", "http://127.0.0.1:6060")], true),
+    (&[("sec-fetch-site", "cross-site")], false),
+    (&[("sec-fetch-site", "same-site")], false),
+    (&[("sec-fetch-site", "none")], false),
+    (&[("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:PORT")], false),
+    (&[("origin", "null")], false),
+    (&[("origin", "https://evil.example")], false),
+    (&[("origin", "http://127.0.0.1:1")], false),
+    (&[], false),
+];
+
+/// Requests that change something.
+pub(super) fn changes() -> Vec<(Method, String, String)> {
+    let post = |path: &str, fields: &[(&str, &str)]| (Method::POST, path.to_owned(), form(fields));
+    vec![
+        post("/manage", &[("do", "sign-out")]),
+        post("/manage", &[("do", "sign-in"), ("key", SECRET_KEY)]),
+        (Method::POST, "/api/devices".to_owned(), r#"{"name": "Forged"}"#.to_owned()),
+        (Method::POST, "/api/devices/0/token/generate".to_owned(), String::new()),
+        (Method::DELETE, "/api/devices/0/editor-key".to_owned(), String::new()),
+    ]
+}
+
+#[tokio::test]
+async fn with_a_session_only_our_own_pages_change_anything() {
+    let (server, database) = Server::fresh().await;
+    server.owner().register("Laptop").await;
+    let session = cookie(&sign_in(&server, SECRET_KEY).await);
+    let port = server.port().to_string();
+    let state =
+        "SELECT hashtext(string_agg(device::text, ',' ORDER BY id))::bigint FROM heartbeat.devices AS device";
+    for (headers, is_ours) in SENDERS {
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, value.replace("PORT", &port))).collect();
+        let mut sent: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        sent.push(("cookie", &session));
+        let browser = browser(&server, &sent);
+        for (method, path, body) in changes() {
+            let before = database.number(state).await;
+            let answer = browser.send(method.clone(), &path, body.clone().into()).await;
+            if is_ours {
+                assert!([200, 204, 303].contains(&answer.status), "{headers:?} {path} {body}: {answer}");
+            } else {
+                assert_eq!(answer.status, 403, "{headers:?} {path} {body}: {answer}");
+                assert_eq!(answer.header("set-cookie"), "", "{headers:?} {path} {body}");
+                assert_eq!(database.number(state).await, before, "{headers:?} {path} {body}");
+            }
+        }
+        // Reading changes nothing, and what is read is not for other sites.
+        let page = browser.get("/manage").await;
+        assert_eq!((page.status, page.header("access-control-allow-origin")), (200, ""), "{headers:?}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.devices").await, 5);
+}
+
+#[tokio::test]
+async fn who_sends_the_key_itself_needs_no_origin() {
+    let (server, _database) = Server::fresh().await;
+    let with_key = browser(&server, &[("sec-fetch-site", "cross-site")]).authorized(SECRET_KEY);
+    assert_eq!(with_key.post("/api/devices", r#"{"name": "Laptop"}"#).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_other_site_is_told_that_it_may_ask() {
+    let (server, _database) = Server::fresh().await;
+    let other = browser(
+        &server,
+        &[
+            ("origin", "https://evil.example"),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "content-type"),
+        ],
+    );
+    for path in ["/manage", "/api/devices"] {
+        let answer = other.send(Method::OPTIONS, path, Vec::new()).await;
+        let told = answer.headers.keys().any(|name| name.as_str().starts_with("access-control-"));
+        assert!(answer.status == 405 && !told, "{path}: {answer}");
+    }
+}
