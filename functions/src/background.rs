@@ -75,7 +75,7 @@ impl Background {
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
-            jobs: Jobs::new(session.clone(), keys.collect()),
+            jobs: Jobs::new(session.clone(), keys.collect(), config.choices()),
             eraser: Eraser::new(session.clone(), records),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
