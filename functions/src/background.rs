@@ -1,10 +1,12 @@
 //! The dispatcher and the jobs, wired for the server and for Lambda alike.
 
+use std::time::Duration;
+
 use heartbeat_core::{
     Config, Heartbeat,
     config::WebhookLevel,
     database::{Session, SharedSession, Target},
-    jobs::{JOBS_INTERVAL, Jobs},
+    jobs::{Eraser, JOBS_INTERVAL, Jobs},
     metrics::ProcessMetrics,
     notify::{
         event::EventKind,
@@ -21,9 +23,12 @@ use heartbeat_core::{
 use rand::{Rng, rand_core::UnwrapErr, rngs::SysRng};
 #[cfg(feature = "webhook")]
 use tokio::sync::Mutex;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::app::system_clock;
+
+/// Timeout of what is to be done about erased devices: all beats are looked at, some million in a second.
+const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
 /// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
@@ -50,6 +55,7 @@ pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
 pub struct Background {
     session: SharedSession,
     jobs: Jobs,
+    eraser: Eraser,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
 }
@@ -61,11 +67,16 @@ impl Background {
     pub fn new(config: &Config, database: Target, runtime: Runtime, metrics: ProcessMetrics) -> Self {
         #[cfg(not(feature = "webhook"))]
         let _ = metrics;
-        let session = SharedSession::new(Session::new(database, system_clock, runtime));
+        let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
+        let records = match runtime {
+            Runtime::Server => SharedSession::new(Session::new(database, system_clock, runtime)),
+            Runtime::Lambda => session.clone(),
+        };
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
             jobs: Jobs::new(session.clone(), keys.collect(), config.choices()),
+            eraser: Eraser::new(session.clone(), records),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
                 channels: Mutex::new(Channels::configured(config)),
@@ -88,7 +99,8 @@ impl Background {
     /// Runs until `stop` is ready. For a server.
     pub async fn run(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
         tokio::select! {
-            () = self.tick() => {}
+            () = self.run_jobs() => {}
+            () = self.erase() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
     }
@@ -96,19 +108,30 @@ impl Background {
     /// Runs all jobs once, then delivers until `until` has come or nothing is left that is due. For Lambda.
     pub async fn run_until(&self, until: Instant) {
         self.jobs.run_due(system_clock()).await;
+        // Deliveries may take all the time that is left.
+        let left = until.saturating_duration_since(Instant::now());
+        self.eraser.run(Instant::now() + left / 2).await;
         #[cfg(feature = "webhook")]
         self.dispatcher.dispatch_until(until).await;
         #[cfg(not(feature = "webhook"))]
         let _ = until;
     }
 
-    /// Runs all jobs now and then at intervals, for ever.
-    async fn tick(&self) {
-        let mut ticks = interval(JOBS_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Runs all jobs at each tick.
+    async fn run_jobs(&self) {
+        let mut ticks = ticks();
         loop {
             ticks.tick().await;
             self.jobs.run_due(system_clock()).await;
+        }
+    }
+
+    /// Does what is to be done about erased devices at each tick.
+    async fn erase(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.eraser.run(Instant::now() + ERASING_TIMEOUT).await;
         }
     }
 
@@ -121,6 +144,13 @@ impl Background {
     async fn dispatch(&self, _: &Heartbeat, stop: impl Future<Output = ()>) {
         stop.await;
     }
+}
+
+/// Ticks now and then at intervals, for ever.
+fn ticks() -> Interval {
+    let mut ticks = interval(JOBS_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 #[cfg(feature = "webhook")]

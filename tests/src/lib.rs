@@ -6,6 +6,7 @@
 //! - [`lambda`]: a Lambda function's program, fed with events by a local Runtime API.
 //! - [`client`]: an HTTP client, and responses fit for a snapshot.
 //! - [`agent`]: the agent's program, with a home of its own.
+//! - [`records`]: the records of a database, held against its beats.
 //! - [`recorder`]: a server that records every byte.
 //! - [`rigs`]: desktops for the agent, without a screen.
 //! - [`load`]: load of beats, and a tally of the acknowledged ones.
@@ -45,6 +46,7 @@ pub mod load;
 pub mod pgbouncer;
 pub mod port;
 pub mod recorder;
+pub mod records;
 pub mod rigs;
 pub mod server;
 mod signature;

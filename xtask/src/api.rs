@@ -187,7 +187,9 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
     }
     let mut call = vec![format!("curl {url}")];
     let body = &description["requestBody"]["content"]["application/json"]["schema"];
-    if body.is_null() && method != "GET" {
+    // What curl does by itself: it sends GET, or POST with a body.
+    let by_itself = if body.is_null() { "GET" } else { "POST" };
+    if method != by_itself {
         call = vec![format!("curl -X {method} {url}")];
     }
     match credentials(description) {

@@ -110,8 +110,8 @@ async fn copy_devices(connection: &mut Connection) -> Result<(), DatabaseError> 
     }
     sqlx::query!(
         "
-        INSERT INTO heartbeat.devices (id, name, token_hash)
-        SELECT COALESCE(former.device, legacy.id), legacy.name, sha256(convert_to(legacy.token, 'UTF8'))
+        INSERT INTO heartbeat.devices (id, name, token_hash, created_at)
+        SELECT COALESCE(former.device, legacy.id), legacy.name, sha256(convert_to(legacy.token, 'UTF8')), NULL
         FROM heartbeat_legacy.devices AS legacy
         LEFT JOIN heartbeat.former_ids AS former ON former.former_id = legacy.id
         "

@@ -116,15 +116,14 @@ pub async fn update(
     .await?;
     let Some(changed) = changed else { return Ok(None) };
     if changed.archived {
-        remove_credentials(connection, changed.id).await?;
+        remove_editor_key(connection, changed.id).await?;
+        pairings::forget(connection, changed.id).await?;
     }
     one(connection, changed.id).await
 }
 
-/// Takes away what a locked device could beat with besides its token: its editor key, its pairing code, and the tokens
-/// that the code gave.
-async fn remove_credentials(connection: &mut Connection, id: i64) -> Result<(), sqlx::Error> {
-    pairings::forget(&mut *connection, id).await?;
+/// Takes the editor key of a locked device away, if it has one.
+async fn remove_editor_key(connection: &mut Connection, id: i64) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM heartbeat.editor_keys WHERE device = $1", id)
         .execute(connection)
         .await

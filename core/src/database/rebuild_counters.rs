@@ -8,14 +8,16 @@ use super::connection::Connection;
 pub(super) const NEXT_ID_MAX: i64 = 1 << 52;
 
 /// Counts the beats of each device, and finds the last one whose time does not lie in the future. A device that has beats but no row gets one, without a name
-/// and with the hash of a random token, so that all beats count.
+/// and with the hash of a random token, so that all beats count. Ids of new devices continue after all that were ever given, those
+/// of erased devices included.
 pub(super) async fn rebuild_counters(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
-        INSERT INTO heartbeat.devices (id, token_hash, num_beats, last_beat)
+        INSERT INTO heartbeat.devices (id, token_hash, created_at, num_beats, last_beat)
         SELECT
             device,
             sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
+            NULL,
             count(*),
             max(time_stamp) FILTER (WHERE time_stamp BETWEEN 'epoch' AND clock_timestamp())
         FROM heartbeat.beats
@@ -31,7 +33,7 @@ pub(super) async fn rebuild_counters(connection: &mut Connection) -> Result<(), 
     sqlx::query!(
         "
         SELECT setval(pg_get_serial_sequence('heartbeat.devices', 'id'), GREATEST(max(id) + 1, 0), false)
-        FROM heartbeat.devices
+        FROM (SELECT id FROM heartbeat.devices UNION ALL SELECT device FROM heartbeat.erasures) AS given (id)
         WHERE id < $1
         HAVING max(id) IS NOT NULL
         ",

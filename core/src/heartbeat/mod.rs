@@ -26,6 +26,7 @@ use crate::{
     database::{Reads, Session, SharedSession, Target, editor_keys},
     device::{DeviceName, Registered},
     editor_key::{EditorCredential, EditorKey},
+    jobs::Eraser,
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
@@ -69,6 +70,7 @@ pub struct Heartbeat {
     commands: mpsc::Sender<QueuedCommand>,
     refresher: Refresher,
     reads: Reads,
+    eraser: Eraser,
     clock: Clock,
     runtime: Runtime,
     queued_events: Arc<Notify>,
@@ -120,11 +122,11 @@ impl Heartbeat {
         settings: Choices,
     ) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
-        let (reads, writes) = match runtime {
-            Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect()),
+        let (reads, writes, erasing) = match runtime {
+            Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect(), session()),
             Runtime::Lambda => {
                 let only = session();
-                (only.clone(), vec![only])
+                (only.clone(), vec![only.clone()], only)
             }
         };
         let reads = Reads::new(reads);
@@ -141,6 +143,7 @@ impl Heartbeat {
             commands,
             refresher,
             reads,
+            eraser: Eraser::new(erasing.clone(), erasing),
             clock,
             runtime,
             queued_events,

@@ -1,5 +1,7 @@
 //! What the owner sees and decides: devices, the snooze, that they are well.
 
+use tokio::time::sleep;
+
 use super::{
     Heartbeat,
     worker::{Change, Command},
@@ -8,6 +10,7 @@ use crate::{
     Error,
     database::{owned_devices, owner},
     device::{DeviceUpdate, OwnedDevice},
+    jobs::erase_beats::RELIANCE,
     snooze::{Snooze, SnoozeNote},
 };
 
@@ -29,9 +32,17 @@ impl Heartbeat {
         self.ask(|reply| Command::Change(Change::UpdateDevice { id, update, reply })).await
     }
 
-    /// Erases device `id` for good: when this returns, no figure counts it, and its token is dead.
+    /// Erases device `id` for good: when this returns, no figure counts it, and its token is dead. Its beats are deleted,
+    /// and records follow, unless there are very many: then a job goes on.
     pub async fn erase_device(&self, id: i64) -> Result<(), Error> {
-        self.ask(|reply| Command::Change(Change::EraseDevice { id, reply })).await.map(drop)
+        let erased = self.ask(|reply| Command::Change(Change::EraseDevice { id, reply })).await?;
+        if erased.has_just_beaten {
+            sleep(RELIANCE).await;
+        }
+        if self.eraser.run_quickly().await {
+            self.cache.mark_outdated();
+        }
+        Ok(())
     }
 
     /// The snooze, unless there is none or it has ended.

@@ -2,16 +2,18 @@
 //!
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
 //! - [`dead_letter_events`]: dead-letters events that have waited for too long.
+//! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
 //! - [`publish`]: moves the public figures on to the last boundary.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
-//! for such work.
+//! for such work. What may take minutes, as [`Eraser`] may, is ticked by itself, so that it keeps no other job waiting.
 
 mod adopt_events;
 mod dead_letter_events;
+pub(crate) mod erase_beats;
 mod expire_events;
 mod expire_viewers;
 mod publish;
@@ -25,6 +27,7 @@ use crate::{
     database::{Connection, SharedSession},
     settings::Choices,
 };
+pub use erase_beats::Eraser;
 
 /// Interval at which a server runs its jobs.
 pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);

@@ -63,6 +63,7 @@ impl From<Option<&Snooze>> for ShownSnooze {
 
 /// A snooze to set.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "`parse` reads the members")]
 pub(crate) struct NewSnooze {
     /// When it ends (RFC 3339): a time in the future.

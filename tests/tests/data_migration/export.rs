@@ -5,14 +5,14 @@ use heartbeat_tests::{Database, Server, ServerBuilder};
 use crate::{assert_named_by_former_id, assert_same_stats, legacy_database};
 
 /// Returns the export of a database.
-async fn export(database: &Database) -> String {
+pub(crate) async fn export(database: &Database) -> String {
     let output = ServerBuilder::on(database).argument("export").pipe("").await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
 /// Imports `text` into a database; returns the exit code and stderr.
-async fn import(database: &Database, text: &str) -> (Option<i32>, String) {
+pub(crate) async fn import(database: &Database, text: &str) -> (Option<i32>, String) {
     let output = ServerBuilder::on(database).argument("import").pipe(text).await;
     assert!(output.stdout.is_empty());
     (output.status.code(), String::from_utf8(output.stderr).expect("text"))
@@ -62,16 +62,16 @@ async fn an_export_is_one_object_a_line_and_contains_no_token() {
     database
         .execute(
             "UPDATE heartbeat.stats SET server_start_time = '2023-07-29 10:00:00.5Z', longest_absence = '00:00:01.5';
-             UPDATE heartbeat.devices SET token_hash = sha256('abc');
+             UPDATE heartbeat.devices SET token_hash = sha256('abc'), created_at = '2023-07-29 10:00:01Z';
              UPDATE heartbeat.beats SET time_stamp = '2023-10-01 12:00:00.123456Z'",
         )
         .await;
     let text = export(&database).await;
     assert!(!text.contains(&token));
     insta::assert_snapshot!(text, @r#"
-    {"type":"heartbeat_export","version":2}
+    {"type":"heartbeat_export","version":3}
     {"type":"stats","total_visits":0,"server_start_time":"2023-07-29T10:00:00.5Z","longest_absence_microseconds":1500000}
-    {"type":"device","id":0,"name":"Laptop","token_hash":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+    {"type":"device","id":0,"name":"Laptop","token_hash":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","visibility":"public","sign_of_life":true,"created_at":"2023-07-29T10:00:01Z"}
     {"type":"beat","device":0,"time_stamp":"2023-10-01T12:00:00.123456Z"}
     {"type":"end","devices":1,"absences":0,"beats":1}
     "#);
@@ -125,8 +125,8 @@ async fn an_invalid_export_is_reported_with_its_line_and_imports_nothing() {
         (String::new(), "line 1: an export begins with a line that says so"),
         ("{}".to_owned(), "line 1: not a line of an export: missing field `type`"),
         (
-            with(1, r#"{"type":"heartbeat_export","version":3}"#),
-            "line 1: version 3 of the format needs a newer Heartbeat",
+            with(1, r#"{"type":"heartbeat_export","version":4}"#),
+            "line 1: version 4 of the format needs a newer Heartbeat",
         ),
         (without_end, "line 7: the file was cut off before its last line"),
         (text[..text.len() - 2].to_owned(), "line 7: not a line of an export: EOF while parsing an object"),

@@ -253,6 +253,14 @@ async fn the_first_device() {
 }
 
 #[tokio::test]
+async fn your_devices() {
+    let (server, _database) = server_with_key().await;
+    Reader::at(&server).follow(&page("devices.md").blocks, StoredStats::Told).await;
+    let left = server.stranger().authorized(KEY).get("/api/devices").await;
+    assert_eq!(left.json()["devices"], Value::Array(Vec::new()));
+}
+
+#[tokio::test]
 async fn a_device_without_the_agent() {
     let (server, _database) = server_with_key().await;
     let mut reader = Reader::at(&server);
@@ -339,6 +347,7 @@ fn what_does_not_run_says_why() {
     // Those that the tests above follow.
     let followed = [
         "docs/api.md",
+        "docs/devices.md",
         "docs/editors.md",
         "docs/first-device.md",
         "docs/getting-started.md",

@@ -22,7 +22,9 @@ const HEADERS: [&str; 11] = [
 ];
 
 /// Members of JSON responses that vary with the database and with time.
-const VARYING_MEMBERS: [&str; 8] = [
+const VARYING_MEMBERS: [&str; 10] = [
+    "\"created_at\":\"",
+    "\"last_beat\":\"",
     "\"token\":\"",
     "\"key\":\"",
     "\"code\":\"",
@@ -43,7 +45,7 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
     const BEARER: Option<&str> = Some("Bearer the owner's key");
     const DEVICE: Option<&str> = Some("TOKEN");
     let generate = "/api/devices/0/token/generate";
-    let editor_key = "/api/devices/0/editor-key";
+    let (device, editor_key) = ("/api/devices/0", "/api/devices/0/editor-key");
     let (bulk, single) = ("/api/v1/users/current/heartbeats.bulk", "/api/v1/users/current/heartbeats");
     let mut requests = vec![
         (M::POST, "/api/devices", OWNER, br#"{"name": "Laptop"}"#.to_vec()),
@@ -77,6 +79,26 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::POST, "/api/pair", None, br#"{"code": "?"}"#.to_vec()),
         (M::POST, "/api/pair", None, br#"{"code": "BCDF-GHJK", "name": "Laptop"}"#.to_vec()),
         (M::POST, "/api/pair", None, vec![b' '; 16 * 1024 + 1]),
+        (M::GET, "/api/devices", OWNER, Vec::new()),
+        (M::GET, "/api/devices", None, Vec::new()),
+        (M::GET, device, BEARER, Vec::new()),
+        (M::GET, device, Some("wrong"), Vec::new()),
+        (M::PATCH, device, OWNER, br#"{"name": " Phone ", "sign_of_life": false}"#.to_vec()),
+        (M::PATCH, device, OWNER, br#"{"visibility": "secret"}"#.to_vec()),
+        (M::PATCH, device, OWNER, br#"{"visibility": "hidden", "archived": true}"#.to_vec()),
+        (M::POST, generate, OWNER, Vec::new()),
+        (M::POST, editor_key, OWNER, Vec::new()),
+        (M::PATCH, device, OWNER, br#"{"visibility": "public", "archived": false}"#.to_vec()),
+        (M::POST, generate, OWNER, Vec::new()),
+        (M::POST, "/api/beat", DEVICE, Vec::new()),
+        (M::DELETE, "/api/devices/1", OWNER, Vec::new()),
+        (M::DELETE, "/api/devices/1", OWNER, Vec::new()),
+        (M::GET, "/api/snooze", OWNER, Vec::new()),
+        (M::PUT, "/api/snooze", OWNER, br#"{"until": "2126-12-06T18:00:00+01:00"}"#.to_vec()),
+        (M::PUT, "/api/snooze", OWNER, br#"{"until": "2016-12-06T18:00:00Z"}"#.to_vec()),
+        (M::GET, "/api/snooze", OWNER, Vec::new()),
+        (M::DELETE, "/api/snooze", OWNER, Vec::new()),
+        (M::POST, "/api/ok", OWNER, Vec::new()),
         (M::GET, "/api/stats", None, Vec::new()),
         (M::GET, "/api/stats?anything=1", None, Vec::new()),
         (M::HEAD, "/api/stats", None, Vec::new()),
@@ -161,7 +183,7 @@ fn without_ages(body: &str) -> String {
 
 /// Returns `body` without the values that follow `member`.
 fn without_value(body: &str, member: &str) -> String {
-    let is_value = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let is_value = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
     let mut parts = body.split(member);
     let start = parts.next().unwrap_or_default().to_owned();
     parts.fold(start, |text, part| text + member + "…" + part.trim_start_matches(is_value))

@@ -1,11 +1,14 @@
 //! Checks of an import: what the API would not have taken, no dump may bring in. Each returns what is wrong, for the
 //! line that holds it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use time::OffsetDateTime;
 
-use crate::device::{DeviceName, ID_MAX};
+use crate::{
+    device::{DeviceName, ID_MAX, Visibility},
+    snooze::SnoozeNote,
+};
 
 /// Upper bound of the ids after which small ids for devices with larger ones continue.
 const SMALL_ID_MAX: i64 = 1 << 52;
@@ -25,18 +28,40 @@ pub(super) struct Ids {
     next: i64,
     /// Device ids by former ids.
     former: HashMap<i64, i64>,
+    /// Ids of devices that were erased, former ones included.
+    erased: HashSet<i64>,
 }
 
 impl Ids {
     /// Ids of a dump of this version.
     pub(super) fn new(version: u32) -> Self {
-        Self { version, next: 0, former: HashMap::new() }
+        Self { version, next: 0, former: HashMap::new(), erased: HashSet::new() }
+    }
+
+    /// Checks the ids of a device that was erased. None is given again.
+    pub(super) fn erase(&mut self, id: i64, former_id: Option<i64>) -> Checked<()> {
+        if !(0..=ID_MAX).contains(&id) {
+            return Err(out_of_range(id));
+        }
+        if id < SMALL_ID_MAX {
+            self.next = self.next.max(id + 1);
+        }
+        self.erased.extend([Some(id), former_id].into_iter().flatten());
+        Ok(())
+    }
+
+    /// Checks the id of the device of a beat, and returns the id that it has from here on.
+    pub(super) fn device_of_beat(&mut self, id: i64) -> Checked<i64> {
+        if self.erased.contains(&id) { Err(was_erased(id)) } else { self.resolve(id) }
     }
 
     /// Checks the ids of a device, and returns the id that it has from here on.
     pub(super) fn add(&mut self, id: i64, former_id: Option<i64>) -> Checked<i64> {
         if id > ID_MAX && self.version >= SMALL_IDS_VERSION {
             return Err(out_of_range(id));
+        }
+        if let Some(id) = [Some(id), former_id].into_iter().flatten().find(|id| self.erased.contains(id)) {
+            return Err(was_erased(id));
         }
         let id = self.resolve(id)?;
         if id < SMALL_ID_MAX {
@@ -73,6 +98,21 @@ impl Ids {
 
 fn out_of_range(id: i64) -> String {
     format!("device id {id}: expected a number from 0 to {ID_MAX}")
+}
+
+fn was_erased(id: i64) -> String {
+    format!("device id {id}: another line says that this device was erased")
+}
+
+/// Checks who may see a device.
+pub(super) fn visibility(name: &str) -> Checked<Visibility> {
+    Visibility::parse(name).ok_or_else(|| "visibility: expected public or hidden".to_owned())
+}
+
+/// Checks the note of a snooze.
+pub(super) fn note(note: Option<&str>) -> Checked<Option<SnoozeNote>> {
+    let note = note.map(SnoozeNote::parse).transpose().map_err(|error| format!("snooze note: {error}"))?;
+    Ok(note.flatten())
 }
 
 /// Checks the name of a device. Devices of the legacy schema may have none.
@@ -148,6 +188,20 @@ mod tests {
         let mut ids = Ids::new(2);
         assert!(ids.add(0, Some(LARGE)).is_ok());
         assert!(ids.add(1, Some(LARGE)).is_err());
+    }
+
+    #[test]
+    fn ids_of_erased_devices_are_given_to_no_other() {
+        let mut ids = Ids::new(3);
+        assert_eq!(ids.erase(4, Some(LARGE)), Ok(()));
+        assert!(ids.erase(-1, None).is_err() && ids.erase(LARGE, None).is_err());
+        for (id, former_id) in [(4, None), (5, Some(LARGE))] {
+            assert!(ids.add(id, former_id).is_err(), "{id}");
+        }
+        assert!(ids.device_of_beat(4).is_err() && ids.device_of_beat(LARGE).is_err());
+        // An absence that it ended is there until the erasure is finished.
+        assert_eq!(ids.resolve(4), Ok(4));
+        assert_eq!(ids.resolve(LARGE + 1), Ok(5));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use super::{
     DumpError,
     line::{Count, Line, VERSION},
+    owner,
 };
 use crate::{
     database::{Connection, Target, schema},
@@ -31,7 +32,10 @@ pub async fn export(
     let mut writer = Writer { output: BufWriter::with_capacity(BUFFER_CAPACITY, output), line: Vec::new() };
     writer.write(&Line::HeartbeatExport { version: VERSION }).await?;
     write_stats(&mut snapshot, &mut writer).await?;
+    owner::write_owner(&mut snapshot, &mut writer).await?;
     let count = Count {
+        settings: owner::write_settings(&mut snapshot, &mut writer).await?,
+        erasures: owner::write_erasures(&mut snapshot, &mut writer).await?,
         devices: write_devices(&mut snapshot, &mut writer).await?,
         absences: write_absences(&mut snapshot, &mut writer).await?,
         beats: write_beats(&mut snapshot, &mut writer, observer).await?,
@@ -42,14 +46,14 @@ pub async fn export(
 }
 
 /// Writer of lines.
-struct Writer<W> {
+pub(super) struct Writer<W> {
     output: BufWriter<W>,
     /// Buffer of the line, used again for each.
     line: Vec<u8>,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    async fn write(&mut self, line: &Line<'_>) -> Result<(), DumpError> {
+    pub(super) async fn write(&mut self, line: &Line<'_>) -> Result<(), DumpError> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, line).map_err(std::io::Error::from)?;
         self.line.push(b'\n');
@@ -93,7 +97,12 @@ async fn write_devices(
             former.former_id AS "former_id?",
             name,
             encode(token_hash, 'hex') AS "token_hash!",
-            encode(editor_keys.key_hash, 'hex') AS editor_key_hash
+            encode(editor_keys.key_hash, 'hex') AS editor_key_hash,
+            visibility,
+            sign_of_life,
+            CASE WHEN archived_at IS NOT NULL THEN GREATEST(LEAST(archived_at, clock_timestamp()), 'epoch') END
+                AS archived_at,
+            CASE WHEN created_at BETWEEN 'epoch' AND clock_timestamp() THEN created_at END AS created_at
         FROM heartbeat.devices
         LEFT JOIN heartbeat.former_ids AS former ON former.device = devices.id
         LEFT JOIN heartbeat.editor_keys ON editor_keys.device = devices.id
@@ -110,6 +119,10 @@ async fn write_devices(
             name: name.as_ref().map(|name| name.as_str().into()),
             token_hash: device.token_hash.into(),
             editor_key_hash: device.editor_key_hash.map(Into::into),
+            visibility: device.visibility.into(),
+            sign_of_life: device.sign_of_life,
+            archived_at: device.archived_at,
+            created_at: device.created_at,
         };
         writer.write(&line).await?;
         count += 1;
@@ -147,13 +160,18 @@ async fn write_beats(
     let total = sqlx::query_scalar!("SELECT sum(num_beats)::bigint FROM heartbeat.devices")
         .fetch_one(&mut *connection)
         .await?;
-    // A beat whose time cannot be counts all the same, as one that is long ago.
+    // A beat whose time cannot be counts all the same, as one that is long ago. Those of erased devices do not.
     let mut beats = sqlx::query!(
         r#"
         SELECT
             COALESCE(former.device, beats.device) AS "device!",
             CASE WHEN time_stamp BETWEEN 'epoch' AND clock_timestamp() THEN time_stamp ELSE 'epoch' END AS "time_stamp!"
         FROM heartbeat.beats LEFT JOIN heartbeat.former_ids AS former ON former.former_id = beats.device
+        WHERE beats.device <> ALL (ARRAY(
+            SELECT unnest(array_remove(ARRAY[device, former_id], NULL))
+            FROM heartbeat.erasures
+            WHERE finished_at IS NULL
+        ))
         "#
     )
     .fetch(connection);

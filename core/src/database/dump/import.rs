@@ -6,11 +6,12 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use super::{
     DumpError,
     check::{self, Checked, Ids},
+    insert::{self, Beats},
     line::{Count, Line, VERSION},
+    owner,
 };
 use crate::{
     database::{Connection, Target, error::DatabaseError, migrate, rebuild_counters::rebuild_counters},
-    device::DeviceName,
     progress::{Observer, Progress},
 };
 
@@ -36,9 +37,9 @@ pub async fn import(
     // An export that is still being written began before this.
     let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut connection).await?;
     let mut rows =
-        Rows { ids: Ids::new(version), beats: BeatBatch::default(), count: Count::default(), stats: 0, now };
+        Rows { ids: Ids::new(version), beats: Beats::default(), count: Count::default(), stats: 0, now };
     let count = read_all(&mut connection, &mut reader, &mut rows, observer).await?;
-    insert_former_ids(&mut connection, &rows.ids).await?;
+    insert::former_ids(&mut connection, &rows.ids).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
     rebuild_counters(&mut connection).await?;
     connection.commit().await?;
@@ -58,7 +59,7 @@ async fn require_empty(connection: &mut Connection) -> Result<(), DumpError> {
     let empty = sqlx::query_scalar!(
         r#"
         SELECT NOT EXISTS (SELECT FROM heartbeat.devices) AND NOT EXISTS (SELECT FROM heartbeat.beats)
-            AS "empty!"
+            AND NOT EXISTS (SELECT FROM heartbeat.erasures) AS "empty!"
         "#
     )
     .fetch_one(connection)
@@ -113,7 +114,7 @@ impl<R: AsyncBufRead + Unpin> Reader<R> {
 struct Rows {
     ids: Ids,
     /// Beats that are to be inserted.
-    beats: BeatBatch,
+    beats: Beats,
     count: Count,
     /// Number of lines with stats.
     stats: u32,
@@ -160,29 +161,63 @@ impl Rows {
         Ok(match line {
             Line::Beat { device, time_stamp } => {
                 self.count.beats += 1;
-                self.beats.devices.push(self.ids.resolve(device)?);
+                self.beats.devices.push(self.ids.device_of_beat(device)?);
                 self.beats.times.push(check::time("time_stamp", time_stamp, now)?);
                 Ok(())
             }
-            Line::Device { id, former_id, name, token_hash, editor_key_hash } => {
+            Line::Device {
+                id,
+                former_id,
+                name,
+                token_hash,
+                editor_key_hash,
+                visibility,
+                sign_of_life,
+                archived_at,
+                created_at,
+            } => {
                 self.count.devices += 1;
-                let (id, name) = (self.ids.add(id, former_id)?, check::name(name.as_deref())?);
-                let name = name.as_ref().map(DeviceName::as_str);
-                insert_device(connection, id, name, &token_hash, editor_key_hash.as_deref()).await
+                let past = |name, time: Option<_>| time.map(|time| check::time(name, time, now)).transpose();
+                let device = insert::Device {
+                    id: self.ids.add(id, former_id)?,
+                    name: check::name(name.as_deref())?,
+                    token_hash: &token_hash,
+                    editor_key_hash: editor_key_hash.as_deref(),
+                    visibility: check::visibility(&visibility)?,
+                    sign_of_life,
+                    archived_at: past("archived_at", archived_at)?,
+                    created_at: past("created_at", created_at)?,
+                };
+                insert::device(connection, device).await
+            }
+            Line::Erasure { device, former_id, erased_at, finished } => {
+                self.count.erasures += 1;
+                self.ids.erase(device, former_id)?;
+                let erased_at = check::time("erased_at", erased_at, now)?;
+                owner::insert_erasure(connection, device, former_id, erased_at, finished).await
+            }
+            Line::Setting { name, value } => {
+                self.count.settings += 1;
+                owner::insert_setting(connection, &name, &value).await
+            }
+            Line::Owner { snoozed_until, snooze_note, ok_at } => {
+                let note = check::note(snooze_note.as_deref())?;
+                let ok_at = ok_at.map(|time| check::time("ok_at", time, now)).transpose()?;
+                owner::set_owner(connection, snoozed_until, note.as_ref(), ok_at).await
             }
             Line::Absence { ended_by, started_at, ended_at } => {
                 self.count.absences += 1;
                 let (ended_by, ended_at) =
                     (self.ids.resolve(ended_by)?, check::time("ended_at", ended_at, now)?);
                 let started_at = check::time("started_at", started_at, ended_at)?;
-                insert_absence(connection, ended_by, started_at, ended_at).await
+                insert::absence(connection, ended_by, started_at, ended_at).await
             }
             Line::Stats { total_visits, server_start_time, longest_absence_microseconds } => {
                 self.stats += 1;
                 let visits = check::visits(total_visits)?;
                 let started_at = check::time("server_start_time", server_start_time, now)?;
                 let longest = check::absence(longest_absence_microseconds, now)?;
-                set_stats(connection, visits, started_at, longest).await
+                insert::stats(connection, visits, started_at, longest).await
             }
             Line::HeartbeatExport { .. } | Line::End(_) => Ok(()),
         })
@@ -193,108 +228,4 @@ impl Rows {
 fn line_error(number: u64, error: sqlx::Error) -> DumpError {
     let error = DatabaseError::from(error);
     if error.is_ours() { DumpError::Line { number, problem: error.to_string() } } else { error.into() }
-}
-
-/// Batch of beats that one statement inserts.
-#[derive(Default)]
-struct BeatBatch {
-    devices: Vec<i64>,
-    times: Vec<OffsetDateTime>,
-}
-
-impl BeatBatch {
-    /// Inserts the batch and empties it.
-    async fn insert(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "
-            INSERT INTO heartbeat.beats (device, time_stamp)
-            SELECT device, time_stamp FROM unnest($1::bigint[], $2::timestamptz[]) AS beat (device, time_stamp)
-            ",
-            &self.devices,
-            &self.times,
-        )
-        .execute(connection)
-        .await?;
-        self.devices.clear();
-        self.times.clear();
-        Ok(())
-    }
-}
-
-async fn insert_device(
-    connection: &mut Connection,
-    id: i64,
-    name: Option<&str>,
-    token_hash: &str,
-    editor_key_hash: Option<&str>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO heartbeat.devices (id, name, token_hash) VALUES ($1, $2, decode($3, 'hex'))",
-        id,
-        name,
-        token_hash,
-    )
-    .execute(&mut *connection)
-    .await?;
-    let Some(editor_key_hash) = editor_key_hash else { return Ok(()) };
-    sqlx::query!(
-        "INSERT INTO heartbeat.editor_keys (device, key_hash) VALUES ($1, decode($2, 'hex'))",
-        id,
-        editor_key_hash,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn insert_former_ids(connection: &mut Connection, ids: &Ids) -> Result<(), sqlx::Error> {
-    let (former_ids, devices) = ids.former();
-    sqlx::query!(
-        "
-        INSERT INTO heartbeat.former_ids (former_id, device)
-        SELECT former_id, device FROM unnest($1::bigint[], $2::bigint[]) AS former (former_id, device)
-        ",
-        &former_ids,
-        &devices,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn insert_absence(
-    connection: &mut Connection,
-    ended_by: i64,
-    started_at: OffsetDateTime,
-    ended_at: OffsetDateTime,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO heartbeat.absences (ended_by, started_at, ended_at) VALUES ($1, $2, $3)",
-        ended_by,
-        started_at,
-        ended_at,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn set_stats(
-    connection: &mut Connection,
-    total_visits: i64,
-    server_start_time: OffsetDateTime,
-    longest_absence_microseconds: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "
-        UPDATE heartbeat.stats
-        SET total_visits = $1, server_start_time = $2, longest_absence = ($3::bigint || ' microseconds')::interval
-        ",
-        total_visits,
-        server_start_time,
-        longest_absence_microseconds,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
 }

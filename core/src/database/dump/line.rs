@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::device::Visibility;
+
 /// Version of the format that an export writes. An import reads all versions up to it. Since 2 devices may have former
-/// ids and editor keys, and all ids are exact in JavaScript.
-pub(super) const VERSION: u32 = 2;
+/// ids and editor keys, and all ids are exact in JavaScript. Since 3 there is what the owner decides.
+pub(super) const VERSION: u32 = 3;
 
 /// One line. Times are in the format of RFC 3339, to the microsecond.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +23,33 @@ pub(super) enum Line<'a> {
         #[serde(with = "time::serde::rfc3339")]
         server_start_time: OffsetDateTime,
         longest_absence_microseconds: i64,
+    },
+    /// What the owner last said of themselves. There is at most one such line.
+    Owner {
+        #[serde(with = "time::serde::rfc3339::option")]
+        snoozed_until: Option<OffsetDateTime>,
+        #[serde(borrow)]
+        snooze_note: Option<Cow<'a, str>>,
+        #[serde(with = "time::serde::rfc3339::option")]
+        ok_at: Option<OffsetDateTime>,
+    },
+    /// A setting that the owner chose.
+    Setting {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        #[serde(borrow)]
+        value: Cow<'a, str>,
+    },
+    /// A device that was erased. Such lines come before those of devices and beats, none of which is about it.
+    Erasure {
+        device: i64,
+        /// Id that it had before it was moved in, if it had another one then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        former_id: Option<i64>,
+        #[serde(with = "time::serde::rfc3339")]
+        erased_at: OffsetDateTime,
+        /// Whether the absences and the longest of them are those of the devices that are left.
+        finished: bool,
     },
     /// A device.
     Device {
@@ -36,6 +65,15 @@ pub(super) enum Line<'a> {
         /// SHA-256 of its editor key, in hexadecimal digits, if it has one.
         #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
         editor_key_hash: Option<Cow<'a, str>>,
+        /// `public` or `hidden`; missing before version 3, as are the members below.
+        #[serde(borrow, default = "public")]
+        visibility: Cow<'a, str>,
+        #[serde(default = "yes")]
+        sign_of_life: bool,
+        #[serde(with = "time::serde::rfc3339::option", default, skip_serializing_if = "Option::is_none")]
+        archived_at: Option<OffsetDateTime>,
+        #[serde(with = "time::serde::rfc3339::option", default, skip_serializing_if = "Option::is_none")]
+        created_at: Option<OffsetDateTime>,
     },
     /// An absence of more than an hour that has ended.
     Absence {
@@ -55,6 +93,14 @@ pub(super) enum Line<'a> {
     End(Count),
 }
 
+fn public() -> Cow<'static, str> {
+    Visibility::Public.as_str().into()
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// Numbers of rows in a dump.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
@@ -64,4 +110,15 @@ pub struct Count {
     pub absences: i64,
     /// Number of beats.
     pub beats: i64,
+    /// Number of devices that were erased.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub erasures: i64,
+    /// Number of settings that the owner chose.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settings: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &i64) -> bool {
+    *count == 0
 }

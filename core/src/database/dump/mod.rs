@@ -2,15 +2,17 @@
 //! of PostgreSQL and of Heartbeat.
 //!
 //! The format is newline-delimited JSON: one object a line, with its `type`. The first line names the format
-//! (`heartbeat_export`). Then come the stats of the service, the devices, the absences and the beats. The last line
-//! (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
+//! (`heartbeat_export`). Then come the stats of the service, what the owner said and chose, the devices that were erased,
+//! the devices, the absences and the beats. The last line (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
 //! editor keys there are only the hashes. What no device can have sent, such as a time in the future, is written as the nearest thing that an import
-//! accepts; see [`check`]. Not included are channels, notifications that are still to be sent, and the connections of viewers.
+//! accepts; see [`check`]. Not included are pairing codes and the tokens that they gave, channels, notifications that are still to be sent, and the connections of viewers.
 
 mod check;
 mod export;
 mod import;
+mod insert;
 mod line;
+mod owner;
 
 pub use export::export;
 pub use import::import;

@@ -99,6 +99,8 @@ const MEMBERS: [&str; 4] = ["name", "visibility", "sign_of_life", "archived"];
 
 /// A change to a device: one member at least. What is left out stays as it is.
 #[derive(ToSchema)]
+#[schema(min_properties = 1, example = json!({ "name": "Laptop", "visibility": "public" }))]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "`parse` reads the members")]
 pub(crate) struct DeviceChange {
     /// New name: 1 to 100 characters without control characters. Surrounding whitespace is trimmed first.

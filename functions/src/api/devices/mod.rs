@@ -169,6 +169,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<NewDevice, Problem> {
 
 /// Parses the member `name` of a body.
 pub(crate) fn parse_name(name: &Value) -> Result<DeviceName, Problem> {
-    let name = name.as_str().ok_or_else(|| json::not_a("name", "a string"))?;
+    let not_a_string = || Problem::BadRequest("The member \"name\" is not a string.".to_owned());
+    let name = name.as_str().ok_or_else(not_a_string)?;
     DeviceName::parse(name).map_err(|error| Problem::BadRequest(format!("The body is refused: {error}.")))
 }

@@ -4,6 +4,7 @@ mod beat;
 mod devices;
 mod devices_device;
 mod devices_editor_key;
+mod devices_erase;
 mod devices_token_generate;
 mod errors;
 mod ok;
