@@ -1,5 +1,6 @@
-//! Devices: their names and ids.
+//! Devices: their names and ids, and what the owner sees and decides of them.
 
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 /// Largest device id: the largest whole number that is exact in JavaScript, as are all below it.
@@ -18,6 +19,76 @@ pub struct Registered {
     pub id: i64,
     /// Its name; missing for some devices of the earlier service.
     pub name: Option<String>,
+}
+
+/// Who may see a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody.
+    Public,
+    /// The owner alone: the device counts, and appears nowhere in public.
+    Hidden,
+}
+
+impl Visibility {
+    /// Parses a visibility, as the API and the database write it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Public, Self::Hidden].into_iter().find(|visibility| visibility.as_str() == name)
+    }
+
+    /// Returns its name, as the API and the database write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Hidden => "hidden",
+        }
+    }
+}
+
+/// A device as its owner sees it. Times are the database's; none lies in the future.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedDevice {
+    /// Device id.
+    pub id: i64,
+    /// Id that it had before it was moved in, if it has another one now.
+    pub former_id: Option<i64>,
+    /// Device name; `None` for some devices from a legacy import.
+    pub name: Option<String>,
+    /// Who may see it, unless it is archived: then only the owner may.
+    pub visibility: Visibility,
+    /// Whether its beats say that somebody is well.
+    pub sign_of_life: bool,
+    /// When it was archived, if it is.
+    pub archived_at: Option<OffsetDateTime>,
+    /// When it was registered; `None` for devices that are older than this column.
+    pub created_at: Option<OffsetDateTime>,
+    /// Time of its last beat, if there is one.
+    pub last_beat: Option<OffsetDateTime>,
+    /// Number of its beats.
+    pub num_beats: i64,
+}
+
+impl OwnedDevice {
+    /// Whether strangers may see it.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.visibility == Visibility::Public && self.archived_at.is_none()
+    }
+}
+
+/// A change to a device; what is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeviceUpdate {
+    /// New name.
+    pub name: Option<DeviceName>,
+    /// Who may see it from now on.
+    pub visibility: Option<Visibility>,
+    /// Whether its beats say that somebody is well.
+    pub sign_of_life: Option<bool>,
+    /// Archives the device, or brings it back.
+    pub archived: Option<bool>,
 }
 
 /// A device's name: 1 to 100 characters, no control characters, no whitespace around it.

@@ -18,6 +18,9 @@ pub enum Error {
         /// Time until one may be tried again.
         retry_after: time::Duration,
     },
+    /// The device is archived, and has no credentials.
+    #[error("the device is archived")]
+    ArchivedDevice,
     /// The database does not answer, or cannot do its work right now. Callers may retry.
     #[error("the database is not available")]
     Unavailable,

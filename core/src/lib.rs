@@ -1,13 +1,14 @@
 //! The core of Heartbeat, without HTTP and without AWS.
 //!
 //! - [`config`]: every configuration key, its sources, its parsing.
-//! - [`device`]: names and ids of devices.
+//! - [`device`]: names and ids of devices, and what the owner decides of them.
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`pairing`]: codes that give a device its token.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`settings`]: settings that the owner chooses in the browser.
+//! - [`snooze`]: the time for which the owner wants no alerts.
 //! - [`shares`]: how much of something a client IP may take.
 //! - [`stats`]: the public stats, and their JSON.
 //! - [`humanize`]: durations and numbers as people read them.
@@ -44,6 +45,7 @@ pub mod runtime;
 pub mod secret;
 pub mod settings;
 pub mod shares;
+pub mod snooze;
 pub mod stats;
 pub mod stream;
 #[cfg(feature = "webhook")]

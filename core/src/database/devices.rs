@@ -73,15 +73,29 @@ pub(super) async fn lock(connection: &mut Connection, id: i64) -> Result<Option<
     .await
 }
 
-/// Replaces the token of the device that has this id, or had it formerly, and returns the device, or `None` if there
-/// is none. Its pairing code is void, as are the tokens that it offered.
+/// Outcome of a change to the credentials of a device.
+#[derive(Debug)]
+pub enum Credentials {
+    /// They were changed.
+    Changed(Registered),
+    /// No device has this id.
+    UnknownDevice,
+    /// The device is archived, and has none.
+    Archived,
+}
+
+/// Replaces the token of the device that has this id, or had it formerly. Its pairing code is void, as are the tokens
+/// that it offered.
 pub async fn replace_token(
     connection: &mut Connection,
     id: i64,
     token: TokenHash,
-) -> Result<Option<Registered>, sqlx::Error> {
+) -> Result<Credentials, sqlx::Error> {
     connection.ensure_transaction().await?;
-    let Some(locked) = lock(connection, id).await? else { return Ok(None) };
+    let Some(locked) = lock(connection, id).await? else { return Ok(Credentials::UnknownDevice) };
+    if locked.is_archived {
+        return Ok(Credentials::Archived);
+    }
     pairings::forget(connection, locked.id).await?;
     sqlx::query_as!(
         Registered,
@@ -92,5 +106,5 @@ pub async fn replace_token(
     )
     .fetch_one(connection)
     .await
-    .map(Some)
+    .map(Credentials::Changed)
 }

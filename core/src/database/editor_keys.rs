@@ -1,6 +1,6 @@
 //! Editor keys: second credentials of devices.
 
-use super::connection::Connection;
+use super::{connection::Connection, devices::Credentials};
 use crate::{
     device::{NAME_MAX_CHARS, Registered},
     editor_key::EditorCredential,
@@ -32,33 +32,36 @@ pub async fn token_hash(
     .await
 }
 
-/// Replaces the editor key of the device that has this id, or had it formerly, or gives it its first one. Returns the
-/// device, or `None` if there is none.
+/// Replaces the editor key of the device that has this id, or had it formerly, or gives it its first one.
 pub async fn replace(
     connection: &mut Connection,
     id: i64,
     key: TokenHash,
-) -> Result<Option<Registered>, sqlx::Error> {
-    sqlx::query_as!(
-        Registered,
-        "
+) -> Result<Credentials, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"
         WITH owner AS (
-            SELECT id, left(name, $3) AS name FROM heartbeat.devices
+            SELECT id, left(name, $3) AS name, archived_at IS NOT NULL AS archived FROM heartbeat.devices
             WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
-            -- An erasure of the device waits, or the device is not found.
+            -- Those that archive or erase the device wait, or it is found archived, or not at all.
             FOR KEY SHARE
         ), replaced AS (
-            INSERT INTO heartbeat.editor_keys (device, key_hash) SELECT id, $2 FROM owner
+            INSERT INTO heartbeat.editor_keys (device, key_hash) SELECT id, $2 FROM owner WHERE NOT archived
             ON CONFLICT (device) DO UPDATE SET key_hash = EXCLUDED.key_hash
         )
-        SELECT id, name FROM owner
-        ",
+        SELECT id AS "id!", name, archived AS "archived!" FROM owner
+        "#,
         id,
         key.as_bytes(),
         i32::from(NAME_MAX_CHARS),
     )
     .fetch_optional(connection)
-    .await
+    .await?;
+    Ok(match found {
+        None => Credentials::UnknownDevice,
+        Some(found) if found.archived => Credentials::Archived,
+        Some(found) => Credentials::Changed(Registered { id: found.id, name: found.name }),
+    })
 }
 
 /// Removes the editor key of the device that has this id, or had it formerly, if it has one. Returns whether there is

@@ -13,9 +13,10 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`outbox`],
+//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
 //!   [`pairings`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
+//! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
@@ -27,6 +28,7 @@ pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
 pub mod dump;
 pub mod editor_keys;
+pub mod erasures;
 pub mod error;
 #[cfg(feature = "migrate")]
 mod former_ids;
@@ -38,6 +40,8 @@ pub mod metrics;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
+pub mod owned_devices;
+pub mod owner;
 pub mod pairings;
 pub mod pusher;
 pub mod reads;

@@ -1,12 +1,15 @@
 //! Routes for programs. Errors are problems (RFC 9457).
 //!
 //! - [`beat`]: `POST /api/beat`
-//! - [`devices`]: `POST /api/devices`, and below it `POST /api/devices/{id}/token/generate`,
-//!   `POST /api/devices/{id}/pairing`, and `POST` and `DELETE /api/devices/{id}/editor-key`
+//! - [`devices`]: `GET` and `POST /api/devices`, and below it `GET`, `PATCH` and `DELETE /api/devices/{id}`,
+//!   `POST /api/devices/{id}/token/generate`, `POST /api/devices/{id}/pairing`, and `POST` and `DELETE
+//!   /api/devices/{id}/editor-key`
 //! - [`health`]: `GET /.well-known/health`
 //! - [`metrics`]: `GET /metrics`
+//! - [`ok`]: `POST /api/ok`
 //! - [`openapi`]: `GET /api/openapi.json`
 //! - [`pair`]: `POST /api/pair`
+//! - [`snooze`]: `GET`, `PUT` and `DELETE /api/snooze`
 //! - [`stats`]: `GET /api/stats`
 //! - [`wakatime`]: `POST /api/v1/users/current/heartbeats.bulk`, and the same for one item
 
@@ -14,7 +17,9 @@ pub mod beat;
 pub mod devices;
 pub mod health;
 pub mod metrics;
+pub mod ok;
 pub mod openapi;
 pub mod pair;
+pub mod snooze;
 pub mod stats;
 pub mod wakatime;

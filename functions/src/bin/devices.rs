@@ -1,4 +1,4 @@
-//! `POST /api/devices` as a Lambda function.
+//! `GET` and `POST /api/devices` as a Lambda function.
 
 use heartbeat_functions::{api::devices::ROUTE, lambda};
 

@@ -55,6 +55,8 @@ pub enum Problem {
     UnknownDevice,
     /// No device has this pairing code, or no longer.
     UnknownPairingCode,
+    /// The device is archived, and gets no credentials.
+    ArchivedDevice,
     /// The route does not support this method.
     MethodNotAllowed,
     /// The body exceeds the maximum size.
@@ -96,7 +98,7 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::UnknownFrames => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::ArchivedDevice | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSecretKey | Self::UnknownDevice | Self::UnknownPairingCode => {
@@ -131,6 +133,7 @@ impl Problem {
                 "This pairing code is wrong, was used, or is older than ten minutes. Make a new one, or ask the owner \
                  for one."
             }
+            Self::ArchivedDevice => "The device is archived. Bring it back first (\"archived\": false).",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
             }
@@ -212,6 +215,7 @@ impl From<Error> for Problem {
             Error::UnknownDevice => Self::UnknownDevice,
             Error::UnknownPairingCode => Self::UnknownPairingCode,
             Error::TooManyPairingFailures { retry_after } => Self::too_many_pairing_codes(retry_after),
+            Error::ArchivedDevice => Self::ArchivedDevice,
             Error::Unavailable | Error::Schema(_) => Self::Unavailable,
             Error::Internal => Self::Internal,
         }

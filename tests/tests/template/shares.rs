@@ -10,7 +10,17 @@ const GROUPS: [&[&str]; 6] = [
     &["Stats", "Health", "Metrics"],
     &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
-    &["Devices", "DevicesTokenGenerate", "DevicesEditorKey", "DevicesPairing", "Pair", "Manage"],
+    &[
+        "Devices",
+        "DevicesDevice",
+        "DevicesTokenGenerate",
+        "DevicesEditorKey",
+        "DevicesPairing",
+        "Pair",
+        "Manage",
+        "Snooze",
+        "Ok",
+    ],
     JOBS,
 ];
 

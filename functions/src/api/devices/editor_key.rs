@@ -68,6 +68,8 @@ pub(crate) struct DeviceWithKey<'a> {
     responses(
         (status = 201, description = "The device has a new editor key.", body = DeviceWithKey<'static>,
             headers(("cache-control" = String, description = "`no-store`: the key is a secret."))),
+        (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
+            content_type = PROBLEM_JSON),
         ErrorResponse<401>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),

@@ -1,5 +1,6 @@
-//! `POST /api/devices`: the owner registers a device. Below it are the routes of one device.
+//! `GET` and `POST /api/devices`: the owner lists and registers devices. Below it are the routes of one device.
 
+pub mod device;
 pub mod editor_key;
 pub mod pairing;
 pub mod token_generate;
@@ -9,16 +10,17 @@ use axum::{
     extract::{FromRequestParts, Path, State},
     http::{Method, header::CACHE_CONTROL, request::Parts},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::get,
 };
 use heartbeat_core::{
     device::{DeviceName, Registered},
     token::Token,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
+use self::device::Device;
 use crate::{
     App,
     app::Random,
@@ -26,7 +28,7 @@ use crate::{
         auth::Owner,
         body::Body,
         error_responses::ErrorResponse,
-        json::JsonLine,
+        json::{self, JsonLine},
         number::canonical_number,
         problem::{Details, PROBLEM_JSON, Problem},
         route::{Audience, Route},
@@ -35,18 +37,18 @@ use crate::{
 
 const PATH: &str = "/api/devices";
 
-/// `POST /api/devices`
+/// `GET` and `POST /api/devices`
 pub const ROUTE: Route = Route {
     name: "devices",
     paths: &[PATH],
-    methods: &[Method::POST],
+    methods: &[Method::GET, Method::POST],
     router,
     audience: Audience::Owner,
     needs_database: true,
 };
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, post(register))
+    Router::new().route(PATH, get(list).post(register))
 }
 
 /// A device to register.
@@ -68,6 +70,38 @@ pub(crate) struct RegisteredDevice<'a> {
     /// Device token. Store it now: the server keeps only a hash, and cannot show it again.
     #[schema(pattern = "^hbt_[A-Za-z0-9_-]{43}$")]
     token: &'a str,
+}
+
+/// All devices of the server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeviceList {
+    /// Ordered by id, archived ones last.
+    devices: Vec<Device>,
+}
+
+/// List the devices
+///
+/// Returns all devices, ordered by id, archived ones last.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "listDevices",
+    tag = "devices",
+    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    responses(
+        (status = 200, description = "All devices.", body = DeviceList,
+            headers(("cache-control" = String, description = "`no-store`: only the owner may see this."))),
+        ErrorResponse<401>,
+        (status = 404, description = "The server has no secret key, so it has no owner.",
+            body = Details<'static>, content_type = PROBLEM_JSON),
+        ErrorResponse<405>,
+        ErrorResponse<429>,
+        ErrorResponse<503>,
+    ),
+)]
+async fn list(_: Owner, State(app): State<App>) -> Result<JsonLine<DeviceList>, Problem> {
+    let devices = app.heartbeat.devices().await?;
+    Ok(JsonLine(DeviceList { devices: devices.into_iter().map(Device::from).collect() }))
 }
 
 /// Register a device
@@ -127,15 +161,14 @@ impl FromRequestParts<App> for DeviceId {
 
 /// Parses `{"name": "…"}`. Other members are ignored.
 pub(crate) fn parse(body: &[u8]) -> Result<NewDevice, Problem> {
-    let bad_request = |detail: &str| Problem::BadRequest(detail.to_owned());
-    let object: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| bad_request("The body is not a JSON object."))?;
-    match object.get("name") {
-        Some(Value::String(name)) => match DeviceName::parse(name) {
-            Ok(name) => Ok(NewDevice { name }),
-            Err(error) => Err(bad_request(&format!("The body is refused: {error}."))),
-        },
-        Some(_) => Err(bad_request("The member \"name\" is not a string.")),
-        None => Err(bad_request("The member \"name\" is missing.")),
+    match json::object(body)?.get("name") {
+        Some(name) => Ok(NewDevice { name: parse_name(name)? }),
+        None => Err(Problem::BadRequest("The member \"name\" is missing.".to_owned())),
     }
+}
+
+/// Parses the member `name` of a body.
+pub(crate) fn parse_name(name: &Value) -> Result<DeviceName, Problem> {
+    let name = name.as_str().ok_or_else(|| json::not_a("name", "a string"))?;
+    DeviceName::parse(name).map_err(|error| Problem::BadRequest(format!("The body is refused: {error}.")))
 }

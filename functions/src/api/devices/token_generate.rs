@@ -45,6 +45,8 @@ fn router(_: &App) -> Router<App> {
     responses(
         (status = 200, description = "The device has a new token.", body = RegisteredDevice<'static>,
             headers(("cache-control" = String, description = "`no-store`: the token is a secret."))),
+        (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
+            content_type = PROBLEM_JSON),
         ErrorResponse<401>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),

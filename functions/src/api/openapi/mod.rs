@@ -26,8 +26,8 @@ use crate::{
     App,
     api::{
         beat, devices,
-        devices::{editor_key, pairing, token_generate},
-        health, metrics, pair, stats,
+        devices::{device, editor_key, pairing, token_generate},
+        health, metrics, ok, pair, snooze, stats,
         wakatime::heartbeats,
     },
     http::{
@@ -67,7 +67,11 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
 #[openapi(
     info(title = "Heartbeat", description = DESCRIPTION),
     paths(
+        devices::list,
         devices::register,
+        device::show,
+        device::change,
+        device::erase,
         token_generate::generate,
         editor_key::replace,
         editor_key::remove,
@@ -76,6 +80,10 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         beat::beat,
         heartbeats::bulk,
         heartbeats::single,
+        snooze::show,
+        snooze::set,
+        snooze::end,
+        ok::record,
         stats::stats,
         stream,
         health::health,
@@ -85,6 +93,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
     components(schemas(Details<'static>)),
     tags(
         (name = "devices", description = "Devices, their tokens, pairing codes and editor keys, for the owner"),
+        (name = "owner", description = "What the owner says of themselves"),
         (name = "beats", description = "Beats, for devices"),
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
         (name = "stats", description = "The stats, as JSON and as a stream"),

@@ -153,6 +153,7 @@ async fn an_error_says_what_is_wrong() {
     assert_snapshot!(server.owner().post("/api/devices", "{}").await, @r#"
     400
     content-type: application/problem+json
+    cache-control: no-store
 
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"The member \"name\" is missing."}
     "#);
@@ -171,6 +172,7 @@ async fn sixteen_kibibytes_are_read_and_not_one_byte_more() {
     assert_snapshot!(server.owner().post("/api/devices", padded(16 * 1024 + 1)).await, @r#"
     413
     content-type: application/problem+json
+    cache-control: no-store
 
     {"type":"about:blank","title":"Payload Too Large","status":413,"detail":"The body is larger than 16 KiB."}
     "#);

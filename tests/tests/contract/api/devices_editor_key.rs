@@ -125,6 +125,7 @@ async fn ids_of_no_device_are_not_found() {
     assert_snapshot!(delete(&server, "7").await, @r#"
     404
     content-type: application/problem+json
+    cache-control: no-store
 
     {"type":"about:blank","title":"Not Found","status":404,"detail":"There is no device with this id."}
     "#);

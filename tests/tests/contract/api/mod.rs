@@ -2,11 +2,14 @@
 
 mod beat;
 mod devices;
+mod devices_device;
 mod devices_editor_key;
 mod devices_token_generate;
 mod errors;
+mod ok;
 mod openapi;
 mod pair;
+mod snooze;
 mod stats;
 mod stats_ws;
 mod stats_ws_changes;

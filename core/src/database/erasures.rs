@@ -1,0 +1,80 @@
+//! Erasing devices: at once for everybody who looks, and the rows of `beats` afterwards.
+
+use super::connection::Connection;
+
+/// A device that was just erased.
+#[derive(Debug, Clone, Copy)]
+pub struct Erased {
+    /// Whether it beat within the last second. Processes may rely on such a beat for a second, and take beats of others for
+    /// ones that end no absence.
+    pub has_just_beaten: bool,
+}
+
+/// Erases the device that has this id, or had it formerly: its credentials, the events about it, and its share in all
+/// totals. Its rows of `beats` are left for [the job](crate::jobs). Returns `None` if there is no such device.
+///
+/// The row of the device is locked first, as beats do. So a beat that is being recorded is erased with it, and one that
+/// comes later finds no device. The statements after it see all that was committed before.
+pub async fn erase(connection: &mut Connection, id: i64) -> Result<Option<Erased>, sqlx::Error> {
+    connection.ensure_transaction().await?;
+    let erased = sqlx::query!(
+        r#"
+        WITH erased AS (
+            DELETE FROM heartbeat.devices
+            WHERE id = COALESCE((SELECT device FROM heartbeat.former_ids WHERE former_id = $1), $1)
+            RETURNING id, last_beat
+        ), former AS (
+            DELETE FROM heartbeat.former_ids USING erased WHERE former_ids.device = erased.id
+            RETURNING former_id
+        ), recorded AS (
+            INSERT INTO heartbeat.erasures (device, former_id)
+            SELECT id, (SELECT former_id FROM former) FROM erased
+        )
+        SELECT
+            id AS "id!",
+            (SELECT former_id FROM former) AS former_id,
+            COALESCE(last_beat > now() - interval '1 second', false) AS "has_just_beaten!"
+        FROM erased
+        "#,
+        id,
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(erased) = erased else { return Ok(None) };
+    let ids: Vec<i64> = [Some(erased.id), erased.former_id].into_iter().flatten().collect();
+    remove_events(connection, &ids).await?;
+    set_last_beat_back(connection).await?;
+    Ok(Some(Erased { has_just_beaten: erased.has_just_beaten }))
+}
+
+/// Deletes events about devices with these ids, delivered or not: nobody is to hear of them any more.
+async fn remove_events(connection: &mut Connection, ids: &[i64]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        WITH former AS (
+            DELETE FROM heartbeat.events WHERE device = ANY ($1)
+        )
+        DELETE FROM heartbeat.outbox WHERE payload ->> 'device' = ANY ($1::bigint[]::text[])
+        ",
+        ids,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Sets the last beat that `stats` knows of back to that of the devices that are left. The row is locked before their
+/// last beats are looked at, so that none is missed that another process has just written there.
+async fn set_last_beat_back(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT FROM heartbeat.stats FOR NO KEY UPDATE").execute(&mut *connection).await?;
+    sqlx::query!(
+        "
+        UPDATE heartbeat.stats SET last_beat = (
+            SELECT max(last_beat) FROM heartbeat.devices WHERE last_beat BETWEEN 'epoch' AND clock_timestamp()
+        )
+        "
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
