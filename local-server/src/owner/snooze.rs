@@ -48,7 +48,10 @@ fn moment(when: &str, now: &ZonedDateTime) -> Option<Timestamp> {
         return Some(exact);
     }
     let zone = || now.time_zone().clone();
-    if let Ok(time) = when.parse::<Time>() {
+    // A date and a time parse as a time, too.
+    if let Ok(time) = when.parse::<Time>()
+        && !when.contains('-')
+    {
         let today = now.date().to_datetime(time).to_zoned_datetime(zone()).ok()?;
         let next = if today > *now {
             today
