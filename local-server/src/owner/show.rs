@@ -97,11 +97,11 @@ mod tests {
     #[test]
     fn devices_are_aligned_by_what_a_terminal_shows() {
         insta::assert_snapshot!(devices(&all(), now()), @r"
-        ID  NAME         LAST BEAT        BEATS  STATE
-         0  Laptop       1 minute ago   184,233  public
-         1  携帯📱[31m   59 seconds ago       2  hidden
-         2  Server       never                0  public, no sign of life
-         3  Old phone    just now             1  archived
+        ID  NAME        LAST BEAT         BEATS  STATE
+         0  Laptop      1 minute ago    184,233  public
+         1  携帯📱[31m  59 seconds ago        2  hidden
+         2  Server      never                 0  public, no sign of life
+         3  Old phone   just now              1  archived
         ");
         insta::assert_snapshot!(devices(&[], now()), @"There are no devices yet; heartbeat devices add NAME registers one.");
     }
