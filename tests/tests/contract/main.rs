@@ -21,4 +21,6 @@ mod page_sizes;
 mod pages;
 mod pooler;
 mod prometheus;
+mod published_figures;
 mod stopping;
+mod who_can_see_what;
