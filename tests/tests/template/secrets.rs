@@ -17,7 +17,9 @@ fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
         // Routes of the owner compare the key.
-        "SECRET_KEY_SECRET" => id.starts_with("Devices") || ["Manage", "Metrics"].contains(&id.as_str()),
+        "SECRET_KEY_SECRET" => {
+            id.starts_with("Devices") || ["Manage", "Metrics", "Ok", "Pair", "Snooze"].contains(&id.as_str())
+        }
         "METRICS_TOKEN_SECRET" => id == "Metrics",
         "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,
