@@ -1,4 +1,8 @@
 //! The command line. Its flags are generated from the table of configuration keys.
+//!
+//! - [`owner`]: the commands of the owner.
+
+pub mod owner;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -9,38 +13,56 @@ use clap::{
 };
 use heartbeat_core::config::{Flags, KEYS};
 
+use owner::OwnerCommand;
+
 /// The command to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Runs the server.
     Run,
+    /// Brings the tables up to date.
     #[cfg(feature = "migrate")]
     Migrate,
+    /// Writes everything to standard output.
     #[cfg(feature = "migrate")]
     Export,
+    /// Reads an export from standard input.
     #[cfg(feature = "migrate")]
     Import,
+    /// Checks the health of a running server.
     Health,
+    /// Prints a fresh secret key.
     GenKey,
+    /// Has the running server carry out a command of the owner.
+    Owner {
+        /// The command.
+        command: OwnerCommand,
+        /// Whether to print JSON.
+        json: bool,
+    },
 }
 
 /// A valid command line.
 #[derive(Debug)]
-pub(crate) struct Invocation {
-    pub(crate) action: Action,
-    pub(crate) flags: Flags,
+pub struct Invocation {
+    /// The command to run.
+    pub action: Action,
+    /// Settings on the command line.
+    pub flags: Flags,
 }
 
 /// Text to print instead of running a command.
 #[derive(Debug)]
-pub(crate) enum EarlyExit {
+pub enum EarlyExit {
     /// Help or version, as requested.
     Output(String),
     /// One line about an error on the command line.
     UsageError(String),
 }
 
-/// Parses the command line, whose first argument is the program's own name.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, EarlyExit> {
+/// Parses the command line, whose first argument is the program's own name. The error is what to print instead of
+/// running a command.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, EarlyExit> {
     let matches = command().try_get_matches_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => EarlyExit::Output(error.render().to_string()),
         _ => EarlyExit::UsageError(describe(&error)),
@@ -54,10 +76,22 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
         Some(("import", inner)) => (Action::Import, inner),
         Some(("health", inner)) => (Action::Health, inner),
         Some(("gen-key", inner)) => (Action::GenKey, inner),
-        Some((_, inner)) => (Action::Run, inner),
+        Some((name, inner)) => match owner::parse(name, inner) {
+            Some(command) => {
+                let innermost = inner.subcommand().map_or(inner, |(_, innermost)| innermost);
+                let json = [inner, innermost].iter().any(|it| is_set(it, "json"));
+                (Action::Owner { command, json }, innermost)
+            }
+            None => (Action::Run, inner),
+        },
         None => (Action::Run, &matches),
     };
     Ok(Invocation { action, flags: flags(matches) })
+}
+
+/// Whether a flag that only some commands have is set.
+fn is_set(matches: &ArgMatches, flag: &str) -> bool {
+    matches.try_get_one::<bool>(flag).ok().flatten().copied().unwrap_or_default()
 }
 
 fn flags(matches: &ArgMatches) -> Flags {
@@ -68,7 +102,9 @@ fn flags(matches: &ArgMatches) -> Flags {
     Flags { values: values.collect(), config_file: matches.get_one::<PathBuf>("config-file").cloned() }
 }
 
-fn command() -> Command {
+/// Returns the description of the command line.
+#[must_use]
+pub fn command() -> Command {
     let keys = KEYS.iter().map(|key| {
         let flag = Arg::new(key.name)
             .long(key.flag())
@@ -91,14 +127,15 @@ fn command() -> Command {
         .args(
             keys.chain([config_file])
                 // A generated key may begin with a dash.
-                .map(|flag| flag.global(true).allow_hyphen_values(true)),
+                .map(|flag| flag.global(true).allow_hyphen_values(true).help_heading("Settings")),
         )
         .subcommand(Command::new("run").about("Run the server (the default command)"))
         .subcommand(
             Command::new("health")
                 .about("Check the health of the running server: exit code 0 if it is healthy"),
         )
-        .subcommand(Command::new("gen-key").about("Print a fresh secret key. A key of your own should have at least 16 characters, chosen at random"));
+        .subcommand(Command::new("gen-key").about("Print a fresh secret key. A key of your own should have at least 16 characters, chosen at random"))
+        .subcommands(owner::commands());
     #[cfg(feature = "migrate")]
     let command = command
         .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"))
@@ -123,9 +160,18 @@ fn describe(error: &clap::Error) -> String {
         ErrorKind::InvalidValue => format!("{argument} (command line): expected a value"),
         ErrorKind::InvalidUtf8 => "command line: expected text in UTF-8".to_owned(),
         ErrorKind::InvalidSubcommand => "command line: unknown command".to_owned(),
+        ErrorKind::MissingRequiredArgument => format!("command line: expected {}", missing(error)),
         kind => format!("{argument} (command line): {kind}"),
     };
     format!("{problem}; heartbeat --help lists commands and flags")
+}
+
+/// Returns the names of the arguments that are missing.
+fn missing(error: &clap::Error) -> String {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(names)) => names.join(" "),
+        _ => "another argument".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +210,42 @@ mod tests {
     }
 
     #[test]
+    fn commands_of_the_owner_are_understood() {
+        for (line, expected, json) in [
+            ("heartbeat devices", OwnerCommand::List, false),
+            ("heartbeat devices --json", OwnerCommand::List, true),
+            ("heartbeat devices list --json", OwnerCommand::List, true),
+            ("heartbeat devices add Laptop", OwnerCommand::Add { name: "Laptop".to_owned() }, false),
+            (
+                "heartbeat devices archive 7 --undo",
+                OwnerCommand::Change { device: "7".to_owned(), change: owner::DeviceChange::Archived(false) },
+                false,
+            ),
+            (
+                "heartbeat devices remove Laptop --yes",
+                OwnerCommand::Remove { device: "Laptop".to_owned(), is_confirmed: true },
+                false,
+            ),
+            ("heartbeat snooze", OwnerCommand::ShowSnooze, false),
+            (
+                "heartbeat snooze until 18:00 --note hills",
+                OwnerCommand::Snooze {
+                    when: vec!["until".to_owned(), "18:00".to_owned()],
+                    note: Some("hills".to_owned()),
+                },
+                false,
+            ),
+        ] {
+            let invocation = parse_line(line).expect(line);
+            assert_eq!(invocation.action, Action::Owner { command: expected, json }, "{line}");
+        }
+        let invocation =
+            parse_line("heartbeat devices -b [::1]:1 list -s -key").expect("a valid command line");
+        assert_eq!(invocation.flags.values["bind"], "[::1]:1");
+        assert_eq!(invocation.flags.values["secret_key"], "-key");
+    }
+
+    #[test]
     fn mistakes_are_named_in_one_line_without_values() {
         insta::assert_snapshot!(
             usage_error("heartbeat --sekret-key=hush"),
@@ -180,6 +262,10 @@ mod tests {
         insta::assert_snapshot!(
             usage_error("heartbeat --bind"),
             @"--bind (command line): expected a value; heartbeat --help lists commands and flags"
+        );
+        insta::assert_snapshot!(
+            usage_error("heartbeat devices rename hush"),
+            @"command line: expected <NAME>; heartbeat --help lists commands and flags"
         );
         insta::assert_snapshot!(
             usage_error("heartbeat run hush"),

@@ -1,6 +1,5 @@
 //! The heartbeat server: every route in one process, beside a PostgreSQL.
 //!
-//! - [`cli`]: the command line.
 //! - [`run`]: the server from start to graceful shutdown.
 //! - [`listener`]: listening sockets, TCP or Unix.
 //! - [`admission`]: which connections get a place, and which make room.
@@ -11,16 +10,21 @@
 //! - [`embedded`]: the private PostgreSQL of `database.dsn = "embedded"`.
 //! - `maintenance`: commands that work on the database and exit (feature `migrate`).
 //! - `progress`: the progress display of those commands (feature `migrate`).
+//! - [`client`]: requests to the running server of this configuration.
 //! - [`health`]: the health check of a running server.
+//! - [`owner`]: the commands of the owner.
+//!
+//! The command line is in a library beside this program.
 
 mod admission;
-mod cli;
+mod client;
 mod embedded;
 mod health;
 mod limits;
 mod listener;
 #[cfg(feature = "migrate")]
 mod maintenance;
+mod owner;
 #[cfg(feature = "migrate")]
 mod progress;
 mod run;
@@ -30,9 +34,9 @@ mod tasks;
 
 use std::{io, num::NonZero, process::ExitCode, thread::available_parallelism};
 
-use cli::{Action, Invocation};
 use heartbeat_core::{Config, config::Environment, token::SecretKey};
 use heartbeat_functions::logging;
+use heartbeat_local_server::cli::{self, Action, Invocation};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use tokio::runtime::{Builder, Runtime};
 
@@ -102,6 +106,9 @@ fn execute(action: Action, config: Config) -> Result<(), run::RunError> {
         #[cfg(feature = "migrate")]
         Action::Import => runtime.block_on(maintenance::import(&config)),
         Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::RunError::Unhealthy),
+        Action::Owner { command, json } => {
+            runtime.block_on(owner::run(&config, command, json)).map_err(run::RunError::Owner)
+        }
         Action::Run | Action::GenKey => runtime.block_on(run::run(config)),
     };
     // A blocking read of standard input cannot be canceled, and must not delay the exit.

@@ -27,7 +27,7 @@ use crate::{
     health,
     limits::ConnectionLimits,
     listener::{ListenError, Listener, UnixAccess},
-    server,
+    owner, server,
     stream::{LocalStream, management},
     tasks::Tasks,
 };
@@ -75,6 +75,8 @@ pub(crate) enum RunError {
     Database(#[from] DatabaseError),
     #[error("health: {0}")]
     Unhealthy(health::Unhealthy),
+    #[error(transparent)]
+    Owner(owner::OwnerError),
     #[error("{0} ended unexpectedly; the log says why")]
     TaskEnded(&'static str),
     #[cfg(feature = "migrate")]

@@ -4,17 +4,20 @@
 //! - [`api`]: the reference of the API, from its `OpenAPI` document.
 //! - [`badges`]: badges with fixed values, and the tables that show them.
 //! - [`settings`]: the table of settings, from the table of keys.
+//! - [`command_line`]: completions for shells, and man pages.
 //! - [`samples`]: sample files of a release.
 //!
 //! A part is in a page between `<!-- generated: name -->` and `<!-- end of name -->`, or is a file of
-//! its own. With `--check` nothing is written; files that are out of date are errors.
+//! its own. With `--check` nothing is written; files that are out of date are errors. With `command-line` and a folder,
+//! completions and man pages of `heartbeat` are written there instead, for the archive of a release.
 
 mod api;
 mod badges;
+mod command_line;
 mod samples;
 mod settings;
 
-use std::{fs, process::ExitCode};
+use std::{fs, path::Path, process::ExitCode};
 
 /// Generated part of the documentation.
 struct Part {
@@ -58,7 +61,20 @@ fn update(part: &Part, check: bool) -> Result<(), String> {
 
 #[expect(clippy::print_stderr, reason = "reports errors on the command line")]
 fn main() -> ExitCode {
-    let check = std::env::args().nth(1).as_deref() == Some("--check");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, folder] = arguments.as_slice()
+        && command == "command-line"
+    {
+        let written = command_line::write(Path::new(folder));
+        return written.map_or_else(
+            |error| {
+                eprintln!("{folder}: {error}");
+                ExitCode::FAILURE
+            },
+            |()| ExitCode::SUCCESS,
+        );
+    }
+    let check = arguments.first().map(String::as_str) == Some("--check");
     let mut parts = vec![settings::table(), api::reference()];
     parts.extend(badges::parts());
     parts.extend(samples::parts());

@@ -38,7 +38,8 @@ async fn the_health_command_says_in_one_line_why_a_server_is_unhealthy() {
     let check = ServerBuilder::bare()
         .environment("HEARTBEAT_BIND", &format!("127.0.0.1:{}", server.port()))
         .argument("health");
-    let expected = "heartbeat: health: the server at bind answers \"HTTP/1.0 503 Service Unavailable\"; its log says why\n";
+    let expected =
+        "heartbeat: health: the server at bind answers \"503 Service Unavailable\"; its log says why\n";
     assert_eq!(check.run().await, (1, expected.to_owned()));
 
     assert!(server.stop().await.success());

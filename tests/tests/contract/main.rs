@@ -6,6 +6,7 @@ mod assets;
 mod badge;
 mod badge_builder;
 mod batches;
+mod command_line;
 mod configuration;
 mod health;
 mod home;
