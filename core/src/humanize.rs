@@ -76,15 +76,15 @@ pub fn grouped(number: i64) -> String {
     text
 }
 
-/// Formats the time of a text that others may keep for days: `as of 2 November 2023, 09:48 UTC`. To the minute, so that
-/// what is generated from it does not change each second.
+/// Formats the Unix time of a text that others may keep for days: `as of 2 November 2023, 09:48 UTC`. To the minute, so
+/// that what is generated from it does not change each second. Nothing for a time that no calendar has.
 #[must_use]
-#[expect(clippy::missing_panics_doc, reason = "the format has only what every time has")]
-pub fn as_of(now: time::OffsetDateTime) -> String {
+pub fn as_of(unix_time: i64) -> String {
     let format = time::macros::format_description!(
         "as of [day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
     );
-    now.to_offset(time::UtcOffset::UTC).format(format).expect("a time")
+    let time = time::OffsetDateTime::from_unix_timestamp(unix_time).ok();
+    time.and_then(|time| time.format(format).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -166,6 +166,6 @@ mod tests {
     #[test]
     fn a_time_is_given_to_the_minute() {
         let time = time::macros::datetime!(2023-11-02 10:48:40 +1);
-        assert_eq!(as_of(time), "as of 2 November 2023, 09:48 UTC");
+        assert_eq!(as_of(time.unix_timestamp()), "as of 2 November 2023, 09:48 UTC");
     }
 }

@@ -5,6 +5,7 @@
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`pairing`]: codes that give a device its token.
+//! - [`publication`]: keeps what is public as of the last boundary.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`settings`]: settings that the owner chooses in the browser.
@@ -38,6 +39,7 @@ pub mod notify;
 pub mod pairing;
 #[cfg(feature = "migrate")]
 pub mod progress;
+pub mod publication;
 pub mod recency;
 pub mod runtime;
 pub mod secret;

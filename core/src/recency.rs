@@ -1,7 +1,9 @@
 //! Recency: how much the age of the last beat means, in the steps that badges and pages have colors for.
 
+use crate::settings::Precision;
+
 /// Recency of the last beat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Recency {
     /// No beat yet.
     Never,
@@ -29,6 +31,19 @@ impl Recency {
             Some(86_400..172_800) => Self::Late,
             Some(172_800..) => Self::Lost,
         }
+    }
+
+    /// Returns the recency of a last beat whose age of `seconds` is rounded up to steps of a precision: that of the least age
+    /// that it may have, but none that the precision cannot tell. `assets/heartbeat.js` has the same function.
+    #[must_use]
+    pub fn within(seconds: Option<i64>, precision: Precision) -> Self {
+        let Some(seconds) = seconds else { return Self::Never };
+        let finest = match precision {
+            Precision::Exact | Precision::Minute => Self::Now,
+            Precision::Quarter | Precision::Hour => Self::Recent,
+            Precision::Day | Precision::Week => Self::Today,
+        };
+        Self::of(Some(seconds - precision.seconds())).max(finest)
     }
 
     /// Returns the name in pages and style sheets.
@@ -65,5 +80,26 @@ mod tests {
         ] {
             assert_eq!(Recency::of(Some(seconds)), step, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_coarse_age_means_no_more_than_it_tells() {
+        for (precision, seconds, step) in [
+            (Precision::Exact, 299, Now),
+            (Precision::Minute, 60, Now),
+            (Precision::Minute, 360, Recent),
+            (Precision::Quarter, 900, Recent),
+            (Precision::Hour, 0, Recent),
+            (Precision::Hour, 3_600, Recent),
+            (Precision::Hour, 7_200, Today),
+            (Precision::Day, 86_400, Today),
+            (Precision::Day, 172_800, Late),
+            (Precision::Day, 259_200, Lost),
+            (Precision::Week, 604_800, Today),
+            (Precision::Week, 1_209_600, Lost),
+        ] {
+            assert_eq!(Recency::within(Some(seconds), precision), step, "{precision:?} {seconds}");
+        }
+        assert_eq!(Recency::within(None, Precision::Week), Never);
     }
 }

@@ -98,12 +98,12 @@ impl Precision {
         }
     }
 
-    /// Rounds a duration in seconds down to whole steps.
+    /// Rounds a duration in seconds up to whole steps.
     #[must_use]
-    pub fn whole_steps(self, seconds: i64) -> i64 {
+    pub fn round_up(self, seconds: i64) -> i64 {
         match self.seconds() {
             0 => seconds,
-            step => seconds - seconds.rem_euclid(step),
+            step => seconds.saturating_add((-seconds).rem_euclid(step)),
         }
     }
 }
@@ -206,12 +206,12 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// Takes values as the database has them. Those that this program does not know are left out: a later release may
-    /// have written them.
+    /// Takes values as the database has them. A later release may have written some that this program does not know: in
+    /// their place it takes those that show least.
     pub(crate) fn stored(precision: Option<&str>, history: Option<&str>, timezone: Option<&str>) -> Self {
         Self {
-            precision: precision.and_then(|text| Precision::parse(text).ok()),
-            history: history.and_then(|text| History::parse(text).ok()),
+            precision: precision.map(|text| Precision::parse(text).unwrap_or(Precision::Week)),
+            history: history.map(|text| History::parse(text).unwrap_or(History::Off)),
             timezone: timezone.and_then(|text| Timezone::parse(text).ok()),
         }
     }

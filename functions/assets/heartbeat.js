@@ -52,9 +52,24 @@ function ago(seconds) {
 /** Formats a share in percent. The same as `humanize::percent` in the core. */
 const percent = (part, whole) => (Math.round((part * 1000) / Math.max(whole, 1)) / 10).toFixed(1);
 
-/** Recency of an age. The same as `Recency` in the core. */
-const recency = (seconds) =>
-  seconds < 300 ? "now" : seconds < HOUR ? "recent" : seconds < DAY ? "today" : seconds < 2 * DAY ? "late" : "lost";
+/** What recency is called, from the least age on. The same as `Recency` in the core. */
+const RECENCIES = [["now", 0], ["recent", 300], ["today", HOUR], ["late", DAY], ["lost", 2 * DAY]];
+
+/** Steps in which stats that are not exact change, by the name of the precision: the length in seconds, and the recency of
+    the least age that it can tell. The same as `Precision` and `Recency::within` in the core. */
+const STEPS = {
+  minute: [MINUTE, "now"],
+  quarter: [15 * MINUTE, "recent"],
+  hour: [HOUR, "recent"],
+  day: [DAY, "today"],
+  week: [7 * DAY, "today"],
+};
+
+/** Recency of an age, which is rounded up to steps if there are any. */
+function recency(seconds, [length, finest] = [0, "now"]) {
+  const index = RECENCIES.findLastIndex(([, from]) => seconds - length >= from);
+  return RECENCIES[Math.max(index, RECENCIES.findIndex(([name]) => name === finest))][0];
+}
 
 /** Position of an age on the timeline, in percent. The same as `position` in `functions/src/pages/timeline.rs`. */
 const position = (seconds) =>
@@ -85,10 +100,14 @@ function arrange(parent, devices, create) {
   return children;
 }
 
-/** The stats on a page, as of the last frame of the stream, with durations that grow from there. */
+/** The stats on a page, as of the last frame of the stream, with durations that grow from there if the stats are exact. */
 class StatsView {
   #main;
   #title = document.title;
+  /** Steps in which the stats change, if they are not exact. */
+  #steps;
+  /** Unix time of the first setup of the server, rounded down to steps: what the uptime is counted from. */
+  #startedAt;
   #iconStep;
   #stats;
   /** Times of the last beat and of the last frame, by the browser's clock. */
@@ -98,7 +117,10 @@ class StatsView {
   /** Begins with the stats that the page was rendered with, so that ages count up even if no frame ever arrives. */
   constructor(main) {
     this.#main = main;
-    this.update(JSON.parse(main.dataset.stats));
+    this.#steps = STEPS[main.dataset.precision];
+    const stats = JSON.parse(main.dataset.stats);
+    this.#startedAt = Number(main.dataset.asOf) - stats.uptime;
+    this.update(stats);
   }
 
   /** Updates the page with the stats of a frame. */
@@ -128,8 +150,8 @@ class StatsView {
   /** Shows the stats as of now: durations grow between frames. */
   tick() {
     const stats = this.#stats;
-    const elapsed = Math.floor((Date.now() - this.#frameAt) / 1000);
-    const age = stats.last_seen === null ? null : Math.max(0, Math.floor((Date.now() - this.#lastBeatAt) / 1000));
+    const elapsed = this.#steps ? 0 : Math.floor((Date.now() - this.#frameAt) / 1000);
+    const age = this.#age();
     const durations = { longest_absence: Math.max(stats.longest_absence, age ?? 0), uptime: stats.uptime + elapsed };
     for (const element of $$("[data-number]", this.#main)) {
       write(element, number.format(stats[element.dataset.number]));
@@ -137,8 +159,16 @@ class StatsView {
     for (const element of $$("[data-duration]", this.#main)) {
       write(element, duration(durations[element.dataset.duration]));
     }
-    this.#showRecency(age === null ? "never" : recency(age));
+    this.#showRecency(age === null ? "never" : recency(age, this.#steps));
+    if (this.#steps) showTime($(".steps", this.#main), this.#startedAt + stats.uptime, moment.format);
     if ($(".hero", this.#main)) this.#showBeats(age);
+  }
+
+  /** Age of the last beat in seconds; `null` before the first. */
+  #age() {
+    const { last_seen: lastSeen, last_seen_relative: age } = this.#stats;
+    if (lastSeen === null || this.#steps) return age;
+    return Math.max(0, Math.floor((Date.now() - this.#lastBeatAt) / 1000));
   }
 
   /** Colors the page by recency. In a tab the heart is red while the owner is here, then gray, and flat once lost. */
@@ -157,7 +187,7 @@ class StatsView {
     if (devices.length > 0) $(".then").hidden = false;
     $(".devices").hidden = devices.length === 0;
     $(".devices .more").hidden = this.#stats.num_devices <= MAX_DEVICES_SHOWN;
-    const title = age === null ? this.#title : `${recency(age) === "now" ? "Here now" : ago(age)} · ${this.#title}`;
+    const title = age === null ? this.#title : `${recency(age, this.#steps) === "now" ? "Here now" : ago(age)} · ${this.#title}`;
     if (document.title !== title) document.title = title;
     if (age !== null) {
       this.#showVerdict(age);
@@ -172,11 +202,13 @@ class StatsView {
   /** Says in words what the recency means. */
   #showVerdict(age) {
     const { last_seen: lastSeen, devices } = this.#stats;
-    const name = devices.find((device) => device.last_beat === lastSeen)?.name;
-    write($(".verdict"), recency(age) === "now" ? "Here now" : "Last heartbeat");
+    const last = devices.filter((device) => device.last_beat === lastSeen);
+    // Steps may not tell several devices apart.
+    const name = this.#steps && last.length > 1 ? undefined : last[0]?.name;
+    write($(".verdict"), recency(age, this.#steps) === "now" ? "Here now" : "Last heartbeat");
     $("#verdict .on").hidden = !name;
     write($("#verdict bdi"), name ?? "");
-    $(".lost").hidden = recency(age) !== "lost";
+    $(".lost").hidden = recency(age, this.#steps) !== "lost";
   }
 
   #showAge(age) {
@@ -226,7 +258,7 @@ class StatsView {
       write($("bdi", row), device.name ?? UNNAMED);
       write($(".count", row), `${counted(device.num_beats, "beat")} · ${share}%`);
       $(".own", row).setAttribute("width", `${share}%`);
-      row.dataset.recency = age === null ? "never" : recency(age);
+      row.dataset.recency = age === null ? "never" : recency(age, this.#steps);
       if (age === null) {
         write($(".seen", row), "never");
       } else {

@@ -62,7 +62,7 @@ impl Background {
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
-            jobs: Jobs::new(session.clone(), keys.collect()),
+            jobs: Jobs::new(session.clone(), keys.collect(), config.choices()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
                 channels: Mutex::new(Channels::configured(config)),

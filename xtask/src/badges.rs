@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use heartbeat_core::badge::{Badge, Style, color::Color};
+use heartbeat_core::{
+    badge::{Badge, Style, color::Color},
+    recency::Recency,
+};
 
 use crate::Part;
 
@@ -36,9 +39,13 @@ fn table(name: &'static str, heading: &str, images: &[Image]) -> Vec<Part> {
     parts
 }
 
+fn last_seen(label: &str, seconds: Option<i64>) -> Badge {
+    Badge::last_seen(label, seconds, Recency::of(seconds))
+}
+
 fn ages() -> Vec<Image> {
     let of = |file: &str, description: &str, seconds| {
-        (format!("age-{file}"), description.to_owned(), Badge::last_seen("last online", seconds))
+        (format!("age-{file}"), description.to_owned(), last_seen("last online", seconds))
     };
     vec![
         of("now", "less than five minutes ago", SECONDS),
@@ -52,23 +59,23 @@ fn ages() -> Vec<Image> {
 
 fn styles() -> Vec<Image> {
     let of = |style: Style| {
-        let badge = Badge { style, ..Badge::last_seen("last online", SECONDS) };
+        let badge = Badge { style, ..last_seen("last online", SECONDS) };
         (format!("style-{}", style.name()), format!("`?style={}`", style.name()), badge)
     };
     Style::ALL.into_iter().map(of).collect()
 }
 
 fn parameters() -> Vec<Image> {
-    let plain = || Badge::last_seen("last online", SECONDS);
+    let plain = || last_seen("last online", SECONDS);
     let color = |name: &str| Color::parse(name).expect("a color");
     let of = |file: &str, query: &str, badge| (file.to_owned(), format!("`{query}`"), badge);
     vec![
-        of("label", "?label=seen", Badge::last_seen("seen", SECONDS)),
-        of("no-label", "?label=", Badge::last_seen("", SECONDS)),
+        of("label", "?label=seen", last_seen("seen", SECONDS)),
+        of("no-label", "?label=", last_seen("", SECONDS)),
         of("label-color", "?labelColor=black", Badge { label_color: Some(color("black")), ..plain() }),
         of("color", "?color=rebeccapurple", Badge { color: color("rebeccapurple"), ..plain() }),
         of("no-logo", "?logo=none", Badge { heart: false, ..plain() }),
-        of("device", "?device=0", Badge::last_seen("Laptop last online", SECONDS)),
+        of("device", "?device=0", last_seen("Laptop last online", SECONDS)),
         (
             "total-beats".to_owned(),
             "`/badge/total-beats`, without any".to_owned(),

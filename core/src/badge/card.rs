@@ -5,11 +5,10 @@ use std::{
     fmt::Write,
 };
 
-use time::OffsetDateTime;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{png, runs, text::Text};
-use crate::{humanize, recency::Recency};
+use crate::{humanize, recency::Recency, stats::Stats};
 
 /// Width in pixels. With [`HEIGHT`] it makes services show a large preview (`summary_large_image`).
 pub const WIDTH: u32 = 1200;
@@ -33,11 +32,16 @@ pub struct Card {
 }
 
 impl Card {
-    /// Creates the card of the server called `name` whose last beat was `seconds` ago at the time `now`.
+    /// Creates the card of the server called `name`, with the last beat in its `stats`.
     #[must_use]
-    pub fn new(name: &str, seconds: Option<i64>, now: OffsetDateTime) -> Self {
-        let message = seconds.map_or("No beat yet".to_owned(), humanize::ago);
-        Self { name: Text::new(name), message, as_of: humanize::as_of(now), recency: Recency::of(seconds) }
+    pub fn new(name: &str, stats: &Stats) -> Self {
+        let seconds = stats.last_seen_relative;
+        Self {
+            name: Text::new(name),
+            message: seconds.map_or("No beat yet".to_owned(), humanize::ago),
+            as_of: humanize::as_of(stats.as_of),
+            recency: stats.recency(seconds),
+        }
     }
 
     /// Draws the card as PNG. Takes some ten milliseconds.
@@ -122,14 +126,29 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::settings::Precision;
 
-    const NOW: OffsetDateTime = datetime!(2023-11-02 09:48:40 UTC);
+    /// Stats whose last beat was so many seconds ago.
+    fn stats(last_seen_relative: Option<i64>) -> Stats {
+        let as_of = datetime!(2023-11-02 09:48:40 UTC).unix_timestamp();
+        Stats {
+            as_of,
+            precision: Precision::Exact,
+            last_seen: last_seen_relative.map(|age| as_of - age),
+            last_seen_relative,
+            longest_absence: 0,
+            num_visits: 0,
+            total_beats: 0,
+            devices: Vec::new(),
+            uptime: 0,
+        }
+    }
 
     #[test]
     fn the_card_is_a_picture_of_the_size_that_services_expect() {
         for name in ["Ada's heartbeat", "<&\"'>", "", &"W".repeat(64), "携帯📱"] {
             for seconds in [None, Some(0), Some(200_000)] {
-                let png = Card::new(name, seconds, NOW).png();
+                let png = Card::new(name, &stats(seconds)).png();
                 // The header of a PNG holds its size (RFC 2083, section 4.1.1).
                 let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().expect("four bytes"));
                 assert_eq!((number(16), number(20)), (WIDTH, HEIGHT));
@@ -139,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_card_says_as_of_when() {
-        let svg = Card::new("Ada's heartbeat", Some(6), NOW).svg();
+        let svg = Card::new("Ada's heartbeat", &stats(Some(6))).svg();
         assert!(
             svg.contains(">6 seconds ago<") && svg.contains(">as of 2 November 2023, 09:48 UTC<"),
             "{svg}"
@@ -157,7 +176,7 @@ mod tests {
             &"携".repeat(64),
             &"👩‍👧".repeat(32),
         ] {
-            let card = Card::new(name, Some(6), NOW);
+            let card = Card::new(name, &stats(Some(6)));
             let (size, lines) = lay_out(card.name.drawable().as_str());
             let blanks = |text: &str| text.replace(' ', "");
             assert_eq!(blanks(&lines.concat()), blanks(card.name.drawable().as_str()));

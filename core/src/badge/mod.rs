@@ -103,8 +103,8 @@ impl Style {
 impl Badge {
     /// Creates the badge of a last beat `seconds` ago.
     #[must_use]
-    pub fn last_seen(label: &str, seconds: Option<i64>) -> Self {
-        let color = match Recency::of(seconds) {
+    pub fn last_seen(label: &str, seconds: Option<i64>, recency: Recency) -> Self {
+        let color = match recency {
             Recency::Never => "lightgrey",
             Recency::Now => "brightgreen",
             Recency::Recent => "green",
@@ -183,7 +183,7 @@ mod tests {
             (Some(90_000), "1 day ago", "orange"),
             (Some(200_000), "2 days ago", "red"),
         ] {
-            let badge = Badge::last_seen("last online", seconds);
+            let badge = Badge::last_seen("last online", seconds, Recency::of(seconds));
             assert_eq!((badge.message.as_str(), badge.color.name()), (message, color));
         }
     }

@@ -106,7 +106,8 @@ mod tests {
     fn names_are_text() {
         let name = "<img src=x onerror=alert(1)>\"'&";
         for style in Style::ALL {
-            let svg = draw(&Badge { style, ..Badge::last_seen(name, Some(180)) });
+            let svg =
+                draw(&Badge { style, ..Badge::last_seen(name, Some(180), crate::recency::Recency::Now) });
             assert!(!svg.to_lowercase().contains("<img"), "{svg}");
             assert!(svg.to_lowercase().contains("&lt;img src=x onerror=alert(1)&gt;"), "{svg}");
         }

@@ -30,6 +30,10 @@ const CREATE_TABLE: &str = "
     );
 ";
 
+/// Locks the table that every beat locks first. A migration that took a weaker lock on it and later a stronger one would be
+/// in a deadlock with a beat that began in between.
+const LOCK_BEATS_OUT: &str = "LOCK TABLE heartbeat.devices IN ACCESS EXCLUSIVE MODE";
+
 /// Release of migrations without a header: they came before headers did.
 const FIRST_RELEASE: Version = Version::new(0, 1, 0);
 
@@ -101,6 +105,9 @@ pub(super) async fn recorded(connection: &mut Connection) -> Result<Vec<Declared
 pub(super) async fn apply_missing(connection: &mut Connection) -> Result<(), DatabaseError> {
     (&mut *connection).execute(CREATE_TABLE).await?;
     let applied = applied(connection).await?;
+    if !applied.is_empty() {
+        (&mut *connection).execute(LOCK_BEATS_OUT).await?;
+    }
     for migration in MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)) {
         apply(connection, migration).await?;
     }

@@ -14,8 +14,8 @@
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
 //! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`],
-//!   [`outbox`], [`owner`], [`pairings`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table
-//!   they are about.
+//!   [`outbox`], [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the
+//!   statements, by the table they are about.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`error`]: what an error of the database means to the caller.
 
@@ -42,6 +42,7 @@ pub mod outbox;
 pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
+pub mod published;
 pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]

@@ -1,5 +1,7 @@
 //! Statements on the stats and the visits.
 
+use time::OffsetDateTime;
+
 use super::connection::Connection;
 use crate::{
     device::NAME_MAX_CHARS,
@@ -8,8 +10,9 @@ use crate::{
 };
 
 /// Reads the stored stats as of one moment. Times that lie in the future, or before there were Unix times, are not
-/// believed: a beat at such a time has no time. So every value that is stored can be read.
-pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Error> {
+/// believed: a beat at such a time has no time. So every value that is stored can be read. Returns the boundary of the
+/// published figures, too, if there are any; these are not read with the stats.
+pub async fn read(connection: &mut Connection) -> Result<(StoredStats, Option<OffsetDateTime>), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         SELECT
@@ -22,9 +25,11 @@ pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Erro
             (SELECT value FROM heartbeat.settings WHERE name = 'precision') AS precision,
             (SELECT value FROM heartbeat.settings WHERE name = 'history') AS history,
             (SELECT value FROM heartbeat.settings WHERE name = 'timezone') AS timezone,
+            (SELECT as_of FROM heartbeat.published_stats) AS published_as_of,
             device.id AS "id?",
             former.former_id AS "former_id?",
             left(device.name, $1) AS name,
+            device.visibility = 'public' AND device.archived_at IS NULL AS is_public,
             device.num_beats AS "num_beats?",
             CASE WHEN device.last_beat BETWEEN 'epoch' AND clock_timestamp() THEN device.last_beat END AS last_beat
         FROM heartbeat.stats
@@ -37,7 +42,8 @@ pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Erro
     .fetch_all(connection)
     .await?;
     let totals = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(StoredStats {
+    let published_as_of = totals.published_as_of;
+    let stored = StoredStats {
         as_of: totals.as_of,
         started_at: totals.server_start_time,
         visits: totals.total_visits,
@@ -47,6 +53,7 @@ pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Erro
             totals.history.as_deref(),
             totals.timezone.as_deref(),
         ),
+        published: None,
         devices: rows
             .iter()
             .filter_map(|row| {
@@ -54,12 +61,14 @@ pub async fn read(connection: &mut Connection) -> Result<StoredStats, sqlx::Erro
                     id: row.id?,
                     former_id: row.former_id,
                     name: row.name.as_deref().map(Into::into),
+                    is_public: row.is_public?,
                     last_beat: row.last_beat,
                     num_beats: row.num_beats?,
                 })
             })
             .collect(),
-    })
+    };
+    Ok((stored, published_as_of))
 }
 
 /// Adds `visits` to the number of page views, and returns the new total, at most the largest number that is exact in

@@ -35,7 +35,7 @@ use crate::{
 };
 use known_tokens::KnownTokens;
 use pairing::PairingAttempts;
-use refresher::Refresher;
+use refresher::{DatabaseSource, Refresher};
 pub use stats_cache::Revision;
 use stats_cache::StatsCache;
 use worker::{Change, Command, QueuedCommand, Worker};
@@ -126,12 +126,13 @@ impl Heartbeat {
             }
         };
         let reads = Reads::new(reads);
-        let cache = Arc::new(StatsCache::new(settings));
+        let cache = Arc::new(StatsCache::new(settings.clone()));
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
         let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events);
         let worker = start(worker.run());
-        let refresher = Refresher::new(reads.clone(), Arc::clone(&cache), clock);
+        let source = DatabaseSource { reads: reads.clone(), configured: settings };
+        let refresher = Refresher::new(source, Arc::clone(&cache), clock);
         Self {
             cache,
             commands,
@@ -244,11 +245,10 @@ impl Heartbeat {
         self.cache.snapshot(now).ok_or(Error::Unavailable)
     }
 
-    /// The visits in what [`snapshot`](Self::snapshot) returns, which change with each view of a page. Zero before the first
-    /// snapshot.
+    /// The visits that [`snapshot`](Self::snapshot) will return once one more is counted. Zero before the first snapshot.
     #[must_use]
-    pub fn visits(&self) -> i64 {
-        self.cache.visits()
+    pub fn visits_with_this(&self) -> i64 {
+        self.cache.visits_with_this()
     }
 
     /// The revision of what [`snapshot`](Self::snapshot) returns at the time `now`, or of an older one.

@@ -8,11 +8,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::stats_cache::StatsCache;
-use crate::{
-    Clock, Error,
-    database::{Reads, stats},
-    stats::StoredStats,
-};
+use crate::{Clock, Error, database::Reads, publication, settings::Choices, stats::StoredStats};
 
 /// A read under way, or the last one.
 type Flight = Shared<oneshot::Receiver<Result<(), Error>>>;
@@ -23,15 +19,22 @@ pub(super) trait StatsSource: Clone + Send + Sync + 'static {
     fn read_stats(&self) -> impl Future<Output = Result<StoredStats, Error>> + Send;
 }
 
-impl StatsSource for Reads {
+/// The database, as a program reads it whose configuration sets some settings.
+#[derive(Debug, Clone)]
+pub(super) struct DatabaseSource {
+    pub(super) reads: Reads,
+    pub(super) configured: Choices,
+}
+
+impl StatsSource for DatabaseSource {
     async fn read_stats(&self) -> Result<StoredStats, Error> {
-        self.run(stats::read).await
+        publication::read(&self.reads, &self.configured).await
     }
 }
 
 /// Refreshes the stats cache. Clones share the read under way.
 #[derive(Debug, Clone)]
-pub(super) struct Refresher<S = Reads> {
+pub(super) struct Refresher<S = DatabaseSource> {
     source: S,
     cache: Arc<StatsCache>,
     clock: Clock,
@@ -102,7 +105,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::{database::beats::CountedDevice, settings::Choices};
+    use crate::database::beats::CountedDevice;
 
     fn clock() -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH
@@ -134,6 +137,7 @@ mod tests {
                 visits,
                 longest_absence: 0,
                 chosen: Choices::default(),
+                published: None,
                 devices: Vec::new(),
             })
         }

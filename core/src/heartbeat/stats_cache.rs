@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::{
     database::beats::CountedDevice,
     settings::{Choices, OwnerSettings},
-    stats::{Snapshot, StoredDevice, StoredStats, shown_count},
+    stats::{PublishedStats, Snapshot, StoredDevice, StoredStats, shown_count},
 };
 
 /// Age up to which stats are shown without asking the database what other processes have written.
@@ -108,7 +108,7 @@ impl StatsCache {
     /// The revision of the stats at `now`.
     pub(super) fn revision(&self, now: OffsetDateTime) -> Revision {
         let state = self.state();
-        Revision { second: state.database_time(now).unix_timestamp(), changes: state.changes }
+        Revision { second: state.shown_second(now), changes: state.changes }
     }
 
     /// The stats at `now`, however old they are.
@@ -137,11 +137,15 @@ impl StatsCache {
         state.read_at = Some(read_at);
         state.clock_offset = clock_offset(stored.as_of, read_at, now);
         state.last_beat = stored.last_beat();
-        state.stored = Some(stored);
+        // Figures of a boundary stay what they are, however often they are read.
+        let before = state.stored.replace(stored).and_then(|stored| stored.published);
+        let is_same = before.is_some_and(|before| state.published() == Some(&before));
         for change in std::mem::take(&mut state.changes_since_read) {
             state.apply(change);
         }
-        state.invalidate_snapshot();
+        if !is_same {
+            state.invalidate_snapshot();
+        }
     }
 
     /// Takes what a commit of this process changed.
@@ -177,7 +181,9 @@ impl StatsCache {
     pub(super) fn count_visit(&self) -> bool {
         let mut state = self.state();
         state.unwritten_visits += 1;
-        state.snapshot = None;
+        if state.published().is_none() {
+            state.snapshot = None;
+        }
         let is_first = state.unwritten_visits == 1;
         drop(state);
         self.changed.notify_one();
@@ -189,11 +195,14 @@ impl StatsCache {
         self.changed.notified().await;
     }
 
-    /// Number of all visits, as snapshots show it.
-    pub(super) fn visits(&self) -> i64 {
+    /// Number of all visits, as snapshots will show it once one more is counted.
+    pub(super) fn visits_with_this(&self) -> i64 {
         let state = self.state();
+        if let Some(published) = state.published() {
+            return shown_count(published.visits);
+        }
         let stored = state.stored.as_ref().map_or(0, |stored| stored.visits);
-        shown_count(stored.saturating_add(state.unwritten_visits))
+        shown_count(stored.saturating_add(state.unwritten_visits).saturating_add(1))
     }
 
     /// Number of visits that are not in the database yet.
@@ -231,7 +240,20 @@ impl State {
             self.changes_since_read.push(change.clone());
         }
         self.apply(change);
-        self.invalidate_snapshot();
+        // Nothing that happens changes the figures of a boundary.
+        if self.published().is_none() {
+            self.invalidate_snapshot();
+        }
+    }
+
+    /// The figures of the last boundary, if those are what is shown.
+    fn published(&self) -> Option<&PublishedStats> {
+        self.stored.as_ref().and_then(|stored| stored.published.as_ref())
+    }
+
+    /// The second that a snapshot at `now` shows.
+    fn shown_second(&self, now: OffsetDateTime) -> i64 {
+        self.published().map_or_else(|| self.database_time(now), |published| published.as_of).unix_timestamp()
     }
 
     /// Makes a change to the stats, if there are any. If they do not know of a device that it is about, they are
@@ -264,16 +286,17 @@ impl State {
     }
 
     fn snapshot(&mut self, now: OffsetDateTime) -> Option<Arc<Snapshot>> {
-        let now = self.database_time(now);
-        let second = now.unix_timestamp();
+        let second = self.shown_second(now);
         if let Some((shown, snapshot)) = &self.snapshot
             && *shown == second
         {
             return Some(Arc::clone(snapshot));
         }
         let stored = self.stored.as_ref()?;
-        let mut stats = stored.at(now);
-        stats.num_visits = shown_count(stored.visits.saturating_add(self.unwritten_visits));
+        let mut stats = stored.public(self.database_time(now));
+        if stored.published.is_none() {
+            stats.num_visits = shown_count(stored.visits.saturating_add(self.unwritten_visits));
+        }
         let snapshot = Arc::new(Snapshot::new(stats));
         self.snapshot = Some((second, Arc::clone(&snapshot)));
         Some(snapshot)

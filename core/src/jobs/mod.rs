@@ -4,6 +4,7 @@
 //! - [`dead_letter_events`]: dead-letters events that have waited for too long.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
+//! - [`publish`]: moves the public figures on to the last boundary.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
@@ -13,13 +14,17 @@ mod adopt_events;
 mod dead_letter_events;
 mod expire_events;
 mod expire_viewers;
+mod publish;
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::database::{Connection, SharedSession};
+use crate::{
+    database::{Connection, SharedSession},
+    settings::Choices,
+};
 
 /// Interval at which a server runs its jobs.
 pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);
@@ -33,13 +38,15 @@ pub struct Jobs {
     session: SharedSession,
     /// Keys of the channels that the configuration names.
     configured: Vec<String>,
+    /// Settings that the configuration sets.
+    settings: Choices,
 }
 
 impl Jobs {
-    /// Runs jobs through `session`, for a program whose configuration names the channels `configured`.
+    /// Runs jobs through `session`, for a program whose configuration names the channels `configured`, and sets some `settings`.
     #[must_use]
-    pub fn new(session: SharedSession, configured: Vec<String>) -> Self {
-        Self { session, configured }
+    pub fn new(session: SharedSession, configured: Vec<String>, settings: Choices) -> Self {
+        Self { session, configured, settings }
     }
 
     /// Does what is due at `now`. A job that fails is logged and runs again the next time.
@@ -49,6 +56,7 @@ impl Jobs {
         self.run("dead_letter_events", async |it| dead_letter_events::run(it, now).await).await;
         self.run("expire_events", async |it| expire_events::run(it, now).await).await;
         self.run("expire_viewers", expire_viewers::run).await;
+        publish::run(self.session.clone(), &self.settings).await;
     }
 
     /// Runs one job, which returns how many rows it worked on.

@@ -94,9 +94,10 @@ mod tests {
                 visits,
                 longest_absence: 0,
                 chosen: Choices::default(),
+                published: None,
                 devices: Vec::new(),
             };
-            versions.number(&Arc::new(Snapshot::new(stored.at(as_of))))
+            versions.number(&Arc::new(Snapshot::new(stored.public(as_of))))
         };
         let seen = [(0, 10), (0, 11), (1, 12), (1, 13), (0, 14)];
         assert_eq!(seen.map(|(visits, seconds)| version_of(visits, seconds)), [1, 1, 2, 2, 3]);

@@ -29,7 +29,7 @@ const LAST_SEEN: BadgeKind = BadgeKind {
             None => stats.last_seen_relative,
             Some(index) => stats.age(&stats.devices[index]),
         };
-        Badge::last_seen(label, seconds)
+        Badge::last_seen(label, seconds, stats.recency(seconds))
     },
 };
 

@@ -45,7 +45,7 @@ async fn og(
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
-    let card = Card::new(&app.config.server_name, snapshot.stats.last_seen_relative, now);
+    let card = Card::new(&app.config.server_name, &snapshot.stats);
     let image = app.image_cache.get_or_draw(Image::Card(card), client).await.map_err(error::page)?;
     let mut response = image.respond(&headers, REVALIDATE_ALWAYS);
     html::add_security_headers(response.headers_mut());

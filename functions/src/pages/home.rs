@@ -1,6 +1,6 @@
 //! `GET /`: the page with the last beat, the timeline and the devices.
 
-use super::{EmbeddedStats, Frame, Moment, error, timeline};
+use super::{EmbeddedStats, Frame, Moment, Steps, error, timeline};
 use crate::{
     App,
     app::Now,
@@ -65,6 +65,8 @@ struct Page<'a> {
     /// Time of the last beat of any device.
     last_beat: Option<Moment>,
     recency: &'static str,
+    /// The steps in which the stats change, if they are not exact.
+    steps: Option<Steps>,
     devices: Vec<DeviceRow<'a>>,
     /// Whether devices can be registered.
     has_key: bool,
@@ -78,6 +80,8 @@ struct DeviceRow<'a> {
     /// Seconds since its last beat.
     age: Option<i64>,
     last_beat: Option<Moment>,
+    /// What its age means, as style sheets name it.
+    recency: &'static str,
     /// Whether its last beat is the last one of all devices.
     is_last: bool,
     /// Its share of all beats, in percent.
@@ -91,6 +95,7 @@ impl<'a> DeviceRow<'a> {
             name: device.name.as_deref().unwrap_or(UNNAMED),
             beats: device.num_beats,
             age: stats.age(device),
+            recency: stats.recency(stats.age(device)).name(),
             last_beat: device.last_beat.and_then(Moment::at),
             is_last: device.last_beat.is_some() && device.last_beat == stats.last_seen,
             share: humanize::percent(device.num_beats, stats.total_beats),
@@ -107,16 +112,10 @@ fn age(seconds: i64) -> Vec<(String, &'static str)> {
     parts.map(|part| (humanize::grouped(part.number), part.unit)).collect()
 }
 
-/// Returns the index of the device with the last beat.
-fn last_device(stats: &Stats) -> Option<usize> {
-    let is_last = |device: &DeviceStats| device.last_beat.is_some() && device.last_beat == stats.last_seen;
-    stats.devices.iter().position(is_last)
-}
-
 /// Returns the stats for the script, with the devices that the page shows, and the one with the last beat, which it names.
 fn json(stats: &Stats) -> String {
     let (shown, others) = stats.devices.split_at(stats.devices.len().min(MAX_DEVICES_SHOWN));
-    let last = last_device(stats).and_then(|index| others.get(index.checked_sub(shown.len())?));
+    let last = stats.last_device().and_then(|index| others.get(index.checked_sub(shown.len())?));
     EmbeddedStats::new(stats, shown.iter().chain(last).collect()).json()
 }
 
@@ -133,17 +132,18 @@ async fn home(
 }
 
 fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem> {
-    let recency = Recency::of(stats.last_seen_relative);
+    let recency = stats.recency(stats.last_seen_relative);
     let page = Page {
         frame: Frame::new(PATH, "", super::summary(stats), &app.config, live_url.url()),
         stream: super::stream_url(&app.config),
         json: json(stats),
         stats,
         verdict: if recency == Recency::Now { "Here now" } else { "Last heartbeat" },
-        last_device: last_device(stats).and_then(|index| stats.devices[index].name.as_deref()),
+        last_device: stats.last_device().and_then(|index| stats.devices[index].name.as_deref()),
         age: age(stats.last_seen_relative.unwrap_or(0)),
         last_beat: stats.last_seen.and_then(Moment::at),
         recency: recency.name(),
+        steps: Steps::of(stats),
         devices: stats.devices.iter().take(MAX_DEVICES_SHOWN).map(|it| DeviceRow::new(it, stats)).collect(),
         has_key: app.config.secret_key.is_some(),
     };

@@ -33,7 +33,7 @@ use axum::{
 use bytes::Bytes;
 use heartbeat_core::{
     Config, humanize,
-    recency::Recency,
+    settings::Precision,
     stats::{DeviceStats, Stats},
 };
 use serde::Serialize;
@@ -190,9 +190,8 @@ impl Moment {
 
 /// The stats in words, for link previews. Chats keep these for days, so they say as of when they are.
 pub(crate) fn summary(stats: &Stats) -> String {
-    let now = stats.last_seen.zip(stats.last_seen_relative).map(|(then, age)| then.saturating_add(age));
-    match now.and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok()) {
-        Some(now) => format!("{} ({})", sentence(stats), humanize::as_of(now)),
+    match stats.last_seen {
+        Some(_) => format!("{} ({})", sentence(stats), humanize::as_of(stats.as_of)),
         None => sentence(stats),
     }
 }
@@ -213,7 +212,24 @@ pub(crate) fn num_devices(stats: &Stats) -> String {
     humanize::grouped(i64::try_from(stats.devices.len()).unwrap_or(i64::MAX))
 }
 
-/// The recency of a last beat `seconds` ago, as style sheets name it.
-pub(crate) fn recency(seconds: Option<i64>) -> &'static str {
-    Recency::of(seconds).name()
+/// What the page says of stats that are not exact: as of when they are, and in which steps they change.
+pub(crate) struct Steps {
+    pub(crate) as_of: Moment,
+    /// The length of a step, as people call it.
+    pub(crate) each: &'static str,
+}
+
+impl Steps {
+    /// Returns the steps in which the stats change; `None` if they are exact.
+    pub(crate) fn of(stats: &Stats) -> Option<Self> {
+        let each = match stats.precision {
+            Precision::Exact => return None,
+            Precision::Minute => "minute",
+            Precision::Quarter => "quarter of an hour",
+            Precision::Hour => "hour",
+            Precision::Day => "day",
+            Precision::Week => "week",
+        };
+        Some(Self { as_of: Moment::at(stats.as_of)?, each })
+    }
 }

@@ -10,9 +10,8 @@ use axum::{
 };
 use bytes::Bytes;
 use heartbeat_core::{humanize, stats::Stats};
-use time::OffsetDateTime;
 
-use super::{EmbeddedStats, Frame, Moment, error};
+use super::{EmbeddedStats, Frame, Moment, Steps, error};
 use crate::{
     App,
     app::Now,
@@ -52,6 +51,9 @@ struct Page<'a> {
     /// Number of visits: a gap, since each view is one more.
     visits: &'static str,
     stats: &'a Stats,
+    recency: &'static str,
+    /// The steps in which the stats change, if they are not exact.
+    steps: Option<Steps>,
     /// Time of the first setup of the server.
     started_at: Option<Moment>,
 }
@@ -63,15 +65,15 @@ async fn stats(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let page = super::of_revision(&app, PATH, &live_url, now, |stats| render(&app, &live_url, stats, now));
+    let page = super::of_revision(&app, PATH, &live_url, now, |stats| render(&app, &live_url, stats));
     let page = page.await.map_err(error::page)?;
     // The view of this page is counted once it is rendered.
-    let visits = app.heartbeat.visits().saturating_add(1);
+    let visits = app.heartbeat.visits_with_this();
     let fills = [&*visits.to_string(), &humanize::grouped(visits)];
     Ok(super::view(&app, &method, &headers, &page, &fills).await)
 }
 
-fn render(app: &App, live_url: &LiveUrl, stats: &Stats, now: OffsetDateTime) -> Result<Bytes, Problem> {
+fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem> {
     let json = EmbeddedStats::new(stats, Vec::new()).json();
     let page = Page {
         frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config, live_url.url()),
@@ -79,7 +81,9 @@ fn render(app: &App, live_url: &LiveUrl, stats: &Stats, now: OffsetDateTime) -> 
         json: format!("{{\"num_visits\":{GAP},{}", json.trim_start_matches('{')),
         visits: GAP,
         stats,
-        started_at: Moment::at(now.unix_timestamp() - stats.uptime),
+        recency: stats.recency(stats.last_seen_relative).name(),
+        steps: Steps::of(stats),
+        started_at: Moment::at(stats.as_of - stats.uptime),
     };
     html::render(&page)
 }

@@ -18,4 +18,6 @@ mod outage;
 mod page_sizes;
 mod pages;
 mod pooler;
+mod published_figures;
 mod stopping;
+mod who_can_see_what;

@@ -1,6 +1,7 @@
 //! Reads and commits in every order, and clocks that differ.
 
 use super::*;
+use crate::settings::{Precision, Timezone};
 
 fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).expect("in range")
@@ -16,6 +17,7 @@ fn stored(num_beats: i64, visits: i64) -> StoredStats {
         visits,
         longest_absence: 0,
         chosen: Choices::default(),
+        published: None,
         devices: vec![device],
     }
 }
@@ -130,4 +132,39 @@ fn clocks_that_may_agree_are_not_corrected() {
     }
     assert_eq!(clock_offset(at(117), at(100), at(110)), Duration::seconds(7));
     assert_eq!(clock_offset(at(93), at(100), at(110)), Duration::seconds(-7));
+}
+
+#[test]
+fn nothing_that_happens_changes_the_figures_of_a_boundary() {
+    let cache = StatsCache::default();
+    let published = PublishedStats {
+        as_of: at(60),
+        precision: Precision::Minute,
+        timezone: Timezone::default(),
+        visits: 1,
+        longest_absence: 0,
+        devices: stored(2, 1).devices,
+    };
+    let read = |published: &PublishedStats| {
+        cache.begin_read();
+        cache.replace(StoredStats { published: Some(published.clone()), ..stored(4, 0) }, at(100), at(100));
+    };
+    let shown =
+        || (cache.revision(at(110)), cache.snapshot(at(110)).expect("stats"), cache.visits_with_this());
+    read(&published);
+    let (revision, snapshot, visits) = shown();
+    cache.count(&[counted(5)]);
+    cache.add_device(1, "Phone");
+    cache.count_visit();
+    cache.visits_written(1, 9);
+    read(&published);
+    let later = shown();
+    assert_eq!((later.0, later.2), (revision, visits));
+    assert!(Arc::ptr_eq(&later.1, &snapshot));
+    // A device that is hidden is hidden at once.
+    let mut hidden = published;
+    hidden.devices[0].is_public = false;
+    read(&hidden);
+    assert_eq!((shown().1.stats.devices.len(), shown().1.stats.total_beats), (0, 2));
+    assert_ne!(shown().0, revision);
 }
