@@ -17,12 +17,14 @@
 //!   [`outbox`], [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the
 //!   statements, by the table they are about.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
 pub mod channels;
 pub mod connection;
 mod deadline;
+pub mod delivery_state;
 pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
