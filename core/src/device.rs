@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 pub const ID_MAX: i64 = (1 << 53) - 1;
 
 /// Maximum length of a device's name, in characters (Unicode scalar values).
-pub(crate) const NAME_MAX_CHARS: u8 = 100;
+pub const NAME_MAX_CHARS: u8 = 100;
 
 /// Name shown for a device that has none, as the legacy import may bring.
 pub const UNNAMED: &str = "A device without a name";

@@ -1,1 +1,64 @@
-// Progressive enhancement of the pages for the owner.
+// Progressive enhancement of the pages for the owner. Without this script they do the same, with one more click here and
+// there.
+
+/** Interval, in milliseconds, between two questions for how far a device is. */
+const POLL_INTERVAL = 2_000;
+
+/** Sets the text only if it changes, so that screen readers announce changes alone. */
+const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+
+/** Follows a device on its way to the first beat, for as long as there is anything to wait for. */
+class Progress {
+  #box;
+  #url;
+
+  constructor(box) {
+    this.#box = box;
+    this.#url = box.dataset.progress;
+    box.querySelector(".without-script").hidden = true;
+    this.#pollLater();
+    // Browsers delay the timers of hidden pages.
+    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") this.#poll(); });
+  }
+
+  #pollLater() {
+    this.timer = setTimeout(() => this.#poll(), POLL_INTERVAL);
+  }
+
+  async #poll() {
+    clearTimeout(this.timer);
+    if (!this.#url) return;
+    try {
+      const response = await fetch(this.#url);
+      // The session may have ended, or the device is gone: the page itself says so.
+      if (response.status === 401 || response.status === 404) return location.reload();
+      if (response.ok) this.#show(await response.json());
+    } catch {
+      // The server is away for the moment.
+    }
+    if (this.#url) this.#pollLater();
+  }
+
+  #show({ state, text, left, is_waiting: isWaiting }) {
+    this.#box.dataset.state = state;
+    write(this.#box.querySelector("[role=status]"), text);
+    // Beside the live region: it changes each minute.
+    write(this.#box.querySelector(".left"), left);
+    if (!isWaiting) this.#url = undefined;
+  }
+}
+
+/** Closes the question whether to erase a device, without loading the page again. */
+function keep(event) {
+  event.preventDefault();
+  const question = event.currentTarget.closest("details");
+  question.open = false;
+  question.querySelector("summary").focus();
+}
+
+for (const box of document.querySelectorAll("[data-progress]")) new Progress(box);
+for (const form of document.querySelectorAll("form.keep")) form.addEventListener("submit", keep);
+// Days are those of the owner, who is most likely where the browser is.
+for (const field of document.querySelectorAll("[data-suggest-timezone]")) {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.value;
+}

@@ -96,9 +96,10 @@ impl Browser {
         element.text().await.expect("its text")
     }
 
-    /// Waits until the rendered text of an element contains `text`.
+    /// Waits until the rendered text of an element contains `text`, on the next page if the browser is on its way there.
     pub async fn wait_for_text(&self, css: &str, text: &str) {
-        eventually(text, async || self.text(css).await.contains(text)).await;
+        let rendered = async || self.client.find(Locator::Css(css)).await.ok()?.text().await.ok();
+        eventually(text, async || rendered().await.is_some_and(|it| it.contains(text))).await;
     }
 
     /// Clicks on an element.
@@ -158,16 +159,17 @@ impl Browser {
     pub async fn save_screenshot(&self, name: &str) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/screenshots"));
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
-        let image = match self.kind {
-            Kind::Chromium => {
-                let whole =
-                    self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
-                let image = whole["data"].as_str().expect("an image");
-                base64::Engine::decode(&base64::prelude::BASE64_STANDARD, image).expect("base64")
-            }
-            Kind::Firefox => self.client.screenshot().await.expect("an image"),
-        };
-        std::fs::write(folder.join(format!("{name}.png")), image).expect("a file");
+        std::fs::write(folder.join(format!("{name}.png")), self.screenshot().await).expect("a file");
+    }
+
+    /// Picture of the whole page, in Firefox of the viewport, as PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        if self.kind == Kind::Firefox {
+            return self.client.screenshot().await.expect("an image");
+        }
+        let whole = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let image = whole["data"].as_str().expect("an image");
+        base64::Engine::decode(&base64::prelude::BASE64_STANDARD, image).expect("base64")
     }
 
     /// Process id of the browser, which outlives its driver.

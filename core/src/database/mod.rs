@@ -18,12 +18,14 @@
 //!   about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod beats;
 pub mod channels;
 pub mod connection;
 mod deadline;
+pub mod delivery_state;
 pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]

@@ -26,6 +26,7 @@ mod devices;
 mod error_page;
 mod home;
 mod layout;
+mod manage;
 mod pair;
 mod precision;
 mod quality;

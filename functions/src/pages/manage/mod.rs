@@ -2,18 +2,28 @@
 //!
 //! - [`sign_in`]: the form for the key, and what it leads to.
 //! - [`overview`]: `GET /manage`
+//! - [`connect`]: `GET /manage/devices/{id}`
+//! - [`actions`]: what the other forms do.
+//! - [`devices`], [`visibility`], [`deliveries`]: the parts of the overview.
+//! - [`handover`]: what a form made and the next page shows.
 //!
 //! Each form is posted to the page that it stands on, and answered with a redirect to a page, so that reloading that does
 //! nothing twice. All of it works without a script. Views are not counted as visits.
 
+mod actions;
+mod connect;
+mod deliveries;
+mod devices;
+mod handover;
 mod overview;
 mod sign_in;
+mod visibility;
 
 use std::borrow::Cow;
 
 use axum::{
     Router,
-    extract::{FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{LOCATION, REFERRER_POLICY},
@@ -28,6 +38,7 @@ use url::form_urlencoded;
 use super::error;
 use crate::{
     App,
+    app::Now,
     http::{
         auth::Owner,
         body::Body,
@@ -40,10 +51,14 @@ use sign_in::SignIn;
 
 const PATH: &str = "/manage";
 
+const DEVICE_PATH: &str = "/manage/devices/{id}";
+
+const PAIRING_PATH: &str = "/manage/devices/{id}/pairing";
+
 /// `/manage` and what is below it.
 pub const ROUTE: Route = Route {
     name: "manage",
-    paths: &[PATH],
+    paths: &[PATH, DEVICE_PATH, PAIRING_PATH],
     methods: &[Method::GET, Method::POST],
     router,
     audience: Audience::Owner,
@@ -51,7 +66,10 @@ pub const ROUTE: Route = Route {
 };
 
 fn router(_: &App) -> Router<App> {
-    Router::new().route(PATH, get(overview::overview).post(post))
+    Router::new()
+        .route(PATH, get(overview::overview).post(post))
+        .route(DEVICE_PATH, get(connect::page).post(actions::of_device))
+        .route(PAIRING_PATH, get(connect::progress))
 }
 
 /// Proof that the owner is signed in. Others get the form to sign in in place of the page.
@@ -71,6 +89,8 @@ impl FromRequestParts<App> for SignedIn {
 
 /// Handles a form of `/manage`, which says in the field `do` what it is for.
 async fn post(
+    State(app): State<App>,
+    Now(now): Now,
     sign_in: SignIn,
     signed_in: Result<SignedIn, Response>,
     form: Form,
@@ -82,7 +102,9 @@ async fn post(
     let SignedIn = signed_in?;
     match &*action {
         "sign-out" => Ok(sign_in.sign_out()),
-        _ => Err(unknown_form()),
+        "add" => actions::add(&app, now, &sign_in, &form).await.map_err(error::page),
+        "settings" => actions::choose(&app, &form).await.map_err(error::page),
+        _ => Err(error::page(unknown_form())),
     }
 }
 
@@ -106,11 +128,9 @@ impl Form {
     }
 }
 
-/// Returns the response to a form that is none of ours.
-fn unknown_form() -> Response {
-    error::page(Problem::BadRequest(
-        "The form does not say what to do. Open the page again and repeat it.".to_owned(),
-    ))
+/// The problem of a form that is none of ours.
+fn unknown_form() -> Problem {
+    Problem::BadRequest("The form does not say what to do. Open the page again and repeat it.".to_owned())
 }
 
 /// Returns a page for the owner, which no other site may frame, embed or open a window on.
@@ -132,4 +152,10 @@ fn see_other(path: &str) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(LOCATION, location);
     (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Returns the response after a form that changed something: the overview says what, at the device if there is one.
+fn see_other_done(action: &str, device: Option<i64>) -> Response {
+    let fragment = device.map(|id| format!("#device-{id}")).unwrap_or_default();
+    see_other(&format!("{PATH}?done={action}{fragment}"))
 }

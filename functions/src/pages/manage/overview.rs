@@ -1,13 +1,30 @@
 //! `GET /manage`: everything at a glance.
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::{RawQuery, State},
+    http::StatusCode,
+    response::Response,
+};
+use heartbeat_core::{
+    database::delivery_state,
+    device::{NAME_MAX_CHARS, OwnedDevice},
+    humanize,
+    recency::Recency,
+};
+use url::form_urlencoded;
 
-use super::{SignedIn, error};
+use super::{
+    SignedIn,
+    deliveries::{self, ChannelNote, DeadNote},
+    devices::{self, DeviceList},
+    error,
+    visibility::VisibilityForm,
+};
 use crate::{
     App,
     app::Now,
-    http::{html, live_url::LiveUrl},
+    http::{html, live_url::LiveUrl, number::canonical_number},
     pages::Frame,
 };
 
@@ -15,6 +32,19 @@ use crate::{
 #[template(path = "manage/overview.html")]
 struct Page<'a> {
     frame: Frame<'a>,
+    /// What the form before has done.
+    notice: Option<&'static str>,
+    verdict: &'static str,
+    /// Color of the verdict: that of the last beat, unless there is something to do.
+    recency: &'static str,
+    last_beat: String,
+    /// What can be said of the devices in one line.
+    devices_sentence: String,
+    total_beats: i64,
+    list: DeviceList<'a>,
+    visibility: VisibilityForm,
+    channels: Vec<ChannelNote>,
+    dead_letters: Vec<DeadNote>,
 }
 
 pub(super) async fn overview(
@@ -22,8 +52,78 @@ pub(super) async fn overview(
     State(app): State<App>,
     Now(now): Now,
     live_url: LiveUrl,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {
-    let _stats = app.heartbeat.snapshot(now).await.map_err(error::page)?;
-    let page = Page { frame: Frame::new("", "Owner", String::new(), &app.config, live_url.url()) };
+    let heartbeat = &app.heartbeat;
+    let devices = heartbeat.devices().await.map_err(error::page)?;
+    let settings = heartbeat.settings().await.map_err(error::page)?;
+    let channels = heartbeat.reads().run(delivery_state::channels).await.map_err(error::page)?;
+    let letters = heartbeat.reads().run(delivery_state::dead_letters).await.map_err(error::page)?;
+    let query = query.unwrap_or_default();
+    let channel_notes = deliveries::notes(&channels, now);
+    let last = last_beat(&devices);
+    let age = last.and_then(|device| devices::age(device, now));
+    let page = Page {
+        frame: Frame::new("", "Owner", String::new(), &app.config, live_url.url()),
+        notice: parameter(&query, "done").and_then(|done| notice(&done)),
+        verdict: verdict(age, channel_notes.is_empty()),
+        recency: if channel_notes.is_empty() { Recency::of(age).name() } else { Recency::Late.name() },
+        last_beat: last_beat_sentence(last, age),
+        devices_sentence: devices::sentence(&devices),
+        total_beats: devices::total_beats(&devices),
+        list: DeviceList::new(&devices, page_number(&query), now),
+        visibility: VisibilityForm::new(settings),
+        channels: channel_notes,
+        dead_letters: deliveries::dead(&letters, &channels),
+    };
     Ok(super::response(StatusCode::OK, html::render(&page).map_err(error::page)?))
+}
+
+/// Returns the value of a parameter of the query.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    parameters.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+}
+
+fn page_number(query: &str) -> usize {
+    parameter(query, "page").and_then(|number| canonical_number(&number)).unwrap_or(1)
+}
+
+/// Returns what to say after a form, which [`see_other_done`](super::see_other_done) has named.
+fn notice(done: &str) -> Option<&'static str> {
+    Some(match done {
+        "rename" => "The device has its new name.",
+        "hide" => "Hidden: strangers do not see the device any more. Its beats still count.",
+        "show" => "Strangers see the device again.",
+        "archive" => "Archived: its token is dead. Its beats still count.",
+        "unarchive" => "Back from the archive. It needs a new token: connect it.",
+        "erase" => "Erased, with all its beats.",
+        "sign-of-life" => "Its beats say again that you are well.",
+        "no-sign-of-life" => "Its beats do not say any more that you are well.",
+        "settings" => "Saved. It applies to everything that strangers see.",
+        _ => return None,
+    })
+}
+
+fn last_beat(devices: &[OwnedDevice]) -> Option<&OwnedDevice> {
+    devices.iter().filter(|device| device.last_beat.is_some()).max_by_key(|device| device.last_beat)
+}
+
+fn last_beat_sentence(last: Option<&OwnedDevice>, age: Option<i64>) -> String {
+    match last.zip(age) {
+        Some((device, age)) => {
+            format!("Last heartbeat {}, on {}.", humanize::ago(age), devices::name(device))
+        }
+        None => "No heartbeat yet.".to_owned(),
+    }
+}
+
+/// Returns in a few words whether there is anything to do.
+fn verdict(age: Option<i64>, all_delivered: bool) -> &'static str {
+    match (Recency::of(age), all_delivered) {
+        (Recency::Never, _) => "Ready for the first heartbeat",
+        (Recency::Lost, _) => "No heartbeat for long: something is probably wrong",
+        (_, false) => "Notifications do not arrive",
+        _ => "All is well",
+    }
 }

@@ -82,6 +82,11 @@ impl SignIn {
         }
     }
 
+    /// Returns how the request arrived; `None` if nobody can be signed in over that.
+    pub(super) fn transport(&self) -> Option<Transport> {
+        self.transport
+    }
+
     /// Returns the form in place of the page that was asked for.
     pub(super) fn instead_of_a_page(&self) -> Response {
         let (status, state) = self.reason;

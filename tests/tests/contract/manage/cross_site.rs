@@ -27,6 +27,21 @@ pub(super) fn changes() -> Vec<(Method, String, String)> {
     vec![
         post("/manage", &[("do", "sign-out")]),
         post("/manage", &[("do", "sign-in"), ("key", SECRET_KEY)]),
+        post("/manage", &[("do", "add"), ("name", "Forged")]),
+        post("/manage", &[("do", "settings"), ("precision", "week")]),
+        post("/manage/devices/0", &[("do", "rename"), ("name", "Forged")]),
+        post("/manage/devices/0", &[("do", "pair")]),
+        post("/manage/devices/0", &[("do", "token")]),
+        post("/manage/devices/0", &[("do", "hide")]),
+        post("/manage/devices/0", &[("do", "show")]),
+        post("/manage/devices/0", &[("do", "no-sign-of-life")]),
+        post("/manage/devices/0", &[("do", "sign-of-life")]),
+        post("/manage/devices/0", &[("do", "archive")]),
+        post("/manage/devices/0", &[("do", "unarchive")]),
+        (Method::PATCH, "/api/devices/0".to_owned(), r#"{"name": "Forged"}"#.to_owned()),
+        (Method::POST, "/api/devices/0/pairing".to_owned(), String::new()),
+        (Method::DELETE, "/api/snooze".to_owned(), String::new()),
+        (Method::POST, "/api/ok".to_owned(), String::new()),
         (Method::POST, "/api/devices".to_owned(), r#"{"name": "Forged"}"#.to_owned()),
         (Method::POST, "/api/devices/0/token/generate".to_owned(), String::new()),
         (Method::DELETE, "/api/devices/0/editor-key".to_owned(), String::new()),
@@ -51,7 +66,7 @@ async fn with_a_session_only_our_own_pages_change_anything() {
             let before = database.number(state).await;
             let answer = browser.send(method.clone(), &path, body.clone().into()).await;
             if is_ours {
-                assert!([200, 204, 303].contains(&answer.status), "{headers:?} {path} {body}: {answer}");
+                assert!([200, 201, 204, 303].contains(&answer.status), "{headers:?} {path} {body}: {answer}");
             } else {
                 assert_eq!(answer.status, 403, "{headers:?} {path} {body}: {answer}");
                 assert_eq!(answer.header("set-cookie"), "", "{headers:?} {path} {body}");
@@ -62,7 +77,11 @@ async fn with_a_session_only_our_own_pages_change_anything() {
         let page = browser.get("/manage").await;
         assert_eq!((page.status, page.header("access-control-allow-origin")), (200, ""), "{headers:?}");
     }
-    assert_eq!(database.number("SELECT count(*) FROM heartbeat.devices").await, 5);
+    // Two each for those that are ours, and the first one.
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.devices").await, 9);
+    let erase = browser(&server, &[("sec-fetch-site", "cross-site"), ("cookie", &session)]);
+    assert_eq!(erase.post("/manage/devices/0", "do=erase").await.status, 403);
+    assert_eq!(erase.send(Method::DELETE, "/api/devices/0", Vec::new()).await.status, 403);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `/manage`: the owner's pages.
 
 mod cross_site;
+mod devices;
 mod sessions;
 
 use heartbeat_tests::{Client, Response, Server, client::http, server::SECRET_KEY};
