@@ -6,6 +6,7 @@ mod hanging_viewers;
 mod links;
 mod parity;
 mod secrets;
+mod sessions;
 mod stream;
 mod stream_changes;
 mod viewers;
