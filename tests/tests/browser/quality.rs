@@ -2,7 +2,8 @@
 
 use std::{path::Path, process::Stdio};
 
-use heartbeat_tests::{Browser, Database, Server};
+use heartbeat_tests::{Browser, Client, Database, Server, client::http, server::SECRET_KEY};
+use reqwest::header::{COOKIE, HeaderMap};
 use tokio::process::Command;
 
 use crate::{server, url};
@@ -161,6 +162,20 @@ async fn the_page_and_all_it_loads_are_under_thirty_kilobytes() {
     }
 }
 
+/// The pages for the owner, with their names.
+async fn owners_pages(server: &Server) -> [(&'static str, String); 3] {
+    let paired = server.owner().post("/manage/devices/0", "do=pair").await;
+    let cookie = paired.header("set-cookie").split(';').next().unwrap_or_default();
+    let headers = HeaderMap::from_iter([(COOKIE, cookie.parse().expect("a header"))]);
+    let with_code = Client::with(&server.url(), http().default_headers(headers));
+    let owner = with_code.authorized(SECRET_KEY);
+    [
+        ("sign-in", server.stranger().get("/manage").await.body),
+        ("overview", owner.get("/manage").await.body),
+        ("connect", owner.get("/manage/devices/0").await.body),
+    ]
+}
+
 #[tokio::test]
 async fn the_html_is_valid() {
     let database = Database::create().await;
@@ -172,6 +187,9 @@ async fn the_html_is_valid() {
     let server = with_devices(&database).await;
     for (path, name) in PAGES {
         let page = server.stranger().get(path).await.body;
+        std::fs::write(folder.path().join(format!("{name}.html")), page).expect("a page");
+    }
+    for (name, page) in owners_pages(&server).await {
         std::fs::write(folder.path().join(format!("{name}.html")), page).expect("a page");
     }
     // Whitespace and equivalent spellings do not matter.

@@ -7,6 +7,7 @@ mod links;
 mod metrics;
 mod parity;
 mod secrets;
+mod sessions;
 mod stream;
 mod stream_changes;
 mod viewers;

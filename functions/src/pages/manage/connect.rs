@@ -97,7 +97,9 @@ impl Progress {
                 String::new(),
             ),
             Some(PairingState::Expired) => Self::done("expired", "The code has expired. Make another."),
-            None if has_new_token => Self::waiting("token", "Waiting for its first beat.", String::new()),
+            None if has_new_token => {
+                Self::waiting("token", "Waiting for a beat with the new token.", String::new())
+            }
             None => Self::done("none", &last_beat(device, now)),
         }
     }
