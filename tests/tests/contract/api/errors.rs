@@ -15,7 +15,8 @@ async fn an_unsupported_method_is_answered_with_the_allowed_ones() {
     {"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"This address does not support this method; the Allow header lists those it does."}
     "#);
     let supported = [
-        ("/api/devices", "POST"),
+        ("/api/devices", "GET,HEAD,POST"),
+        ("/api/pair", "POST"),
         ("/api/devices/0/token/generate", "POST"),
         ("/api/beat", "POST"),
         ("/api/v1/users/current/heartbeats", "POST"),
