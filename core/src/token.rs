@@ -34,6 +34,14 @@ impl Token {
         Self(Secret::new(format!("{TOKEN_PREFIX}{}", random_text::<TOKEN_BYTES>(rng))))
     }
 
+    /// Parses a token of the form that [`generate`](Self::generate) gives them. `None` if it is anything else, such as a token
+    /// from a legacy import.
+    #[must_use]
+    pub fn parse(token: &str) -> Option<Self> {
+        let random = BASE64_URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN_PREFIX)?).ok()?;
+        (random.len() == TOKEN_BYTES).then(|| Self(Secret::new(token.to_owned())))
+    }
+
     /// Returns the token in the clear, for the device.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -73,7 +73,8 @@ fn router_of(route: &Route, app: &App) -> Router<App> {
         Audience::Owner | Audience::Guest | Audience::Monitoring
             if has_secret(route.audience, &app.config) =>
         {
-            (route.router)(app).layer(map_response(middleware::keep_private))
+            let router = (route.router)(app).method_not_allowed_fallback(error::method_not_allowed);
+            router.layer(map_response(middleware::keep_private))
         }
         Audience::Owner | Audience::Guest | Audience::Monitoring => {
             let paths = route.paths.iter();

@@ -13,6 +13,7 @@ use crate::{
         body::Body,
         client_ip::{ClientIp, share_key},
         error_responses::ErrorResponse,
+        own_origin::NoOtherSite,
         problem::{Details, PROBLEM_JSON, Problem},
         route::{Audience, Route},
     },
@@ -59,6 +60,8 @@ pub(crate) struct PresentedCode {
             body = RegisteredDevice<'static>,
             headers(("cache-control" = String, description = "`no-store`: the token is a secret."))),
         ErrorResponse<400>,
+        (status = 403, description = "A page of another site made the browser send it.",
+            body = Details<'static>, content_type = PROBLEM_JSON),
         (status = 404, description = "The code is wrong, was used, or is older than ten minutes, or the server has \
             no secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,
@@ -71,6 +74,8 @@ pub(crate) struct PresentedCode {
     ),
 )]
 async fn redeem(
+    // Any page could have its visitors' browsers use up the attempts, here and where only they can reach a server.
+    _: NoOtherSite,
     State(app): State<App>,
     Now(now): Now,
     Random(mut rng): Random,

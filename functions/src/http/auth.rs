@@ -39,16 +39,17 @@ impl FromRequestParts<App> for Owner {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let live_url = LiveUrl::of(parts, app);
         let presented = presented(parts, app, live_url.url()).ok_or(Problem::Unauthorized)?;
-        let key = key_to_compare(app, client_ip(parts)).await?;
+        let client = client_ip(parts);
+        let key = key_to_compare(app, client).await?;
         match presented {
             Presented::SecretKey(value) => {
                 // A secret key may itself begin with the word Bearer.
                 let matches = key.matches(credentials(value)) | key.matches(value);
-                matches.then_some(Self).ok_or(Problem::Unauthorized)
+                matches.then_some(Self).ok_or_else(|| wrong_guess(app, client))
             }
             Presented::Session(cookie) => {
                 if !session::is_valid(cookie, &key, (app.clock)()) {
-                    return Err(Problem::Unauthorized);
+                    return Err(wrong_guess(app, client));
                 }
                 // Browsers send a cookie with whatever request a page makes.
                 let may =
@@ -80,6 +81,13 @@ pub(crate) async fn key_to_compare(app: &App, client: ClientIp) -> Result<Secret
         return Err(Problem::too_many_requests(delay));
     }
     app.owner_key.current(now).await.ok_or(Problem::NoSecretKey)
+}
+
+/// Counts a guess that was wrong, and returns what answers it. It is counted here and not by the status of the response: a
+/// page may answer it with a form.
+pub(crate) fn wrong_guess(app: &App, client: ClientIp) -> Problem {
+    let delay = app.rate_limiter.record_failure(client, (app.clock)());
+    delay.map_or(Problem::Unauthorized, Problem::too_many_requests)
 }
 
 pub(crate) fn client_ip(parts: &Parts) -> ClientIp {

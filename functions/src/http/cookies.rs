@@ -79,12 +79,6 @@ pub(crate) enum CookieName {
     Handover,
 }
 
-/// Whether a request carries something that claims to be a session.
-pub(crate) fn presents_session(headers: &HeaderMap) -> bool {
-    let transports = [Transport::Https, Transport::Loopback];
-    transports.into_iter().any(|transport| transport.read(headers, CookieName::Session).is_some())
-}
-
 /// Returns the host that a request is for, with its port if it names one.
 pub(crate) fn requested_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let named = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -93,16 +87,18 @@ pub(crate) fn requested_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option
 }
 
 /// Whether a host is this machine itself. Names that others can have resolve here are not.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = name.map_or(host, |(name, _)| name);
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
+/// Returns the value of the first cookie of this name. Those of other programs on this host may hold any bytes.
 fn value_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+    let lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let mut pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let value = pairs.find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    str::from_utf8(value).ok()
 }
 
 #[cfg(test)]
@@ -141,6 +137,8 @@ mod tests {
     fn a_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("a=1; heartbeat_session_2=no; b"));
+        headers.append(COOKIE, HeaderValue::from_bytes("name=J\u{f6}rg".as_bytes()).expect("a header"));
+        headers.append(COOKIE, HeaderValue::from_bytes(b"nick=J\xf6rg; heartbeat=no").expect("a header"));
         headers.append(COOKIE, HeaderValue::from_static("__Host-heartbeat-handover=x;heartbeat_session=a=b"));
         assert_eq!(Transport::Loopback.read(&headers, CookieName::Session), Some("a=b"));
         assert_eq!(Transport::Https.read(&headers, CookieName::Session), None);

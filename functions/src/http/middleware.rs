@@ -6,8 +6,8 @@ use std::time::Instant;
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{
-        HeaderValue, Method, StatusCode,
-        header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL},
+        HeaderName, HeaderValue, Method, StatusCode,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -15,19 +15,22 @@ use axum::{
 
 use super::{
     client_ip::{ClientIp, Peer},
-    cookies,
     problem::Problem,
+    request_metrics::method_label,
 };
 use crate::{App, pages::error};
 
 /// Maximum length of a path and its query. What handlers do with a query takes time that grows with it.
 const URI_MAX_BYTES: usize = 4 * 1024;
 
+/// Keeps pages of other sites from embedding a response (Fetch standard, "Cross-Origin-Resource-Policy header").
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 /// Mark of a response that is for the owner alone.
 #[derive(Debug, Clone, Copy)]
 struct Private;
 
-/// Marks a response of a route of the owner's: it is kept out of caches.
+/// Marks a response of a route of the owner's: it is kept out of caches and from other sites.
 pub(crate) async fn keep_private(mut response: Response) -> Response {
     response.extensions_mut().insert(Private);
     response
@@ -41,17 +44,16 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
     let client = peer.map_or(ClientIp(None), |peer| ClientIp::of(*peer, request.headers(), &app.config));
     request.extensions_mut().insert(client);
     let started = Instant::now();
-    // A request without credentials is no guess. Any web page can make its visitor's browser send such, but not one with
-    // our cookie.
-    let is_attempt =
-        request.headers().contains_key(AUTHORIZATION) || cookies::presents_session(request.headers());
+    // A request without credentials is no guess. Any web page can make its visitor's browser send such.
+    let is_attempt = request.headers().contains_key(AUTHORIZATION);
     let mut response = if request.uri().path_and_query().is_some_and(|it| it.as_str().len() > URI_MAX_BYTES) {
         Problem::UriTooLong.into_response()
     } else {
         next.run(request).await
     };
     let is_private = response.extensions_mut().remove::<Private>().is_some();
-    if response.status() == StatusCode::UNAUTHORIZED && is_attempt {
+    // Guesses at the owner's key were counted where they were compared.
+    if response.status() == StatusCode::UNAUTHORIZED && is_attempt && !is_private {
         let retry_after = app.rate_limiter.record_failure(client, (app.clock)());
         if let Some(delay) = retry_after {
             response = error::in_the_form_of(&response, Problem::too_many_requests(delay));
@@ -69,7 +71,10 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
     log(&method, path.as_ref(), response.status(), started);
     let mut response = error::render(response, &app.config);
     if is_private {
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     }
     response
 }
@@ -79,10 +84,12 @@ pub(crate) async fn every_response(State(app): State<App>, mut request: Request,
 /// often as they like, is logged where it is found.
 fn log(method: &Method, path: Option<&MatchedPath>, status: StatusCode, started: Instant) {
     let route = path.map_or("none", MatchedPath::as_str);
+    // A stranger may have made it up.
+    let method = method_label(method);
     let microseconds = started.elapsed().as_micros();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::warn!(%method, route, status = status.as_u16(), microseconds, "request");
+        tracing::warn!(method, route, status = status.as_u16(), microseconds, "request");
     } else {
-        tracing::debug!(%method, route, status = status.as_u16(), microseconds, "request");
+        tracing::debug!(method, route, status = status.as_u16(), microseconds, "request");
     }
 }

@@ -1,10 +1,12 @@
 //! Authentication of programs that read the metrics.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{header::AUTHORIZATION, request::Parts},
+};
 
 use super::{
-    auth::{Owner, authorization, credentials},
-    client_ip::ClientIp,
+    auth::{Owner, authorization, client_ip, credentials, wrong_guess},
     problem::Problem,
 };
 use crate::App;
@@ -22,8 +24,7 @@ impl FromRequestParts<App> for Monitor {
         };
         if let Some(presented) = authorization(parts) {
             // Before the comparison, as for the owner's key.
-            let client = parts.extensions.get().copied().unwrap_or(ClientIp(None));
-            if let Some(delay) = app.rate_limiter.retry_after(client, (app.clock)()) {
+            if let Some(delay) = app.rate_limiter.retry_after(client_ip(parts), (app.clock)()) {
                 return Err(Problem::too_many_requests(delay));
             }
             if token.matches(credentials(presented)) | token.matches(presented) {
@@ -31,7 +32,8 @@ impl FromRequestParts<App> for Monitor {
             }
         }
         if app.config.secret_key.is_none() {
-            return Err(Problem::Unauthorized);
+            let is_guess = parts.headers.contains_key(AUTHORIZATION);
+            return Err(if is_guess { wrong_guess(app, client_ip(parts)) } else { Problem::Unauthorized });
         }
         Owner::from_request_parts(parts, app).await.map(|_| Self)
     }

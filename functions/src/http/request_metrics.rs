@@ -57,7 +57,7 @@ impl RequestMetrics {
 }
 
 /// Returns the label of a method, which a stranger may have made up.
-fn method_label(method: &Method) -> &str {
+pub(super) fn method_label(method: &Method) -> &str {
     match *method {
         Method::GET
         | Method::HEAD

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, os::unix::net::UnixStream};
 
-use heartbeat_tests::{Client, Database, Server, ServerBuilder, client::http};
+use heartbeat_functions::routes::{Audience, ROUTES};
+use heartbeat_tests::{Client, Database, Server, ServerBuilder, client::http, server::SECRET_KEY};
 use reqwest::header::{HeaderMap, HeaderName};
 
 /// Sends requests with an invalid token; returns the number of responses by status.
@@ -73,6 +74,41 @@ fn without_seconds(response: &str) -> String {
         _ => line.to_owned(),
     };
     response.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn no_route_of_the_owner_takes_guesses_at_the_key_without_counting_them() {
+    let database = Database::create().await;
+    let server =
+        ServerBuilder::on(&database).environment("HEARTBEAT_TRUSTED_PROXIES", "127.0.0.1").start().await;
+    let mut clients = (1..).map(|number| format!("192.0.2.{number}"));
+    for route in
+        ROUTES.iter().filter(|route| [Audience::Owner, Audience::Monitoring].contains(&route.audience))
+    {
+        for (path, method) in
+            route.paths.iter().flat_map(|path| route.methods.iter().map(move |it| (path, it)))
+        {
+            let ip = clients.next().expect("endless");
+            let path = path.replace("{id}", "0");
+            let mut wrong = BTreeMap::new();
+            let client = with_header(&server, "x-forwarded-for", &ip);
+            for number in 0..25 {
+                let guess = client.authorized(&format!("guess {number}"));
+                let answer = guess.send(method.clone(), &path, Vec::new()).await;
+                *wrong.entry(answer.status).or_insert(0) += 1;
+            }
+            if wrong == BTreeMap::from([(405, 25)]) {
+                continue;
+            }
+            // As many as are allowed were refused as wrong, and the right one is not told from those after them.
+            assert!(
+                wrong.get(&401) >= Some(&20) && wrong.contains_key(&429) && wrong.len() == 2,
+                "{method} {path}: {wrong:?}"
+            );
+            let right = client.authorized(SECRET_KEY).send(method.clone(), &path, Vec::new()).await;
+            assert_eq!(right.status, 429, "{method} {path}");
+        }
+    }
 }
 
 /// Returns a client whose requests carry a header.

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use askama::Template;
 use axum::{
     extract::FromRequestParts,
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header::AUTHORIZATION, request::Parts},
     response::Response,
 };
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
@@ -14,9 +14,9 @@ use super::{PATH, error, response, see_other};
 use crate::{
     App,
     http::{
-        auth::{client_ip, key_to_compare},
+        auth::{client_ip, key_to_compare, wrong_guess},
         client_ip::ClientIp,
-        cookies::{CookieName, Transport, presents_session},
+        cookies::{CookieName, Transport},
         html,
         live_url::LiveUrl,
         own_origin::{SEC_FETCH_SITE, is_own},
@@ -66,15 +66,17 @@ impl SignIn {
     pub(super) fn of(parts: &Parts, app: &App) -> Self {
         let (uri, headers) = (&parts.uri, &parts.headers);
         let live_url = LiveUrl::of(parts, app);
+        let transport = Transport::of(uri, headers, live_url.url(), &app.config.client_ip_header);
+        let has_session = transport.is_some_and(|it| it.read(headers, CookieName::Session).is_some());
         let site = headers.get(SEC_FETCH_SITE);
         Self {
             app: app.clone(),
             client: client_ip(parts),
-            transport: Transport::of(uri, headers, live_url.url(), &app.config.client_ip_header),
-            reason: match (presents_session(headers), parts.method.is_safe()) {
-                (true, _) => (StatusCode::UNAUTHORIZED, State::Ended),
-                (false, true) => (StatusCode::OK, State::SignedOut),
-                (false, false) => (StatusCode::UNAUTHORIZED, State::SignedOut),
+            transport,
+            reason: match (headers.contains_key(AUTHORIZATION), has_session, parts.method.is_safe()) {
+                (false, true, _) => (StatusCode::UNAUTHORIZED, State::Ended),
+                (false, false, true) => (StatusCode::OK, State::SignedOut),
+                (true, _, _) | (false, false, false) => (StatusCode::UNAUTHORIZED, State::SignedOut),
             },
             is_own: is_own(uri, headers, live_url.url()),
             from_another_site: site.is_some_and(|site| site == "cross-site" || site == "same-site"),
@@ -106,9 +108,10 @@ impl SignIn {
         let key = key_to_compare(&self.app, self.client).await.map_err(error::page)?;
         // What is pasted may have blanks around it, which no key has.
         if !key.matches(presented.trim().as_bytes()) {
-            let delay = self.app.rate_limiter.record_failure(self.client, now);
-            let refused = delay.map(|delay| error::page(Problem::too_many_requests(delay)));
-            return Ok(refused.unwrap_or_else(|| self.respond(StatusCode::UNAUTHORIZED, State::WrongKey)));
+            return match wrong_guess(&self.app, self.client) {
+                Problem::Unauthorized => Ok(self.respond(StatusCode::UNAUTHORIZED, State::WrongKey)),
+                problem => Err(error::page(problem)),
+            };
         }
         let mut response = see_other(PATH);
         let session = session::start(&key, now, &mut UnwrapErr(SysRng));

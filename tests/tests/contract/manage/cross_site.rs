@@ -92,6 +92,21 @@ async fn who_sends_the_key_itself_needs_no_origin() {
 }
 
 #[tokio::test]
+async fn no_other_site_uses_up_the_attempts_at_pairing_codes() {
+    let (server, _database) = Server::fresh().await;
+    let code = r#"{"code": "BCDF-GHJK"}"#;
+    for (headers, is_ours) in SENDERS {
+        // Who opens an address by hand is nobody's page, and programs say nothing.
+        if headers.iter().any(|(_, value)| value.contains("PORT")) || headers.is_empty() {
+            continue;
+        }
+        let expected = if is_ours || headers == [("sec-fetch-site", "none")] { 404 } else { 403 };
+        assert_eq!(browser(&server, headers).post("/api/pair", code).await.status, expected, "{headers:?}");
+    }
+    assert_eq!(server.stranger().post("/api/pair", code).await.status, 404);
+}
+
+#[tokio::test]
 async fn no_other_site_is_told_that_it_may_ask() {
     let (server, _database) = Server::fresh().await;
     let other = browser(

@@ -23,6 +23,24 @@ async fn the_key_gives_a_cookie_that_no_script_and_no_other_site_can_use() {
 }
 
 #[tokio::test]
+async fn cookies_of_others_on_this_host_do_no_harm() {
+    let (server, _database) = Server::fresh().await;
+    let session = cookie(&sign_in(&server, SECRET_KEY).await);
+    // Of other programs, and of another way of access, which a neighboring domain could set.
+    for other in ["nick=Jörg", "__Host-heartbeat=1.2.3", "a; =; b=\"c"] {
+        let cookies = format!("{other}; {session}");
+        let owner = browser(&server, &[("cookie", &cookies)]);
+        assert!(owner.get("/manage").await.body.contains(SIGNED_IN), "{other}");
+        assert_eq!(owner.get("/api/devices").await.status, 200, "{other}");
+    }
+    for _ in 0..30 {
+        let image = browser(&server, &[("cookie", "__Host-heartbeat=1.2.3")]).get("/api/devices").await;
+        assert_eq!(image.status, 401);
+    }
+    assert_eq!(server.owner().get("/api/devices").await.status, 200, "none of them was a guess");
+}
+
+#[tokio::test]
 async fn behind_https_the_cookie_is_secure_and_bound_to_the_host() {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database)
