@@ -58,7 +58,7 @@ pub struct OwnedDevice {
     pub name: Option<String>,
     /// Who may see it, unless it is archived: then only the owner may.
     pub visibility: Visibility,
-    /// Whether its beats say that somebody is well.
+    /// Whether its beats are a sign of life of the owner.
     pub sign_of_life: bool,
     /// When it was archived, if it is.
     pub archived_at: Option<OffsetDateTime>,
@@ -85,7 +85,7 @@ pub struct DeviceUpdate {
     pub name: Option<DeviceName>,
     /// Who may see it from now on.
     pub visibility: Option<Visibility>,
-    /// Whether its beats say that somebody is well.
+    /// Whether its beats are a sign of life of the owner.
     pub sign_of_life: Option<bool>,
     /// Archives the device, or brings it back.
     pub archived: Option<bool>,

@@ -12,7 +12,7 @@ pub enum Error {
     /// No device has this pairing code, or no longer.
     #[error("no device has this pairing code")]
     UnknownPairingCode,
-    /// As many pairing codes were wrong, whoever tried them, as may be in a minute.
+    /// Rate limit of wrong pairing codes, over all clients and processes.
     #[error("too many pairing codes were wrong")]
     TooManyPairingFailures {
         /// Time until one may be tried again.

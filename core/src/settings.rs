@@ -111,14 +111,14 @@ impl Precision {
 /// `history`: who sees when the owner was present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum History {
-    /// Nobody.
+    /// No one sees it.
     Off,
     /// The owner.
     Owner,
-    /// Everybody sees whole days, the owner sees all.
+    /// Strangers see whole days, the owner sees all.
     #[default]
     Day,
-    /// Everybody sees all.
+    /// Strangers see all.
     Full,
 }
 

@@ -12,6 +12,7 @@ use heartbeat_core::{
         event::EventKind,
         subscriptions::{CONFIGURED_DISCORD, Subscriptions},
     },
+    publication::Publisher,
     runtime::Runtime,
 };
 #[cfg(feature = "webhook")]
@@ -29,6 +30,9 @@ use crate::app::system_clock;
 
 /// Timeout of what is to be done about erased devices: all beats are looked at, some million in a second.
 const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Timeout of moving the public figures on: all beats since the last time are looked at, some million in a second.
+const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
 /// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
@@ -56,6 +60,7 @@ pub struct Background {
     session: SharedSession,
     jobs: Jobs,
     eraser: Eraser,
+    publisher: Publisher,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
 }
@@ -64,19 +69,21 @@ impl Background {
     /// Returns the background work of a program with this configuration. The database is first contacted when it
     /// is first needed.
     #[must_use]
-    pub fn new(config: &Config, database: Target, runtime: Runtime, metrics: ProcessMetrics) -> Self {
+    pub fn new(config: &Config, database: &Target, runtime: Runtime, metrics: ProcessMetrics) -> Self {
         #[cfg(not(feature = "webhook"))]
         let _ = metrics;
         let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
-        let records = match runtime {
-            Runtime::Server => SharedSession::new(Session::new(database, system_clock, runtime)),
+        // For what may take long.
+        let own_session = || match runtime {
+            Runtime::Server => SharedSession::new(Session::new(database.clone(), system_clock, runtime)),
             Runtime::Lambda => session.clone(),
         };
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
-            jobs: Jobs::new(session.clone(), keys.collect(), config.choices()),
-            eraser: Eraser::new(session.clone(), records),
+            jobs: Jobs::new(session.clone(), keys.collect()),
+            eraser: Eraser::new(session.clone(), own_session()),
+            publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
                 channels: Mutex::new(Channels::configured(config)),
@@ -101,6 +108,7 @@ impl Background {
         tokio::select! {
             () = self.run_jobs() => {}
             () = self.erase() => {}
+            () = self.publish() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
     }
@@ -109,8 +117,9 @@ impl Background {
     pub async fn run_until(&self, until: Instant) {
         self.jobs.run_due(system_clock()).await;
         // Deliveries may take all the time that is left.
-        let left = until.saturating_duration_since(Instant::now());
-        self.eraser.run(Instant::now() + left / 2).await;
+        let left = || until.saturating_duration_since(Instant::now());
+        self.publisher.run(Instant::now() + left() / 2).await;
+        self.eraser.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
         self.dispatcher.dispatch_until(until).await;
         #[cfg(not(feature = "webhook"))]
@@ -132,6 +141,15 @@ impl Background {
         loop {
             ticks.tick().await;
             self.eraser.run(Instant::now() + ERASING_TIMEOUT).await;
+        }
+    }
+
+    /// Moves the public figures on at each tick.
+    async fn publish(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.publisher.run(Instant::now() + PUBLISHING_TIMEOUT).await;
         }
     }
 

@@ -121,7 +121,7 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     let configured = background::subscriptions(&config, Runtime::Server);
     let app = App::start(&target, config, Runtime::Server, configured);
     let metrics = app.heartbeat.metrics().clone();
-    let background = Background::new(&app.config, target, Runtime::Server, metrics);
+    let background = Background::new(&app.config, &target, Runtime::Server, metrics);
     let stream = LocalStream::new(app.clone(), management.is_none(), limits);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());
     tracing::info!(version = env!("VERSION_AND_COMMIT"), "Heartbeat");

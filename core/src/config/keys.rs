@@ -225,7 +225,7 @@ keys! {
         kind: Text,
         default: "day",
         choosable: true,
-        help: "Who sees when you were present: off for nobody, owner, day for everybody by whole days, full for everybody",
+        help: "Who sees when you were present: off for nobody, owner, day for everyone by whole days, full for everyone",
         parse: History::parse,
     }
 }

@@ -142,7 +142,7 @@ fn hosts_and_sockets_are_told_apart() {
 
 #[test]
 fn every_default_is_a_value_that_could_be_given() {
-    // A default that may be chosen in the browser says that nobody has set it.
+    // A default that may be chosen in the browser says that it is not set.
     let defaults = Flags {
         values: KEYS
             .iter()

@@ -1,6 +1,8 @@
 //! Statements on the public figures as of the last boundary. Each is one statement, and so one moment: what is counted and
 //! what is left out of the count belong together.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 
 use super::connection::Connection;
@@ -109,6 +111,16 @@ pub async fn roll_forward(
 ) -> Result<(), sqlx::Error> {
     sqlx::query_file!("src/database/published/roll_forward.sql", previous, boundary, COMMIT_DELAY_MAX)
         .fetch_all(connection)
+        .await
+        .map(drop)
+}
+
+/// Allows the statements after it, up to the next commit, more time than others.
+pub async fn allow(connection: &mut Connection, timeout: Duration) -> Result<(), sqlx::Error> {
+    connection.ensure_transaction().await?;
+    let timeout = timeout.as_millis().to_string();
+    sqlx::query!("SELECT set_config('statement_timeout', $1, true)", timeout)
+        .fetch_one(connection)
         .await
         .map(drop)
 }

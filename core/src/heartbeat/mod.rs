@@ -29,6 +29,7 @@ use crate::{
     jobs::Eraser,
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
+    publication::Publication,
     runtime::Runtime,
     settings::{Choices, OwnerSettings},
     shares::Shares,
@@ -37,7 +38,7 @@ use crate::{
 };
 use known_tokens::KnownTokens;
 use pairing::PairingAttempts;
-use refresher::{DatabaseSource, Refresher};
+use refresher::Refresher;
 pub use stats_cache::Revision;
 use stats_cache::StatsCache;
 use worker::{Change, Command, QueuedCommand, Worker};
@@ -136,8 +137,8 @@ impl Heartbeat {
         let metrics = ProcessMetrics::default();
         let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events, &metrics);
         let worker = start(worker.run());
-        let source = DatabaseSource { reads: reads.clone(), configured: settings };
-        let refresher = Refresher::new(source, Arc::clone(&cache), clock);
+        let publication = Publication::new(reads.clone(), settings);
+        let refresher = Refresher::new(publication, Arc::clone(&cache), clock);
         Self {
             cache,
             commands,

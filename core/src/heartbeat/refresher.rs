@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::stats_cache::StatsCache;
-use crate::{Clock, Error, database::Reads, publication, settings::Choices, stats::StoredStats};
+use crate::{Clock, Error, publication::Publication, stats::StoredStats};
 
 /// A read under way, or the last one.
 type Flight = Shared<oneshot::Receiver<Result<(), Error>>>;
@@ -19,22 +19,15 @@ pub(super) trait StatsSource: Clone + Send + Sync + 'static {
     fn read_stats(&self) -> impl Future<Output = Result<StoredStats, Error>> + Send;
 }
 
-/// The database, as a program reads it whose configuration sets some settings.
-#[derive(Debug, Clone)]
-pub(super) struct DatabaseSource {
-    pub(super) reads: Reads,
-    pub(super) configured: Choices,
-}
-
-impl StatsSource for DatabaseSource {
+impl StatsSource for Publication {
     async fn read_stats(&self) -> Result<StoredStats, Error> {
-        publication::read(&self.reads, &self.configured).await
+        self.read().await
     }
 }
 
 /// Refreshes the stats cache. Clones share the read under way.
 #[derive(Debug, Clone)]
-pub(super) struct Refresher<S = DatabaseSource> {
+pub(super) struct Refresher<S = Publication> {
     source: S,
     cache: Arc<StatsCache>,
     clock: Clock,
@@ -105,7 +98,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::database::beats::CountedDevice;
+    use crate::{database::beats::CountedDevice, settings::Choices};
 
     fn clock() -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH

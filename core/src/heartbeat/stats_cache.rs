@@ -65,7 +65,7 @@ enum Change {
         name: Arc<str>,
     },
     TotalVisits(i64),
-    /// Somebody changed what this process does not know.
+    /// A change with effects that this process cannot work out.
     Outdated,
 }
 

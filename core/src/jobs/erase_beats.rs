@@ -1,7 +1,7 @@
 //! Deletes the beats of erased devices, and then brings the records up to date.
 //!
-//! A few hundred milliseconds are enough for most owners, so the request that erases a device does it. Whatever is left
-//! then, or when that process dies, is done here.
+//! A few hundred milliseconds are enough for most owners, so the request that erases a device does it. The rest,
+//! or all of it if that process dies, is done here.
 
 use std::time::Duration;
 

@@ -5,28 +5,24 @@
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
-//! - [`publish`]: moves the public figures on to the last boundary.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
-//! for such work. What may take minutes, as [`Eraser`] may, is ticked by itself, so that it keeps no other job waiting.
+//! for such work. What may take minutes, as [`Eraser`] and [`Publisher`](crate::publication::Publisher) may, is ticked by
+//! itself, so that it keeps no other job waiting.
 
 mod adopt_events;
 mod dead_letter_events;
 pub(crate) mod erase_beats;
 mod expire_events;
 mod expire_viewers;
-mod publish;
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::{
-    database::{Connection, SharedSession},
-    settings::Choices,
-};
+use crate::database::{Connection, SharedSession};
 pub use erase_beats::Eraser;
 
 /// Interval at which a server runs its jobs.
@@ -41,15 +37,13 @@ pub struct Jobs {
     session: SharedSession,
     /// Keys of the channels that the configuration names.
     configured: Vec<String>,
-    /// Settings that the configuration sets.
-    settings: Choices,
 }
 
 impl Jobs {
-    /// Runs jobs through `session`, for a program whose configuration names the channels `configured`, and sets some `settings`.
+    /// Runs jobs through `session`, for a program whose configuration names the channels `configured`.
     #[must_use]
-    pub fn new(session: SharedSession, configured: Vec<String>, settings: Choices) -> Self {
-        Self { session, configured, settings }
+    pub fn new(session: SharedSession, configured: Vec<String>) -> Self {
+        Self { session, configured }
     }
 
     /// Does what is due at `now`. A job that fails is logged and runs again the next time.
@@ -59,7 +53,6 @@ impl Jobs {
         self.run("dead_letter_events", async |it| dead_letter_events::run(it, now).await).await;
         self.run("expire_events", async |it| expire_events::run(it, now).await).await;
         self.run("expire_viewers", expire_viewers::run).await;
-        publish::run(self.session.clone(), &self.settings).await;
     }
 
     /// Runs one job, which returns how many rows it worked on.

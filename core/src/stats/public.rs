@@ -3,7 +3,8 @@
 //!
 //! Rounded times of exact figures would still tell the second in which they change, so the figures of a boundary are kept in
 //! the database: they count the beats before it, and stay as they are until the next one. Times among them are rounded all
-//! the same, and durations are differences of rounded times, so that no two figures together tell more than one.
+//! the same, and ages are differences of rounded times. The longest absence is a duration rounded up: together with the times
+//! between which it was, it tells less than one step more than they do.
 
 use time::OffsetDateTime;
 
@@ -60,8 +61,8 @@ impl StoredStats {
 }
 
 impl PublishedStats {
-    /// Returns the figures with all times rounded down to boundaries. Ages are differences of those, and so is the longest
-    /// absence rounded up: it never looks shorter once it has ended.
+    /// Returns the figures with all times rounded down to boundaries. Ages are differences of those. The longest absence is
+    /// the true duration rounded up, as it never looks shorter then once it has ended.
     fn rounded(&self, started_at: OffsetDateTime) -> Stats {
         let boundary = |time: OffsetDateTime| self.precision.boundary(time, &self.timezone);
         let as_of = boundary(self.as_of);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_time_is_a_boundary_and_every_age_the_difference_of_two() {
+    fn every_time_is_a_boundary_every_age_the_difference_of_two_and_the_longest_absence_in_whole_steps() {
         let mut random = 1_u64;
         let mut next = |bound: i64| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -35,7 +35,7 @@ fn router(_: &App) -> Router<App> {
 
 /// Say that the owner is well
 ///
-/// It is no beat, and nobody sees it. A body is ignored.
+/// It is no beat, and not public. A body is ignored.
 #[utoipa::path(
     post,
     path = PATH,

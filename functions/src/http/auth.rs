@@ -51,7 +51,7 @@ impl FromRequestParts<App> for Owner {
                 if !session::is_valid(cookie, &key, (app.clock)()) {
                     return Err(wrong_guess(app, client));
                 }
-                // Browsers send a cookie with whatever request a page makes.
+                // Browsers add the cookie to requests that pages make, not only ours.
                 let may =
                     parts.method.is_safe() || own_origin::is_own(&parts.uri, &parts.headers, live_url.url());
                 may.then_some(Self).ok_or(Problem::CrossSite)

@@ -1,4 +1,4 @@
-//! Metrics of requests. Their labels have few values, whatever strangers send: templates of routes, known methods, codes.
+//! Metrics of requests. The cardinality of their labels is bounded: templates of routes, known methods, codes.
 
 use std::time::Duration;
 

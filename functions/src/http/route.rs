@@ -15,7 +15,7 @@ pub enum Audience {
     /// The owner, or a program with the `metrics_token`. As for the owner's routes, but it takes either of the two secrets
     /// in the configuration for it not to answer 404.
     Monitoring,
-    /// Whoever has a pairing code from the owner. Like the owner's, but for the key.
+    /// Clients with a pairing code from the owner. Like the owner's, but for the key.
     Guest,
 }
 

@@ -113,10 +113,11 @@ fn age(seconds: i64) -> Vec<(String, &'static str)> {
 }
 
 /// Returns the stats for the script, with the devices that the page shows, and the one with the last beat, which it names.
+/// Two such devices tell the script what many do: that the precision does not tell them apart.
 fn json(stats: &Stats) -> String {
     let (shown, others) = stats.devices.split_at(stats.devices.len().min(MAX_DEVICES_SHOWN));
-    let last = stats.last_device().and_then(|index| others.get(index.checked_sub(shown.len())?));
-    EmbeddedStats::new(stats, shown.iter().chain(last).collect()).json()
+    let is_last = |device: &&DeviceStats| device.last_beat.is_some() && device.last_beat == stats.last_seen;
+    EmbeddedStats::new(stats, shown.iter().chain(others.iter().filter(is_last).take(2)).collect()).json()
 }
 
 async fn home(
@@ -148,4 +149,44 @@ fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem
         has_key: app.config.secret_key.is_some(),
     };
     html::render(&page)
+}
+
+#[cfg(test)]
+mod tests {
+    use heartbeat_core::settings::Precision;
+
+    use super::*;
+
+    /// Ids of the devices that the script knows, out of as many as are shown and one more for each of some last beats.
+    fn known(last_beats_of_others: &[i64]) -> Vec<i64> {
+        let shown = (0..MAX_DEVICES_SHOWN).map(|_| 3_600);
+        let last_beats = shown.chain(last_beats_of_others.iter().copied());
+        let device = |(id, last_beat)| DeviceStats {
+            id,
+            former_id: None,
+            name: None,
+            last_beat: Some(last_beat),
+            num_beats: 1,
+        };
+        let stats = Stats {
+            as_of: 10_800,
+            precision: Precision::Hour,
+            last_seen: Some(7_200),
+            last_seen_relative: Some(3_600),
+            longest_absence: 3_600,
+            num_visits: 0,
+            total_beats: 0,
+            devices: (0..).zip(last_beats).map(device).collect(),
+            uptime: 10_800,
+        };
+        let json: serde_json::Value = serde_json::from_str(&json(&stats)).expect("JSON");
+        let devices = json["devices"].as_array().expect("devices");
+        devices.iter().skip(MAX_DEVICES_SHOWN).filter_map(|device| device["id"].as_i64()).collect()
+    }
+
+    #[test]
+    fn the_script_knows_of_the_last_device_and_whether_there_are_several() {
+        assert_eq!(known(&[3_600, 7_200, 3_600]), [101]);
+        assert_eq!(known(&[7_200, 3_600, 7_200, 7_200]), [100, 102]);
+    }
 }

@@ -7,7 +7,7 @@ use qrcode::{Color, EcLevel, QrCode};
 /// Margin on each side, in modules (ISO/IEC 18004, section 5.3.8).
 const MARGIN: usize = 4;
 
-/// Returns the QR code of a text as an SVG element: black on white whatever the colors of the page are, since cameras expect
+/// Returns the QR code of a text as an SVG element: black on white in every color scheme of the page, since cameras expect
 /// that. It has no size of its own. Empty if the text is longer than a QR code holds: 2,331 bytes.
 #[must_use]
 pub fn svg(text: &str) -> String {

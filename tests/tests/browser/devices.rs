@@ -70,7 +70,7 @@ async fn an_open_page_drops_renames_and_adds_devices_in_their_order() {
     eventually("no row", async || browser.run(ROWS).await == json!([])).await;
     assert_eq!(browser.run(DOTS).await, json!([]));
     assert_eq!(browser.run("return document.title").await, "Ada's heartbeat");
-    assert!(browser.text(".empty").await.contains("Add your first device"));
+    assert!(browser.text(".empty").await.contains("Add a device"));
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 

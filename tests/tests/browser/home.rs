@@ -45,11 +45,11 @@ async fn an_empty_page_fills_by_itself(browser: Browser) {
     let database = Database::create().await;
     let server = server(&database).await;
     browser.open(&url(&server, "/")).await;
-    browser.wait_for_text(".empty", "Add your first device").await;
+    browser.wait_for_text(".empty", "Add a device").await;
     let laptop = server.device("Laptop").await;
     browser.wait_for_text(".devices", "Laptop").await;
     browser.wait_for_text(".devices .seen", "never").await;
-    assert!(!browser.text(".empty").await.contains("Add your first device"));
+    assert!(!browser.text(".empty").await.contains("Add a device"));
     laptop.beat().await;
     browser.wait_for_text(".hero", "ago").await;
     browser.wait_for_text(".devices .count", "1 beat · 100.0%").await;

@@ -53,7 +53,7 @@ pub(crate) struct Device {
     /// Who may see the device: `public`, everybody; `hidden`, the owner alone. While it is archived only the owner may.
     #[schema(value_type = DeviceVisibility)]
     visibility: &'static str,
-    /// Whether its beats say that somebody is well. Alerts do not count those of a server or a sensor.
+    /// Whether its beats are a sign of life of the owner. Alerts do not count those of a server or a sensor.
     sign_of_life: bool,
     /// Whether it is archived: hidden, without a token. Its beats still count.
     archived: bool,
@@ -109,7 +109,7 @@ pub(crate) struct DeviceChange {
     /// Who may see the device.
     #[schema(nullable = false)]
     visibility: Option<DeviceVisibility>,
-    /// Whether its beats say that somebody is well.
+    /// Whether its beats are a sign of life of the owner.
     #[schema(nullable = false)]
     sign_of_life: Option<bool>,
     /// `true` archives the device: its token is dead at once, as are its editor key and its pairing code. `false` brings it

@@ -93,7 +93,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
     components(schemas(Details<'static>)),
     tags(
         (name = "devices", description = "Devices, their tokens and editor keys, for the owner"),
-        (name = "pairing", description = "Pairing codes: the owner makes them, and whoever has one gets a token"),
+        (name = "pairing", description = "Pairing codes: the owner makes them, and a device trades one for its token"),
         (name = "owner", description = "What the owner says of themselves"),
         (name = "beats", description = "Beats, for devices"),
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
