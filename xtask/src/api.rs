@@ -95,6 +95,9 @@ fn credentials(description: &Value) -> &'static str {
     let schemes: Vec<&String> =
         list(&description["security"]).iter().flat_map(|scheme| object(scheme).keys()).collect();
     match schemes.first().map(|scheme| scheme.as_str()) {
+        Some("ownerKey") if schemes.iter().any(|scheme| *scheme == "ownerSession") => {
+            "the owner, with the secret key or in a session of `/manage`"
+        }
         Some("ownerKey") => "the owner, with the secret key",
         Some("deviceToken") => "a device, with its token",
         Some("editorKey") => "an editor, with its key or with the token of its device",
@@ -193,7 +196,7 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
         call = vec![format!("curl -X {method} {url}")];
     }
     match credentials(description) {
-        "the owner, with the secret key" => call.push("-H 'Authorization: YOUR_KEY'".to_owned()),
+        owner if owner.starts_with("the owner") => call.push("-H 'Authorization: YOUR_KEY'".to_owned()),
         "a device, with its token" => call.push("-H 'Authorization: TOKEN'".to_owned()),
         who if who.starts_with("an editor") => call.push("-u TOKEN:".to_owned()),
         _ => {}

@@ -216,68 +216,54 @@ async fn offer(
     Ok(redeemed.map(|_| device))
 }
 
-/// Makes each of `tokens` that is on offer the token of its device. The one before is dead, the device has no other
-/// offers, and its code is used. Returns those of `tokens` that devices have then: another process may have been first.
-pub async fn promote(
-    connection: &mut Connection,
-    tokens: &[TokenHash],
-) -> Result<Vec<TokenHash>, sqlx::Error> {
-    let tokens: Vec<&[u8]> = tokens.iter().map(|token| &token.as_bytes()[..]).collect();
-    if !is_any_valid(connection, &tokens).await? {
-        return Ok(Vec::new());
+/// Makes `token`, if it is on offer, the token of its device. The one before is dead, the device has no other offers, and its
+/// code is used. Returns whether a device may have the token then: another process may have been first.
+pub async fn promote(connection: &mut Connection, token: TokenHash) -> Result<bool, sqlx::Error> {
+    if !is_offered_or_valid(connection, token).await? {
+        return Ok(false);
     }
     connection.ensure_transaction().await?;
-    // In the order in which beats lock devices.
-    let devices = sqlx::query_scalar!(
+    let device = sqlx::query_scalar!(
         "
         SELECT id FROM heartbeat.devices
-        WHERE id IN (SELECT device FROM heartbeat.offered_tokens WHERE token_hash = ANY ($1))
+        WHERE id = (SELECT device FROM heartbeat.offered_tokens WHERE token_hash = $1)
           AND archived_at IS NULL
-        ORDER BY id
         FOR UPDATE
         ",
-        &tokens as _,
+        token.as_bytes(),
     )
-    .fetch_all(&mut *connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    let valid = sqlx::query_scalar!(
-        r#"
+    sqlx::query!(
+        "
         WITH promoted AS (
-            SELECT DISTINCT ON (device) device, token_hash FROM heartbeat.offered_tokens
-            WHERE token_hash = ANY ($1) AND device = ANY ($2)
-            ORDER BY device, offered_at DESC
+            SELECT device, token_hash FROM heartbeat.offered_tokens WHERE token_hash = $1 AND device = $2
         ), replaced AS (
             UPDATE heartbeat.devices SET token_hash = promoted.token_hash
             FROM promoted WHERE devices.id = promoted.device
         ), used AS (
             UPDATE heartbeat.pairings SET used_at = now()
             FROM promoted WHERE pairings.device = promoted.device
-        ), withdrawn AS (
-            DELETE FROM heartbeat.offered_tokens USING promoted
-            WHERE offered_tokens.device = promoted.device
         )
-        SELECT token_hash AS "token_hash!" FROM promoted
-        UNION ALL
-        SELECT token_hash FROM heartbeat.devices
-        WHERE token_hash = ANY ($1) AND id NOT IN (SELECT device FROM promoted)
-        "#,
-        &tokens as _,
-        &devices,
+        DELETE FROM heartbeat.offered_tokens USING promoted WHERE offered_tokens.device = promoted.device
+        ",
+        token.as_bytes(),
+        device,
     )
-    .fetch_all(connection)
+    .execute(connection)
     .await?;
-    Ok(valid.iter().filter_map(|hash| TokenHash::stored(hash)).collect())
+    Ok(true)
 }
 
-/// Whether any of the tokens is on offer, or the token of a device: all that tokens of strangers cost.
-async fn is_any_valid(connection: &mut Connection, tokens: &[&[u8]]) -> Result<bool, sqlx::Error> {
+/// Whether the token is on offer, or that of a device: all that tokens of strangers cost.
+async fn is_offered_or_valid(connection: &mut Connection, token: TokenHash) -> Result<bool, sqlx::Error> {
     if connection.is_pooled() {
-        let tokens = [Literal::ByteArrays(tokens)];
+        let token = [Literal::Bytes(token.as_bytes())];
         let rows: Vec<(bool,)> =
-            connection.fetch_and_commit(include_str!("pairings/is_any_valid.sql"), &tokens).await?;
-        return Ok(rows.iter().any(|(is_any_valid,)| *is_any_valid));
+            connection.fetch_and_commit(include_str!("pairings/is_offered_or_valid.sql"), &token).await?;
+        return Ok(rows.iter().any(|(is_offered_or_valid,)| *is_offered_or_valid));
     }
-    sqlx::query_file_scalar!("src/database/pairings/is_any_valid.sql", tokens as _)
+    sqlx::query_file_scalar!("src/database/pairings/is_offered_or_valid.sql", token.as_bytes())
         .fetch_one(connection)
         .await
 }

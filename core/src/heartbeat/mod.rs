@@ -80,6 +80,8 @@ pub struct Heartbeat {
     known_tokens: KnownTokens,
     unknown_beats: Arc<Shares>,
     unknown_editors: Arc<Shares>,
+    /// Session for what strangers do with codes and tokens on offer, so that nothing else waits for it.
+    pairing: SharedSession,
     pairing_attempts: Arc<PairingAttempts>,
 }
 
@@ -123,11 +125,13 @@ impl Heartbeat {
         settings: Choices,
     ) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
-        let (reads, writes, erasing) = match runtime {
-            Runtime::Server => (session(), (0..MAX_BATCHES).map(|_| session()).collect(), session()),
+        let (reads, writes, erasing, pairing) = match runtime {
+            Runtime::Server => {
+                (session(), (0..MAX_BATCHES).map(|_| session()).collect(), session(), session())
+            }
             Runtime::Lambda => {
                 let only = session();
-                (only.clone(), vec![only.clone()], only)
+                (only.clone(), vec![only.clone()], only.clone(), only)
             }
         };
         let reads = Reads::new(reads);
@@ -153,6 +157,7 @@ impl Heartbeat {
             known_tokens: KnownTokens::default(),
             unknown_beats: Arc::new(Shares::new(UNKNOWN_BEATS_CAPACITY, UNKNOWN_BEATS_PER_CLIENT)),
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
+            pairing,
             pairing_attempts: Arc::default(),
         }
     }
@@ -160,6 +165,15 @@ impl Heartbeat {
     /// Records a beat from `client`, if that is known; when this returns, it is committed. Returns its time, by the
     /// database's clock.
     pub async fn beat(&self, token: TokenHash, client: Option<IpAddr>) -> Result<OffsetDateTime, Error> {
+        match self.record(token, client).await {
+            Err(Error::UnknownToken) if self.accept_offer(token, client).await? => {
+                self.record(token, client).await
+            }
+            recorded => recorded,
+        }
+    }
+
+    async fn record(&self, token: TokenHash, client: Option<IpAddr>) -> Result<OffsetDateTime, Error> {
         let record = || self.ask(|reply| Command::Beat(worker::Beat { token, reply }));
         if self.known_tokens.contains(&token) {
             return record().await;

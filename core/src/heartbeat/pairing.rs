@@ -6,23 +6,32 @@ use std::{
 };
 
 use time::{Duration, OffsetDateTime};
+use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{Heartbeat, worker::Change, worker::Command};
 use crate::{
     Error,
-    database::pairings::{self, Redemption},
+    database::{
+        Connection,
+        pairings::{self, Redemption},
+    },
     device::Registered,
     pairing::{CodeHash, PairingState},
+    runtime::Runtime,
     shares::Shares,
-    token::Token,
+    token::{Token, TokenHash},
 };
 
-/// Attempts to redeem a code that may wait for the reads session. Each is a few round trips, so that all of them together
-/// delay other reads by a few milliseconds.
+/// Attempts to redeem a code that may wait for the session. Each is a few round trips, so that all of them together delay
+/// those who pair devices by a few milliseconds.
 const ATTEMPTS_CAPACITY: usize = 16;
 
 /// Attempts that may wait from one client IP.
 const ATTEMPTS_PER_CLIENT: usize = ATTEMPTS_CAPACITY / 4;
+
+/// Timeout of an attempt, or of a look at what is on offer, waiting for the session included.
+const PAIRING_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Longest time for which the database need not be asked after it refused an attempt.
 const REFUSAL_MAX: Duration = Duration::MINUTE;
@@ -78,10 +87,13 @@ impl Heartbeat {
         if let Some(retry_after) = self.pairing_attempts.retry_after((self.clock)()) {
             return Err(Error::TooManyPairingFailures { retry_after });
         }
-        let _share = self.pairing_attempts.waiting.take(client).ok_or(Error::Unavailable)?;
-        let token = token.hash();
-        let redeem = async |connection: &mut _| pairings::redeem(connection, code, token).await;
-        match self.reads.run(redeem).await? {
+        let (heartbeat, token) = (self.clone(), token.hash());
+        let redeemed = run_to_end(async move {
+            let _share = heartbeat.pairing_attempts.waiting.take(client).ok_or(Error::Unavailable)?;
+            let redeem = async |connection: &mut Connection| pairings::redeem(connection, code, token).await;
+            heartbeat.run_pairing(redeem).await
+        });
+        match redeemed.await? {
             Redemption::Redeemed(device) => {
                 self.known_tokens.insert(token);
                 Ok(device)
@@ -93,6 +105,38 @@ impl Heartbeat {
             }
         }
     }
+
+    /// Makes `token`, if it is on offer, the token of its device. Returns whether a beat with it may be recognized then:
+    /// another process may have been first. Not the work of the worker, in which devices would wait for made-up tokens.
+    pub(super) async fn accept_offer(&self, token: TokenHash, client: Option<IpAddr>) -> Result<bool, Error> {
+        let heartbeat = self.clone();
+        run_to_end(async move {
+            let _share = heartbeat.unknown_beats.take(client).ok_or(Error::Unavailable)?;
+            let promote = async |connection: &mut Connection| pairings::promote(connection, token).await;
+            heartbeat.run_pairing(promote).await
+        })
+        .await
+    }
+
+    /// Runs `work` on the session for pairing. A server closes its connection when nobody waits for it.
+    async fn run_pairing<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
+    ) -> Result<T, Error> {
+        let result = self.pairing.run(Instant::now() + PAIRING_TIMEOUT, work).await;
+        if self.runtime == Runtime::Server {
+            self.pairing.close();
+        }
+        result
+    }
+}
+
+/// Runs `work` to its end, even if the caller goes half way, which would close the connection that others wait for.
+async fn run_to_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    // An error says that the task was dropped with its tokio runtime.
+    tokio::spawn(work.in_current_span()).await.unwrap_or(Err(Error::Unavailable))
 }
 
 #[cfg(test)]

@@ -41,10 +41,11 @@ fn router(_: &App) -> Router<App> {
     path = PATH,
     operation_id = "ok",
     tag = "owner",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     responses(
         (status = 204, description = "It is recorded."),
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "The server has no secret key, so it has no owner.",
             body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,

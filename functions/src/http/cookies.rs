@@ -37,7 +37,7 @@ impl Transport {
 
     /// Returns the full name of a cookie. The prefix has browsers keep it from other hosts, but demands HTTPS (RFC 6265bis,
     /// section 4.1.3.2).
-    fn full_name(self, name: CookieName) -> &'static str {
+    pub(crate) fn full_name(self, name: CookieName) -> &'static str {
         match (self, name) {
             (Self::Https, CookieName::Session) => "__Host-heartbeat",
             (Self::Loopback, CookieName::Session) => "heartbeat_session",

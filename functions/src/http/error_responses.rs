@@ -14,10 +14,11 @@ use utoipa::{
 use super::problem::{PROBLEM_JSON, Problem};
 
 /// Problems whose status means the same on every route.
-fn problems() -> [Problem; 8] {
+fn problems() -> [Problem; 9] {
     [
         Problem::BadRequest("The member \"name\" is missing.".to_owned()),
         Problem::Unauthorized,
+        Problem::CrossSite,
         Problem::MethodNotAllowed,
         Problem::RequestTimeout,
         Problem::PayloadTooLarge,

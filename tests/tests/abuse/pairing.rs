@@ -1,35 +1,73 @@
-//! Guessed pairing codes.
+//! Guessed pairing codes, and made-up tokens.
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use heartbeat_tests::Server;
-use sqlx::Executor;
+use heartbeat_tests::{Database, Server, eventually};
+use sqlx::{Executor, PgConnection};
+use tokio::task::JoinSet;
+
+/// Returns a connection to the database that keeps others waiting for what it has locked.
+async fn lock(database: &Database, sql: &'static str) -> PgConnection {
+    let mut lock = database.connect().await;
+    lock.execute(sqlx::raw_sql(sql)).await.expect("a lock");
+    lock
+}
+
+const LOCK_FAILURES: &str = "BEGIN; SELECT FROM heartbeat.pairing_failures FOR UPDATE";
 
 #[tokio::test]
-async fn guessed_codes_that_wait_for_the_database_delay_no_beat() {
+async fn guessed_codes_that_wait_for_the_database_delay_neither_beats_nor_stats() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
     // No guess is answered while the count of failures is locked.
-    let mut lock = database.connect().await;
-    let locked = sqlx::raw_sql("BEGIN; SELECT FROM heartbeat.pairing_failures FOR UPDATE");
-    locked.execute(&mut lock).await.expect("a lock");
+    let mut lock = lock(&database, LOCK_FAILURES).await;
     let stranger = server.stranger();
-    let guesses = join_all((0..10).map(|_| async { stranger.redeem("BCDF-GHJK").await.status }));
-    let beats = async {
-        let started = Instant::now();
-        for _ in 0..20 {
-            laptop.beat().await;
-        }
-        started.elapsed()
-    };
-    let (guesses, duration) = tokio::join!(guesses, beats);
-    assert!(duration < Duration::from_secs(1), "{duration:?}");
+    let mut guesses = JoinSet::new();
+    for _ in 0..4 {
+        let stranger = server.stranger();
+        guesses.spawn(async move { stranger.redeem("BCDF-GHJK").await.status });
+    }
+    let mut statuses = Vec::new();
+    while !guesses.is_empty() {
+        laptop.beat().await;
+        let stats = stranger.get("/api/stats").await;
+        assert_eq!(stats.status, 200, "{stats}");
+        statuses.extend(std::iter::from_fn(|| guesses.try_join_next()).map(|guess| guess.expect("a status")));
+    }
     // It is not known whether they are right, so no client may be told that they are wrong.
-    assert!(guesses.iter().all(|status| [503, 429].contains(status)), "{guesses:?}");
+    assert!(statuses.iter().all(|status| [503, 429].contains(status)), "{statuses:?}");
     lock.execute("ROLLBACK").await.expect("no lock");
     assert_eq!(stranger.redeem("BCDF-GHJK").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_code_is_redeemed_even_if_the_client_hangs_up_half_way() {
+    let (server, database) = Server::fresh().await;
+    let (id, _) = server.owner().register("Phone").await;
+    let code = server.owner().pairing_code(id).await;
+    let mut lock = lock(&database, LOCK_FAILURES).await;
+    let client = server.stranger();
+    let redeem = tokio::spawn(async move { client.redeem(&code).await.status });
+    eventually("a redemption that waits for the lock", async || {
+        database
+            .number(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+            AND datname = current_database()",
+            )
+            .await
+            > 0
+    })
+    .await;
+    redeem.abort();
+    assert!(redeem.await.is_err_and(|error| error.is_cancelled()));
+    // What comes later finds that the server has seen the client go.
+    server.stranger().stats().await;
+    lock.execute("ROLLBACK").await.expect("no lock");
+    eventually("a redeemed code", async || {
+        database.number("SELECT count(redeemed_at) FROM heartbeat.pairings").await == 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -43,9 +81,7 @@ async fn guesses_after_the_limit_ask_the_database_nothing() {
         )
         .await;
     assert_eq!(server.stranger().redeem("BCDF-GHJK").await.status, 429);
-    let mut lock = database.connect().await;
-    let locked = sqlx::raw_sql("BEGIN; SELECT FROM heartbeat.pairing_failures FOR UPDATE");
-    locked.execute(&mut lock).await.expect("a lock");
+    let _lock = lock(&database, LOCK_FAILURES).await;
     let started = Instant::now();
     for _ in 0..50 {
         let answer = server.stranger().redeem("BCDF-GHJK").await;
@@ -56,21 +92,26 @@ async fn guesses_after_the_limit_ask_the_database_nothing() {
 }
 
 #[tokio::test]
-async fn made_up_tokens_delay_no_beat_of_a_device() {
+async fn made_up_tokens_that_wait_for_the_database_delay_no_beat_of_a_device() {
     let (server, database) = Server::fresh().await;
     let laptop = server.device("Laptop").await;
     laptop.beat().await;
-    let stranger = server.stranger();
-    let unknown = join_all((0..200).map(|number| {
-        let client = stranger.authorized(&format!("hbt_{number}"));
-        async move { client.post("/api/beat", "").await.status }
-    }));
+    // What is on offer cannot be looked up.
+    let mut lock = lock(&database, "BEGIN; LOCK heartbeat.offered_tokens").await;
+    let unknown = async || server.stranger().authorized("hbt_1").post("/api/beat", "").await.status;
     let beats = async {
         for _ in 0..20 {
             laptop.beat().await;
         }
     };
-    let (unknown, ()) = tokio::join!(unknown, beats);
-    assert!(unknown.iter().all(|status| [401, 429].contains(status)), "{unknown:?}");
+    tokio::select! {
+        biased;
+        status = unknown() => panic!("{status} before the beats of a device were recorded"),
+        () = beats => {}
+    }
     assert_eq!(database.number("SELECT count(*) FROM heartbeat.beats").await, 21);
+    // It is not known whether the token is right, so no client may be told that it is wrong.
+    assert_eq!(unknown().await, 503);
+    lock.execute("ROLLBACK").await.expect("no lock");
+    assert_eq!(unknown().await, 401);
 }

@@ -9,7 +9,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{Batch, Beat, Reply};
 use crate::{
     Error,
-    database::{Connection, SharedSession, beats, pairings, stats},
+    database::{Connection, SharedSession, beats, stats},
     heartbeat::stats_cache::StatsCache,
     notify::subscriptions::Subscriptions,
     token::TokenHash,
@@ -103,20 +103,19 @@ impl Writer {
         let started = Instant::now();
         let result = self.record_tokens(&tokens, known, deadline).await;
         let took = started.elapsed();
-        let mut counted = match result {
+        let counted = match result {
             Ok(counted) => counted,
             Err(error) => {
                 answer(beats, Err(error));
                 return None;
             }
         };
-        self.note(&counted);
-        self.commit_duration.observe(took.as_secs_f64());
-        // No beat waits for those whose tokens are looked up once more.
-        let unrecognized = answer_recognized(beats, &counted);
-        if !unrecognized.is_empty() {
-            counted.extend(self.record_offered(unrecognized, deadline).await);
+        self.cache.count(&counted);
+        if counted.iter().any(|device| device.queued_events) {
+            self.queued_events.notify_one();
         }
+        self.commit_duration.observe(took.as_secs_f64());
+        answer_counted(beats, &counted);
         let moved = counted.iter().find(|device| device.moved_stats);
         Some(Recorded {
             took,
@@ -124,37 +123,6 @@ impl Writer {
             stats_moved: moved.map(|device| (device.recorded_at, std::time::Instant::now())),
             beats_wanted: counted.iter().find_map(|device| device.beats_wanted),
         })
-    }
-
-    /// Records the beats whose tokens are on offer, each of which becomes the token of its device, and answers all.
-    async fn record_offered(&self, beats: Vec<Beat>, deadline: Instant) -> Vec<beats::CountedDevice> {
-        let tokens: Vec<TokenHash> = beats.iter().map(|beat| beat.token).collect();
-        let promote = async |connection: &mut _| pairings::promote(connection, &tokens).await;
-        let recorded = match self.session.run(deadline, promote).await {
-            Ok(promoted) if promoted.is_empty() => Ok(Vec::new()),
-            Ok(promoted) => {
-                let tokens: Vec<_> =
-                    tokens.iter().copied().filter(|token| promoted.contains(token)).collect();
-                self.record_in_full(&tokens, deadline).await
-            }
-            Err(error) => Err(error),
-        };
-        let counted = recorded.as_deref().unwrap_or_default();
-        self.note(counted);
-        let unknown = match &recorded {
-            Ok(counted) => (answer_recognized(beats, counted), Error::UnknownToken),
-            Err(error) => (beats, *error),
-        };
-        answer(unknown.0, Err(unknown.1));
-        recorded.unwrap_or_default()
-    }
-
-    /// Takes note of devices that beat.
-    fn note(&self, counted: &[beats::CountedDevice]) {
-        self.cache.count(counted);
-        if counted.iter().any(|device| device.queued_events) {
-            self.queued_events.notify_one();
-        }
     }
 
     /// Records beats by the shorter statement if it is enough. Each statement is a run of its own, with a timeout that
@@ -173,14 +141,6 @@ impl Writer {
         {
             return Ok(counted);
         }
-        self.record_in_full(tokens, deadline).await
-    }
-
-    async fn record_in_full(
-        &self,
-        tokens: &[TokenHash],
-        deadline: Instant,
-    ) -> Result<Vec<beats::CountedDevice>, Error> {
         let configured = &self.configured;
         self.session
             .run(deadline, async |connection| beats::record(connection, tokens, configured).await)
@@ -201,18 +161,14 @@ impl Writer {
     }
 }
 
-/// Answers the beats whose devices were counted, and returns the others.
-fn answer_recognized(beats: Vec<Beat>, counted: &[beats::CountedDevice]) -> Vec<Beat> {
+/// Answers each beat according to whether its device was counted.
+fn answer_counted(beats: Vec<Beat>, counted: &[beats::CountedDevice]) {
     let times = counted.iter().map(|device| (device.token_hash.as_slice(), device.recorded_at));
     let times: HashMap<_, _> = times.collect();
-    let mut others = Vec::new();
     for beat in beats {
-        match times.get(&beat.token.as_bytes()[..]) {
-            Some(recorded_at) => answer([beat], Ok(*recorded_at)),
-            None => others.push(beat),
-        }
+        let recorded_at = times.get(&beat.token.as_bytes()[..]).copied();
+        answer([beat], recorded_at.ok_or(Error::UnknownToken));
     }
-    others
 }
 
 /// Answers beats, whose clients may have gone: they count all the same.

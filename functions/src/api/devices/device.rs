@@ -126,7 +126,7 @@ pub(crate) struct DeviceChange {
     path = PATH,
     operation_id = "getDevice",
     tag = "devices",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 200, description = "The device.", body = Device,
@@ -152,7 +152,7 @@ async fn show(_: Owner, State(app): State<App>, DeviceId(id): DeviceId) -> Resul
     path = PATH,
     operation_id = "changeDevice",
     tag = "devices",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     request_body = DeviceChange,
     responses(
@@ -160,6 +160,7 @@ async fn show(_: Owner, State(app): State<App>, DeviceId(id): DeviceId) -> Resul
             headers(("cache-control" = String, description = "`no-store`: only the owner may see this."))),
         ErrorResponse<400>,
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,
@@ -188,11 +189,12 @@ async fn change(
     path = PATH,
     operation_id = "eraseDevice",
     tag = "devices",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 204, description = "The device is erased."),
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,

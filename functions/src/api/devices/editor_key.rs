@@ -63,7 +63,7 @@ pub(crate) struct DeviceWithKey<'a> {
     path = PATH,
     operation_id = "replaceEditorKey",
     tag = "devices",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 201, description = "The device has a new editor key.", body = DeviceWithKey<'static>,
@@ -71,6 +71,7 @@ pub(crate) struct DeviceWithKey<'a> {
         (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
             content_type = PROBLEM_JSON),
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,
@@ -98,11 +99,12 @@ async fn replace(
     path = PATH,
     operation_id = "removeEditorKey",
     tag = "devices",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 204, description = "The device has no editor key."),
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,

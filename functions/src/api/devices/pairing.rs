@@ -66,7 +66,7 @@ pub(crate) struct NewPairing {
     path = PATH,
     operation_id = "startPairing",
     tag = "pairing",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 201, description = "The device has a new pairing code.", body = NewPairing,
@@ -74,6 +74,7 @@ pub(crate) struct NewPairing {
         (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
             content_type = PROBLEM_JSON),
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,

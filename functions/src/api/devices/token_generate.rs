@@ -40,7 +40,7 @@ fn router(_: &App) -> Router<App> {
     path = PATH,
     operation_id = "replaceToken",
     tag = "devices",
-    security(("ownerKey" = []), ("ownerKeyBare" = [])),
+    security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Device id.", example = 0)),
     responses(
         (status = 200, description = "The device has a new token.", body = RegisteredDevice<'static>,
@@ -48,6 +48,7 @@ fn router(_: &App) -> Router<App> {
         (status = 400, description = "The device is archived. Bring it back first.", body = Details<'static>,
             content_type = PROBLEM_JSON),
         ErrorResponse<401>,
+        ErrorResponse<403>,
         (status = 404, description = "No device has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,

@@ -31,6 +31,7 @@ use crate::{
         wakatime::heartbeats,
     },
     http::{
+        cookies::{CookieName, Transport},
         error_responses::{ErrorResponse, ErrorResponses},
         problem::Details,
         route::{Audience, Route},
@@ -170,7 +171,8 @@ enum StreamFrames {
     Changes,
 }
 
-/// Adds the security schemes: the secret key and the token, each with and without `Bearer`, and what editors send.
+/// Adds the security schemes: the secret key and the token, each with and without `Bearer`, what editors send, and the cookie of
+/// a session.
 struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {
@@ -193,6 +195,16 @@ impl Modify for SecuritySchemes {
              clients leave it out.",
         ));
         components.add_security_scheme("editorKey", SecurityScheme::Http(editor.build()));
+        let session = ApiKey::Cookie(ApiKeyValue::with_description(
+            Transport::Https.full_name(CookieName::Session),
+            &format!(
+                "Session of the owner, as signing in at `/manage` begins it; without HTTPS, on the server's own machine, \
+                 `{}`. Requests that change something must come from the server's own pages. Where there is an \
+                 `Authorization`, that alone counts.",
+                Transport::Loopback.full_name(CookieName::Session)
+            ),
+        ));
+        components.add_security_scheme("ownerSession", SecurityScheme::ApiKey(session));
     }
 }
 

@@ -58,6 +58,13 @@ async fn it_names_the_credentials_of_each_operation() {
         for (method, operation) in item.as_object().expect("operations") {
             let security = &operation["security"];
             assert_eq!(security.is_null(), operation["responses"]["401"].is_null(), "{method} {path}");
+            // A session's cookie comes with requests that other sites have browsers make.
+            let accepts_session = security
+                .as_array()
+                .is_some_and(|schemes| schemes.iter().any(|scheme| !scheme["ownerSession"].is_null()));
+            let may_be_refused = accepts_session && method != "get";
+            assert_eq!(may_be_refused, !operation["responses"]["403"].is_null(), "{method} {path}");
+            assert!(!path.starts_with("/api/devices") || accepts_session, "{method} {path}");
             if let Some(first) = security.get(0).and_then(Value::as_object) {
                 guarded.push((path.as_str(), first.keys().next().expect("a scheme").as_str()));
             }
@@ -88,6 +95,8 @@ async fn it_names_the_credentials_of_each_operation() {
         (&schemes["editorKey"]["type"], &schemes["editorKey"]["scheme"]),
         (&json!("http"), &json!("basic"))
     );
+    let session = &schemes["ownerSession"];
+    assert_eq!((&session["in"], &session["name"]), (&json!("cookie"), &json!("__Host-heartbeat")));
     for name in ["ownerKey", "deviceToken", "metricsToken"] {
         assert_eq!((&schemes[name]["type"], &schemes[name]["scheme"]), (&json!("http"), &json!("bearer")));
         let bare = &schemes[format!("{name}Bare")];
