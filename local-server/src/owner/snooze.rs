@@ -39,13 +39,14 @@ pub(super) fn end(
     let local_now = now.to_zoned_datetime(timezone.unwrap_or(TimeZone::UTC));
     let end = match words.split_once(' ') {
         None if words == "off" => return Ok(None),
-        Some(("until", when)) => match when.parse() {
-            Ok(exact) => exact,
-            Err(_) => {
+        Some(("until", when)) => {
+            if let Ok(exact) = when.parse() {
+                exact
+            } else {
                 let local = moment(when, &local_now).ok_or(SnoozeError::Unknown)?;
                 if has_timezone { local } else { return Err(SnoozeError::NoTimezone) }
             }
-        },
+        }
         _ => after(&words, &local_now).ok_or(SnoozeError::Unknown)?,
     };
     if end > now { Ok(Some(end)) } else { Err(SnoozeError::Past) }
