@@ -15,6 +15,8 @@ const NO_PAGE: i64 = i64::MAX;
 /// A device that was just erased.
 #[derive(Debug, Clone, Copy)]
 pub struct Erased {
+    /// Its id.
+    pub id: i64,
     /// Whether it beat within the last second. Processes may rely on such a beat for a second, and take beats of others for
     /// ones that end no absence.
     pub has_just_beaten: bool,
@@ -54,7 +56,7 @@ pub async fn erase(connection: &mut Connection, id: i64) -> Result<Option<Erased
     let ids: Vec<i64> = [Some(erased.id), erased.former_id].into_iter().flatten().collect();
     remove_events(connection, &ids).await?;
     set_last_beat_back(connection).await?;
-    Ok(Some(Erased { has_just_beaten: erased.has_just_beaten }))
+    Ok(Some(Erased { id: erased.id, has_just_beaten: erased.has_just_beaten }))
 }
 
 /// Deletes events about devices with these ids, delivered or not: nobody is to hear of them any more.

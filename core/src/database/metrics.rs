@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::connection::Connection;
 use crate::{device::NAME_MAX_CHARS, stats::shown_count};
 
-/// Metrics of the database as of one moment.
+/// Metrics of the database. Beats that are recorded while they are read may be in one figure and not in another.
 #[derive(Debug, Clone)]
 pub struct StoredMetrics {
     /// All devices, hidden and archived ones included, ordered by id.

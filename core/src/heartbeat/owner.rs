@@ -39,7 +39,7 @@ impl Heartbeat {
         if erased.has_just_beaten {
             sleep(RELIANCE).await;
         }
-        if self.eraser.run_quickly().await {
+        if self.eraser.run_quickly(erased.id).await {
             self.cache.mark_outdated();
         }
         Ok(())

@@ -54,18 +54,19 @@ impl Eraser {
     /// next time.
     pub async fn run(&self, until: Instant) {
         let timeout = until.saturating_duration_since(Instant::now()).saturating_sub(STATEMENT_MARGIN);
-        let effort = Effort { min_age: RELIANCE, max_pages: i64::MAX, timeout };
+        let effort = Effort { min_age: RELIANCE, device: None, max_pages: i64::MAX, timeout };
         if let Ok(erased @ 1..) = self.work(until, until, effort).await {
             tracing::info!(job = "erase_beats", devices = erased, "job done");
         }
     }
 
-    /// Does what takes no more than a few seconds, for a request that waits. Records are updated if processes rely on no
-    /// beat of an erased device any more. Returns whether some were.
-    pub(crate) async fn run_quickly(&self) -> bool {
+    /// Does what takes no more than a few seconds, for a request that has erased `device` and knows that processes rely on
+    /// none of its beats any more. Other erasures are finished if they are older than [`RELIANCE`]. Returns whether
+    /// records were updated.
+    pub(crate) async fn run_quickly(&self, device: i64) -> bool {
         let now = Instant::now();
         let timeout = QUICK_TIMEOUT.saturating_sub(STATEMENT_MARGIN);
-        let effort = Effort { min_age: Duration::ZERO, max_pages: QUICK_PAGES_MAX, timeout };
+        let effort = Effort { min_age: RELIANCE, device: Some(device), max_pages: QUICK_PAGES_MAX, timeout };
         let erased = self.work(now + QUICK_TIMEOUT, now + 2 * QUICK_TIMEOUT, effort).await;
         erased.is_ok_and(|erased| erased > 0)
     }

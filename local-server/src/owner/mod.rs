@@ -51,7 +51,7 @@ pub(crate) async fn run(config: &Config, command: OwnerCommand, json: bool) -> R
         }
         OwnerCommand::ShowSnooze => snooze_output(config, &api.snooze().await?),
         OwnerCommand::Snooze { when, note } => {
-            let until = snooze::end(&when, &Timestamp::now().to_zoned_datetime(snooze::timezone(config)))?;
+            let until = snooze::end(&when, Timestamp::now(), snooze::timezone(config))?;
             snooze_output(config, &api.set_snooze(until, note.as_deref()).await?)
         }
     };
@@ -67,11 +67,11 @@ async fn status(api: &Api<'_>, config: &Config) -> Result<Output, OwnerError> {
         "{}\n\n{}{}",
         config.server_name,
         show::summary(&devices, Timestamp::now()),
-        show::snooze(&snooze, &snooze::timezone(config))
+        show::snooze(&snooze, snooze::timezone(config))
     );
     Ok(Output { text, json: json!({ "devices": devices, "snooze": snooze }) })
 }
 
 fn snooze_output(config: &Config, snooze: &api::Snooze) -> Output {
-    Output { text: show::snooze(snooze, &snooze::timezone(config)), json: json!(snooze) }
+    Output { text: show::snooze(snooze, snooze::timezone(config)), json: json!(snooze) }
 }

@@ -44,11 +44,12 @@ pub(super) fn summary(devices: &[Device], now: Timestamp) -> String {
     format!("Last beat  {last_beat}\nBeats      {}\nDevices    {}\n", grouped(beats), parts.join(", "))
 }
 
-/// Returns whether alerts are snoozed, with the end as the clocks of `timezone` show it.
-pub(super) fn snooze(snooze: &Snooze, timezone: &TimeZone) -> String {
+/// Returns whether alerts are snoozed, with the end as the clocks of `timezone` show it, or those of UTC.
+pub(super) fn snooze(snooze: &Snooze, timezone: Option<TimeZone>) -> String {
     let until = snooze.until.as_deref().and_then(|until| until.parse::<Timestamp>().ok());
     let Some(until) = until else { return "Alerts     not snoozed\n".to_owned() };
-    let until = until.to_zoned_datetime(timezone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
+    let timezone = timezone.unwrap_or(TimeZone::UTC);
+    let until = until.to_zoned_datetime(timezone).strftime("%Y-%m-%d %H:%M %Z").to_string();
     let note: String =
         snooze.note.iter().flat_map(|note| note.chars()).filter(|it| !it.is_control()).collect();
     let note = if note.is_empty() { note } else { format!(" ({note})") };
@@ -116,6 +117,6 @@ mod tests {
         let snoozed =
             Snooze { until: Some("2026-12-06T18:00:00Z".to_owned()), note: Some("Hills\n".to_owned()) };
         let berlin = TimeZone::get("Europe/Berlin").expect("a time zone");
-        insta::assert_snapshot!(snooze(&snoozed, &berlin), @"Alerts     snoozed until 2026-12-06 19:00 CET (Hills)");
+        insta::assert_snapshot!(snooze(&snoozed, Some(berlin)), @"Alerts     snoozed until 2026-12-06 19:00 CET (Hills)");
     }
 }

@@ -169,6 +169,8 @@ async fn what_the_api_would_refuse_is_refused_with_its_line_and_imports_nothing(
                 "longest_absence_microseconds": longest }),
         )
     };
+    let setting =
+        |name: &str, value: &str| (3, serde_json::json!({ "type": "setting", "name": name, "value": value }));
     let beat = |device: i64, time: &str| {
         (5, serde_json::json!({ "type": "beat", "device": device, "time_stamp": time }))
     };
@@ -182,6 +184,10 @@ async fn what_the_api_would_refuse_is_refused_with_its_line_and_imports_nothing(
         (device(0, "\u{1b}[2J"), "device name: the name holds a control character"),
         (device(0, " "), "device name: the name is empty"),
         (device(0, &"x".repeat(101)), "device name: the name is longer than 100 characters"),
+        (setting("precision", "second"), "precision: expected exact, minute, quarter, hour, day or week"),
+        (setting("history", ""), "history: expected off, owner, day or full"),
+        (setting("timezone", "Middle/Earth"), "timezone: expected the name of a time zone"),
+        (setting("color", "red"), "setting: expected precision, history or timezone"),
         (stats(-1, then, 0), "total_visits -1: expected a number from 0"),
         (stats(0, future, 0), "server_start_time 9999-12-31"),
         (stats(0, then, -1), "longest_absence_microseconds -1: expected a duration from 0"),

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use crate::{
     device::{DeviceName, ID_MAX, Visibility},
+    settings::{History, Precision, Timezone},
     snooze::SnoozeNote,
 };
 
@@ -115,6 +116,17 @@ pub(super) fn note(note: Option<&str>) -> Checked<Option<SnoozeNote>> {
     Ok(note.flatten())
 }
 
+/// Checks a setting, and returns its value as a program would have stored it.
+pub(super) fn setting(name: &str, value: &str) -> Checked<String> {
+    let checked = match name {
+        "precision" => Precision::parse(value).map(|it| it.name().to_owned()),
+        "history" => History::parse(value).map(|it| it.name().to_owned()),
+        "timezone" => Timezone::parse(value).map(|it| it.name().to_owned()),
+        _ => return Err("setting: expected precision, history or timezone".to_owned()),
+    };
+    checked.map_err(|expected| format!("{name}: expected {expected}"))
+}
+
 /// Checks the name of a device. Devices of the legacy schema may have none.
 pub(super) fn name(name: Option<&str>) -> Checked<Option<DeviceName>> {
     name.map(DeviceName::parse).transpose().map_err(|error| format!("device name: {error}"))
@@ -202,6 +214,23 @@ mod tests {
         // An absence that it ended is there until the erasure is finished.
         assert_eq!(ids.resolve(4), Ok(4));
         assert_eq!(ids.resolve(LARGE + 1), Ok(5));
+    }
+
+    #[test]
+    fn settings_are_those_that_there_are() {
+        for (name, value) in [("precision", "hour"), ("history", "off"), ("timezone", "Europe/Berlin")] {
+            assert_eq!(setting(name, value), Ok(value.to_owned()));
+        }
+        for (name, value) in [
+            ("precision", "day "),
+            ("precision", "off"),
+            ("history", "exact"),
+            ("timezone", "Middle/Earth"),
+            ("timezone", ""),
+            ("color", "red"),
+        ] {
+            assert!(setting(name, value).is_err(), "{name} {value}");
+        }
     }
 
     #[test]

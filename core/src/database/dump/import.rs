@@ -198,6 +198,7 @@ impl Rows {
             }
             Line::Setting { name, value } => {
                 self.count.settings += 1;
+                let value = check::setting(&name, &value)?;
                 owner::insert_setting(connection, &name, &value).await
             }
             Line::Owner { snoozed_until, snooze_note, ok_at } => {

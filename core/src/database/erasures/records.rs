@@ -15,6 +15,8 @@ use crate::{database::connection::Connection, notify::event::LONG_ABSENCE};
 pub struct Effort {
     /// Time since a device was erased before which its erasure is not finished.
     pub min_age: Duration,
+    /// Device whose erasure may be finished before that.
+    pub device: Option<i64>,
     /// Pages of `beats` above which it is left to a call that may take longer.
     pub max_pages: i64,
     /// Timeout of one statement.
@@ -78,13 +80,17 @@ async fn claim(connection: &mut Connection, effort: Effort) -> Result<Vec<Search
         FROM heartbeat.erasures
         WHERE finished_at IS NULL
           AND next_page = $1
-          AND erased_at NOT BETWEEN clock_timestamp() - make_interval(secs => $2) AND clock_timestamp()
-          AND pg_relation_size('heartbeat.beats') / current_setting('block_size')::bigint <= $3
+          AND (
+              device = $3
+              OR erased_at NOT BETWEEN clock_timestamp() - make_interval(secs => $2) AND clock_timestamp()
+          )
+          AND pg_relation_size('heartbeat.beats') / current_setting('block_size')::bigint <= $4
         ORDER BY device
         FOR UPDATE SKIP LOCKED
         "#,
         NO_PAGE,
         effort.min_age.as_secs_f64(),
+        effort.device,
         effort.max_pages,
     )
     .fetch_all(connection)

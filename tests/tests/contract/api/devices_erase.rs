@@ -93,6 +93,31 @@ async fn the_first_beat_after_one_that_was_erased_ends_the_absence_before_it() {
 }
 
 #[tokio::test]
+async fn an_erasure_finishes_no_other_that_processes_may_still_rely_on() {
+    let (server, database) = Server::fresh().await;
+    let (laptop, phone) = (server.device("Laptop").await, server.device("Phone").await);
+    server.device("Tablet").await;
+    database
+        .execute("INSERT INTO heartbeat.beats VALUES (0, now() - interval '5 hours'), (1, now() - interval '9 hours')")
+        .await;
+    count_inserted_beats(&database).await;
+    phone.beat().await;
+    let owner = server.owner();
+    let (erased, ()) = tokio::join!(owner.send(Method::DELETE, "/api/devices/1", Vec::new()), async {
+        eventually("the erasure", async || {
+            database.number("SELECT count(*) FROM heartbeat.erasures").await == 1
+        })
+        .await;
+        // Nobody relies on a beat of this one.
+        erase(&server, 2).await;
+        laptop.beat().await;
+    });
+    assert_eq!(erased.status, 204);
+    assert_records(&database).await;
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.absences").await, 1);
+}
+
+#[tokio::test]
 async fn erasing_beside_beats_leaves_what_others_beat_and_nothing_of_the_device() {
     let (one, database) = Server::fresh().await;
     let other = ServerBuilder::on(&database).start().await;
