@@ -33,6 +33,8 @@ struct Page<'a> {
     state: State,
     /// Whether the link that led here may have kept the browser from sending its session.
     from_another_site: bool,
+    /// URL of this page over HTTPS, where the server has one.
+    https_url: Option<String>,
 }
 
 /// Why somebody is not signed in.
@@ -70,7 +72,7 @@ impl SignIn {
         Self {
             app: app.clone(),
             client: client_ip(parts),
-            transport: Transport::of(uri, headers, live_url.url(), &app.config.client_ip_header),
+            transport: Transport::of(parts, &app.config, live_url.url()),
             reason: match (presents_session(headers), parts.method.is_safe()) {
                 (true, _) => (StatusCode::UNAUTHORIZED, State::Ended),
                 (false, true) => (StatusCode::OK, State::SignedOut),
@@ -133,8 +135,10 @@ impl SignIn {
     fn respond(&self, status: StatusCode, state: State) -> Response {
         let state = if self.transport.is_none() { State::Insecure } else { state };
         let config = &self.app.config;
+        let frame = Frame::new("", "Sign in", String::new(), config, self.live_url.url());
         let page = Page {
-            frame: Frame::new("", "Sign in", String::new(), config, self.live_url.url()),
+            https_url: (frame.live_url.scheme() == "https").then(|| frame.absolute(PATH)),
+            frame,
             state,
             from_another_site: self.from_another_site,
         };
