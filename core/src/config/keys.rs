@@ -225,7 +225,7 @@ keys! {
         kind: Text,
         default: "day",
         choosable: true,
-        help: "Who sees when you were present: off for nobody, owner, day for everybody by whole days, full for everybody",
+        help: "Who but you sees when you were present: nobody (off, owner), everybody by whole days (day), or everybody in full (full)",
         parse: History::parse,
     }
 }
