@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::{
     Span, Timestamp, ZonedDateTime,
-    civil::{Date, Weekday},
+    civil::{Date, DateTime, Weekday},
     tz::TimeZone,
 };
 use time::OffsetDateTime;
@@ -154,6 +154,13 @@ impl Timezone {
     #[must_use]
     pub fn local(&self, time: OffsetDateTime) -> Option<ZonedDateTime> {
         Some(Timestamp::from_second(time.unix_timestamp()).ok()?.to_zoned_datetime(self.0.clone()))
+    }
+
+    /// Returns the moment of a date and a time without an offset, such as `2026-12-24T18:00`; `None` if it is none.
+    #[must_use]
+    pub fn moment(&self, local: &str) -> Option<OffsetDateTime> {
+        let moment = local.parse::<DateTime>().ok()?.to_zoned_datetime(self.0.clone()).ok()?;
+        unix_time(moment.timestamp().as_second())
     }
 
     /// Returns the first moment of the day that `of` makes of the day of `time`. Where midnight was skipped, that is later.

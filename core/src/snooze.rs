@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 /// Maximum length of a note, in characters (Unicode scalar values).
-const NOTE_MAX_CHARS: usize = 200;
+pub const NOTE_MAX_CHARS: usize = 200;
 
 /// A snooze: no alert fires before it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

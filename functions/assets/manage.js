@@ -56,9 +56,16 @@ function keep(event) {
   question.querySelector("summary").focus();
 }
 
+/** Offers the time zone of the browser. It is not filled in by itself, as strangers see what was saved. */
+function offerTimezone(button) {
+  const field = document.getElementById(button.dataset.offersTimezone);
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  if (!timeZone || timeZone === field.value) return;
+  button.textContent = `Use ${timeZone}, as this browser does`;
+  button.hidden = false;
+  button.addEventListener("click", () => { field.value = timeZone; });
+}
+
 for (const box of document.querySelectorAll("[data-progress]")) new Progress(box);
 for (const form of document.querySelectorAll("form.keep")) form.addEventListener("submit", keep);
-// Days are those of the owner, who is most likely where the browser is.
-for (const field of document.querySelectorAll("[data-suggest-timezone]")) {
-  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.value;
-}
+for (const button of document.querySelectorAll("[data-offers-timezone]")) offerTimezone(button);

@@ -225,7 +225,7 @@ keys! {
         kind: Text,
         default: "day",
         choosable: true,
-        help: "Who sees when you were present: off for nobody, owner, day for everyone by whole days, full for everyone",
+        help: "Who but you sees when you were present: no one (off, owner), everyone by whole days (day), or everyone in full (full)",
         parse: History::parse,
     }
 }

@@ -65,8 +65,7 @@ fn presented<'a>(parts: &'a Parts, app: &App, live_url: &Url) -> Option<Presente
     if parts.headers.contains_key(AUTHORIZATION) {
         return authorization(parts).map(Presented::SecretKey);
     }
-    let forwarded_header = &app.config.client_ip_header;
-    let transport = Transport::of(&parts.uri, &parts.headers, live_url, forwarded_header)?;
+    let transport = Transport::of(parts, &app.config, live_url)?;
     transport.read(&parts.headers, CookieName::Session).map(Presented::Session)
 }
 

@@ -2,36 +2,46 @@
 //! Visitors get none.
 
 use axum::http::{
-    HeaderMap, HeaderValue, Uri,
-    header::{COOKIE, HOST, SET_COOKIE},
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{COOKIE, FORWARDED, HOST, SET_COOKIE},
+    request::Parts,
     uri::Authority,
 };
-use heartbeat_core::config::HeaderName;
+use heartbeat_core::Config;
+use ipnet::IpNet;
 use time::Duration;
 use url::Url;
+
+use super::client_ip::Peer;
+
+/// Says by which scheme a proxy was reached.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Mark of a request that came through HTTPS, in its extensions. A runtime puts it there that knows it for certain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encrypted;
 
 /// Connections over which a secret may be given to a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// Through HTTPS, as `live_url` says.
+    /// Through HTTPS, at `live_url`.
     Https,
     /// Plain HTTP that does not leave the machine.
     Loopback,
 }
 
 impl Transport {
-    /// Returns how a request arrived; `None` if others on the way may have read it. What a proxy forwarded, which has its
-    /// `forwarded_header`, came from elsewhere, even if it names this machine as the host: many a proxy writes that.
-    pub(crate) fn of(
-        uri: &Uri,
-        headers: &HeaderMap,
-        live_url: &Url,
-        forwarded_header: &HeaderName,
-    ) -> Option<Self> {
+    /// Returns how a request arrived; `None` if others on the way may have read it.
+    pub(crate) fn of(parts: &Parts, config: &Config, live_url: &Url) -> Option<Self> {
+        let (uri, headers) = (&parts.uri, &parts.headers);
         if live_url.scheme() == "https" {
-            return Some(Self::Https);
+            let is_encrypted = parts.extensions.get::<Encrypted>().is_some()
+                || is_forwarded_from_https(parts.extensions.get(), headers, &config.trusted_proxies);
+            return (is_encrypted || is_host_of(live_url, requested_host(uri, headers)?))
+                .then_some(Self::Https);
         }
-        let is_forwarded = headers.contains_key(forwarded_header);
+        // What a proxy forwarded came from elsewhere, even if it names this machine as the host: many a proxy writes that.
+        let is_forwarded = headers.contains_key(&config.client_ip_header);
         (!is_forwarded && is_loopback(requested_host(uri, headers)?)).then_some(Self::Loopback)
     }
 
@@ -86,11 +96,38 @@ pub(crate) fn requested_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option
     uri.authority().map(Authority::as_str).or(named)
 }
 
+/// Whether a trusted proxy says that it was reached through HTTPS.
+fn is_forwarded_from_https(peer: Option<&Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let is_trusted = peer.is_some_and(|peer| peer.untrusted_ip(trusted).is_none());
+    // The last entry is that of the proxy itself; others may be a client's invention.
+    let last = |name| {
+        let value = headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+        value.and_then(|value| value.rsplit(',').next())
+    };
+    let is_https = last(X_FORWARDED_PROTO).is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
+    let mut pairs = last(FORWARDED).unwrap_or_default().split(';').map(str::trim);
+    is_trusted && (is_https || pairs.any(|pair| pair.eq_ignore_ascii_case("proto=https")))
+}
+
+/// Whether a request for this host is one for `live_url`, or comes from this machine. Somebody who names another host may
+/// have come around the proxy that ends HTTPS.
+fn is_host_of(live_url: &Url, host: &str) -> bool {
+    let (name, port) = split_port(host);
+    let is_named = live_url.host_str().is_some_and(|own| own.eq_ignore_ascii_case(name));
+    let is_at_port = port.is_none_or(|port| port.parse().ok() == live_url.port_or_known_default());
+    is_named && is_at_port || is_loopback(host)
+}
+
 /// Whether a host is this machine itself. Names that others can have resolve here are not.
 pub(super) fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let name = name.map_or(host, |(name, _)| name);
+    let (name, _) = split_port(host);
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Splits a host into its name and its port, if it has one.
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    let split = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    split.map_or((host, None), |(name, port)| (name, Some(port)))
 }
 
 /// Returns the value of the first cookie of this name. Those of other programs on this host may hold any bytes.
@@ -103,33 +140,67 @@ fn value_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Request;
+    use heartbeat_core::config::{Environment, Flags, Profile};
+
     use super::*;
 
-    fn transport(live_url: &str, host: &str, forwarded: bool) -> Option<Transport> {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().expect("a header"));
-        let forwarded_header = HeaderName::from_static("x-forwarded-for");
-        if forwarded {
-            headers.insert(&forwarded_header, HeaderValue::from_static("192.0.2.1"));
+    /// Returns how a request of a peer to a server behind a trusted proxy at 10.0.0.1 arrived.
+    fn transport(live_url: &str, peer: &str, headers: &[(&'static str, &str)]) -> Option<Transport> {
+        let environment = Environment {
+            variables: [("HEARTBEAT_TRUSTED_PROXIES".into(), "10.0.0.1".into())].into(),
+            user_folder: Some("/home/ada".into()),
+            in_container: false,
+            profile: Profile::Release,
+        };
+        let config = Config::load(&Flags::default(), &environment).expect("a sound configuration");
+        let mut request = Request::get("/manage");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let live_url = live_url.parse().expect("a URL");
-        Transport::of(&Uri::from_static("/manage"), &headers, &live_url, &forwarded_header)
+        let mut parts = request.body(()).expect("a request").into_parts().0;
+        parts.extensions.insert(Peer::Ip(peer.parse().expect("an IP address")));
+        Transport::of(&parts, &config, &live_url.parse().expect("a URL"))
     }
 
     #[test]
     fn plain_http_carries_secrets_on_this_machine_alone() {
-        let plain = "http://127.0.0.1:6060";
+        let plain = |headers: &[_]| transport("http://127.0.0.1:6060", "192.0.2.1", headers);
         for host in
             ["localhost", "localhost:6060", "LocalHost:1", "127.0.0.1", "127.0.0.1:6060", "[::1]:6060"]
         {
-            assert_eq!(transport(plain, host, false), Some(Transport::Loopback), "{host}");
-            assert_eq!(transport(plain, host, true), None, "{host} through a proxy");
+            assert_eq!(plain(&[("host", host)]), Some(Transport::Loopback), "{host}");
+            let forwarded = [("host", host), ("x-forwarded-for", "192.0.2.1")];
+            assert_eq!(plain(&forwarded), None, "{host} through a proxy");
         }
         for host in
             ["192.168.1.7:6060", "localhost.example.org", "127.0.0.1.example.org:6060", "x:localhost", ""]
         {
-            assert_eq!(transport(plain, host, false), None, "{host}");
-            assert_eq!(transport("https://beat.example.org", host, true), Some(Transport::Https), "{host}");
+            assert_eq!(plain(&[("host", host)]), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn behind_https_only_what_came_through_it_carries_secrets() {
+        let arrived = |host, peer, header: (&'static str, &str)| {
+            transport("https://beat.example.org", peer, &[("host", host), header]).is_some()
+        };
+        let none = ("x", "");
+        for host in ["beat.example.org", "Beat.Example.org:443", "localhost:6060", "[::1]:6060"] {
+            assert!(arrived(host, "192.0.2.1", none), "{host}");
+        }
+        for host in ["192.168.1.7:6971", "beat.example.org:6060", "beat.example.org.evil.example", ""] {
+            assert!(!arrived(host, "10.0.0.1", none), "{host}");
+            for (name, value, is_https) in [
+                ("x-forwarded-proto", "https", true),
+                ("x-forwarded-proto", "http, https", true),
+                ("x-forwarded-proto", "https, http", false),
+                ("forwarded", "for=192.0.2.1;proto=https", true),
+                ("forwarded", "proto=https, for=192.0.2.1", false),
+            ] {
+                assert_eq!(arrived(host, "10.0.0.1", (name, value)), is_https, "{host} {name}: {value}");
+                assert!(!arrived(host, "192.0.2.1", (name, value)), "{host} {name}: {value}");
+            }
         }
     }
 

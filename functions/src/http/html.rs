@@ -23,14 +23,18 @@ const BASE_POLICY_TEXT: &str = "default-src 'none'; style-src 'self'; script-src
      manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Content-Security-Policy of the owner's pages: the base policy, and what their script asks for.
-pub(crate) const OWNER_POLICY: HeaderValue = HeaderValue::from_static(OWNER_POLICY_TEXT);
-
-const OWNER_POLICY_TEXT: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-     manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; connect-src 'self'";
+pub(crate) fn owner_policy() -> HeaderValue {
+    connecting_to("'self'")
+}
 
 /// Content-Security-Policy of the pages: the base policy, and the stream.
 pub(crate) fn page_policy(config: &Config) -> HeaderValue {
-    let policy = format!("{BASE_POLICY_TEXT}; connect-src 'self' {}", stream_origin(config));
+    connecting_to(&format!("'self' {}", stream_origin(config)))
+}
+
+/// Returns the base policy, with the sources that scripts may connect to.
+fn connecting_to(connect: &str) -> HeaderValue {
+    let policy = format!("{BASE_POLICY_TEXT}; connect-src {connect}");
     HeaderValue::try_from(policy).unwrap_or(BASE_POLICY)
 }
 

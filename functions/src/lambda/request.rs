@@ -4,7 +4,7 @@ use axum::http::{Request, Uri, uri::PathAndQuery};
 use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
 use url::Url;
 
-use crate::http::{client_ip::Peer, live_url::ReachedUrl};
+use crate::http::{client_ip::Peer, cookies::Encrypted, live_url::ReachedUrl};
 
 /// Adds to a request what API Gateway reports of it, and removes the name of the stage from its path. With `wants_url`,
 /// it gets the URL that it came through.
@@ -16,6 +16,8 @@ pub(super) fn adapt(mut request: Request<Body>, wants_url: bool) -> Request<Body
     if let Some(path) = path {
         *request.uri_mut() = Uri::from(path);
     }
+    // API Gateway is reached through HTTPS alone.
+    request.extensions_mut().insert(Encrypted);
     if let Some(peer) = peer {
         request.extensions_mut().insert(peer);
     }

@@ -11,24 +11,35 @@ use super::{
     api::{Api, Device, Pairing},
 };
 
-/// Registers a device, and makes a pairing code for it.
+/// Registers a device, and makes a pairing code for it. Once it is registered, its token must be shown, even if no code can
+/// be made.
 pub(super) async fn add(api: &Api<'_>, config: &Config, name: &str) -> Result<Output, OwnerError> {
     let device = api.register(name).await?;
-    let pairing = api.start_pairing(device.id).await?;
+    let pairing = api.start_pairing(device.id).await;
+    let ways = match &pairing {
+        Ok(pairing) => format!(
+            "On the device, type within ten minutes\n\n    {}\n\nor use its token, which is shown this once:",
+            pairing_line(config, pairing)
+        ),
+        Err(error) => format!(
+            "No pairing code could be made: {error}\nheartbeat devices pair {} makes one. Or use its token, which is \
+             shown this once:",
+            device.id
+        ),
+    };
     let text = format!(
-        "Added {} (id {}).\n\nOn the device, type within ten minutes\n\n    {}\n\nor use its token, which is shown this \
-         once:\n\n    {}\n",
+        "Added {} (id {}).\n\n{ways}\n\n    {}\n",
         device.name.as_deref().unwrap_or_default(),
         device.id,
-        pairing_line(config, &pairing),
         device.token
     );
+    let pairing = pairing.ok();
     let json = json!({
         "id": device.id,
         "name": device.name,
         "token": device.token,
-        "code": pairing.code,
-        "expires_at": pairing.expires_at,
+        "code": pairing.as_ref().map(|pairing| &pairing.code),
+        "expires_at": pairing.as_ref().map(|pairing| &pairing.expires_at),
     });
     Ok(Output { text, json })
 }

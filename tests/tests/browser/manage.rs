@@ -148,8 +148,16 @@ async fn what_strangers_see_is_chosen_at_first(browser: Browser) {
     let server = server(&database).await;
     sign_in(&browser, &server).await;
     browser.wait_for_text("#who-can-see-what", "First: how exact may strangers see your days?").await;
+    // Nobody learns where the browser is unless the owner wants it.
+    let timezone = "return document.querySelector('#timezone').value";
+    assert_eq!(browser.run(timezone).await, "UTC");
     let here = browser.run("return Intl.DateTimeFormat().resolvedOptions().timeZone").await;
-    assert_eq!(browser.run("return document.querySelector('#timezone').value").await, here);
+    if here == "UTC" {
+        assert_eq!(browser.run("return document.querySelector('[data-offers-timezone]').hidden").await, true);
+    } else {
+        browser.click("[data-offers-timezone]").await;
+        assert_eq!(browser.run(timezone).await, here);
+    }
     browser.click("[name=precision][value=day]").await;
     browser.click("[name=history][value=owner]").await;
     browser.run("document.querySelector('#timezone').select()").await;
@@ -159,7 +167,7 @@ async fn what_strangers_see_is_chosen_at_first(browser: Browser) {
     browser.wait_for_text(".done", "Saved.").await;
     let chosen = "return [...document.querySelectorAll('.visibility :checked')].map((it) => it.value)";
     assert_eq!(browser.run(chosen).await, json!(["day", "owner"]));
-    assert_eq!(browser.run("return document.querySelector('#timezone').value").await, "Europe/Berlin");
+    assert_eq!(browser.run(timezone).await, "Europe/Berlin");
 }
 
 #[tokio::test]

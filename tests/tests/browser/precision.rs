@@ -1,8 +1,6 @@
 //! `/` and `/stats` where the public stats change at boundaries alone.
 
-use std::time::Duration;
-
-use heartbeat_tests::{Browser, Database};
+use heartbeat_tests::{Browser, Database, Server};
 
 use crate::{at_fixed_port, url};
 
@@ -20,8 +18,16 @@ const AN_HOUR_LATER: &str = "
     COMMIT;
 ";
 
-/// Time in which an age that counts would have changed.
-const OBSERVED: Duration = Duration::from_millis(2_500);
+/// Frames of the stream, one a second, in whose time an age that counts would have changed.
+const OBSERVED: u8 = 3;
+
+/// Waits for as long as it takes that something which counts has changed: there is no event of nothing.
+async fn observe(server: &Server) {
+    let mut viewer = server.viewer().await;
+    for _ in 0..OBSERVED {
+        viewer.stats().await;
+    }
+}
 
 async fn ages_stand_still_between_boundaries_and_go_on_at_them(browser: Browser) {
     let database = Database::create().await;
@@ -37,8 +43,7 @@ async fn ages_stand_still_between_boundaries_and_go_on_at_them(browser: Browser)
     let shown = "return [document.title, document.querySelector('main').innerText].join()";
     let before = browser.run(shown).await;
     laptop.beat().await;
-    // There is nothing to wait for: nothing may happen.
-    tokio::time::sleep(OBSERVED).await;
+    observe(&server).await;
     assert_eq!(browser.run(shown).await, before);
     database.execute(AN_HOUR_LATER).await;
     browser.wait_for_text("[data-number=total_beats]", "2").await;
@@ -46,7 +51,7 @@ async fn ages_stand_still_between_boundaries_and_go_on_at_them(browser: Browser)
     browser.open(&url(&server, "/stats")).await;
     browser.wait_for_text(".steps", "Shown by the hour").await;
     let before = browser.run(shown).await;
-    tokio::time::sleep(OBSERVED).await;
+    observe(&server).await;
     assert_eq!(browser.run(shown).await, before);
     assert_eq!(browser.console().await, Vec::<String>::new());
     browser.save_screenshot("precision").await;

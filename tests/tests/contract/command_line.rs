@@ -91,6 +91,35 @@ async fn devices_are_added_and_listed() {
     assert_eq!(devices, server.owner().get("/api/devices").await.json(), "what the API answers");
 }
 
+#[tokio::test]
+async fn a_device_is_added_even_if_no_code_can_be_made() {
+    let (server, database) = Server::fresh().await;
+    let shell = Shell::beside(&server);
+    database
+        .execute(
+            "CREATE FUNCTION heartbeat.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+             CREATE TRIGGER refuse BEFORE INSERT ON heartbeat.pairings
+             FOR EACH ROW EXECUTE FUNCTION heartbeat.refuse()",
+        )
+        .await;
+    let printed = shell.print(&["devices", "add", "Laptop"]).await;
+    let token = printed.lines().last().expect("a token").trim().to_owned();
+    server.stranger().authorized(&token).beat().await;
+    assert_snapshot!(printed.replace(&token, "TOKEN"), @r"
+    Added Laptop (id 0).
+
+    No pairing code could be made: the server answers 503 Service Unavailable: The database is not available right now. Please try again in a few seconds.
+    heartbeat devices pair 0 makes one. Or use its token, which is shown this once:
+
+        TOKEN
+    ");
+    let added = shell.json(&["devices", "add", "Phone"]).await;
+    assert!(
+        added["token"].is_string() && added["code"].is_null() && added["expires_at"].is_null(),
+        "{added}"
+    );
+}
+
 /// Returns the pairing code and the token in what `devices add` printed.
 fn code_and_token(printed: &str) -> (String, String) {
     let indented: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("    ")).collect();

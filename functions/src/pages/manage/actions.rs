@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use heartbeat_core::{
-    device::{DeviceName, DeviceUpdate, Visibility},
+    device::{DeviceName, DeviceUpdate, OwnedDevice, Visibility},
     pairing::PairingCode,
     token::Token,
 };
@@ -10,8 +10,8 @@ use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use time::OffsetDateTime;
 
 use super::{
-    Form, SignedIn, error, handover::Handover, see_other, see_other_done, sign_in::SignIn, unknown_form,
-    visibility,
+    Form, SignedIn, error, handover::Handover, see_other, see_other_done, sign_in::SignIn, snooze,
+    unknown_form, visibility,
 };
 use crate::{
     App,
@@ -20,7 +20,8 @@ use crate::{
     http::problem::Problem,
 };
 
-/// Adds a device, with a token and a code to choose from.
+/// Adds a device, with a token and a code to choose from. Once it is added, its token must be shown, even if no code can be
+/// made: the page offers to make one.
 pub(super) async fn add(
     app: &App,
     now: OffsetDateTime,
@@ -29,8 +30,8 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let token = Token::generate(&mut UnwrapErr(SysRng));
     let id = app.heartbeat.register(device_name(form)?, &token).await?.id;
-    let code = start_pairing(app, id, now).await?;
-    Ok(hand_over(sign_in, &Handover::new(id, now, Some(&code), Some(&token))))
+    let code = start_pairing(app, id, now).await.ok();
+    Ok(hand_over(sign_in, &Handover::new(id, 0, code.as_ref(), Some(&token))))
 }
 
 /// Keeps the settings that the owner chose.
@@ -38,6 +39,26 @@ pub(super) async fn choose(app: &App, form: &Form) -> Result<Response, Problem> 
     let choices = visibility::parse(form).map_err(Problem::BadRequest)?;
     app.heartbeat.choose(choices).await?;
     Ok(see_other_done("settings", None))
+}
+
+/// Sets the snooze.
+pub(super) async fn snooze(app: &App, now: OffsetDateTime, form: &Form) -> Result<Response, Problem> {
+    let timezone = app.heartbeat.settings().await?.effective().timezone;
+    let snooze = snooze::parse(form, &timezone, now).map_err(Problem::BadRequest)?;
+    app.heartbeat.set_snooze(Some(snooze)).await?;
+    Ok(see_other_done("snooze", None))
+}
+
+/// Ends the snooze.
+pub(super) async fn end_snooze(app: &App) -> Result<Response, Problem> {
+    app.heartbeat.set_snooze(None).await?;
+    Ok(see_other_done("end-snooze", None))
+}
+
+/// Records that the owner is well.
+pub(super) async fn record_ok(app: &App) -> Result<Response, Problem> {
+    app.heartbeat.record_ok().await?;
+    Ok(see_other_done("ok", None))
 }
 
 /// Handles a form about one device.
@@ -62,17 +83,19 @@ async fn change(
 ) -> Result<Response, Problem> {
     let DeviceId(id) = id?;
     // A former id names the device, too.
-    let id = app.heartbeat.device(id).await?.id;
+    let OwnedDevice { id, num_beats, .. } = app.heartbeat.device(id).await?;
     let action = form.field("do");
     match &*action {
         "pair" => {
             let code = start_pairing(app, id, now).await?;
-            return Ok(hand_over(sign_in, &Handover::new(id, now, Some(&code), None)));
+            return Ok(hand_over(sign_in, &Handover::new(id, num_beats, Some(&code), None)));
         }
         "token" => {
             let token = Token::generate(&mut UnwrapErr(SysRng));
             app.heartbeat.replace_token(id, &token).await?;
-            return Ok(hand_over(sign_in, &Handover::new(id, now, None, Some(&token))));
+            // The old token may have beaten until now. Whether that can be read or not, the new token must be shown.
+            let num_beats = app.heartbeat.device(id).await.map_or(num_beats, |device| device.num_beats);
+            return Ok(hand_over(sign_in, &Handover::new(id, num_beats, None, Some(&token))));
         }
         "erase" => {
             app.heartbeat.erase_device(id).await?;

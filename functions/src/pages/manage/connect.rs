@@ -73,9 +73,7 @@ impl Progress {
         }
         // Of a device with a new token, any beat is one with that, or with one that the code gave.
         let has_new_token = handover.is_some_and(|it| it.token != HandedToken::None);
-        let beat_since = handover
-            .zip(device.last_beat)
-            .is_some_and(|(handover, last)| last.unix_timestamp() >= handover.made_at);
+        let beat_since = handover.is_some_and(|handover| device.num_beats > handover.num_beats);
         if has_new_token && beat_since {
             return Self::done("arrived", "First beat arrived.");
         }

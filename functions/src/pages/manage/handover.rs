@@ -6,7 +6,7 @@
 
 use axum::http::HeaderMap;
 use heartbeat_core::{pairing::PairingCode, token::Token};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::http::cookies::{CookieName, Transport};
 
@@ -20,8 +20,8 @@ const SHOWN: &str = "shown";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Handover {
     pub(super) device: i64,
-    /// When it was made, a Unix time.
-    pub(super) made_at: i64,
+    /// Number of beats of the device when it was made.
+    pub(super) num_beats: i64,
     pub(super) code: Option<String>,
     pub(super) token: HandedToken,
 }
@@ -37,15 +37,15 @@ pub(super) enum HandedToken {
 }
 
 impl Handover {
-    /// Takes what was made for a device at `now`.
+    /// Takes what was made for a device that had so many beats then.
     pub(super) fn new(
         device: i64,
-        now: OffsetDateTime,
+        num_beats: i64,
         code: Option<&PairingCode>,
         token: Option<&Token>,
     ) -> Self {
         let token = token.map_or(HandedToken::None, |token| HandedToken::New(token.expose().to_owned()));
-        Self { device, made_at: now.unix_timestamp(), code: code.map(ToString::to_string), token }
+        Self { device, num_beats, code: code.map(ToString::to_string), token }
     }
 
     /// Passes it on to the page of the device.
@@ -75,16 +75,16 @@ impl Handover {
             HandedToken::New(token) => token,
         };
         let code = self.code.as_deref().unwrap_or_default();
-        format!("{}.{}.{code}.{token}", self.device, self.made_at)
+        format!("{}.{}.{code}.{token}", self.device, self.num_beats)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let mut next = || parts.next();
-        let (device, made_at, code, token) = (next()?, next()?, next()?, next()?);
+        let (device, num_beats, code, token) = (next()?, next()?, next()?, next()?);
         Some(Self {
             device: device.parse().ok()?,
-            made_at: made_at.parse().ok()?,
+            num_beats: num_beats.parse().ok()?,
             // Spelled as we spell it.
             code: PairingCode::parse(code).map(|code| code.to_string()),
             token: match token {
@@ -109,7 +109,7 @@ mod tests {
                 HandedToken::Shown,
                 HandedToken::New(format!("hbt_a-_Z{}", "A".repeat(39))),
             ] {
-                let handover = Handover { device: 7, made_at: 1_698_915_320, code: code.clone(), token };
+                let handover = Handover { device: 7, num_beats: 36_308, code: code.clone(), token };
                 assert_eq!(Handover::parse(&handover.to_text()), Some(handover));
             }
         }

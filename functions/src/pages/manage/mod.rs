@@ -4,7 +4,7 @@
 //! - [`overview`]: `GET /manage`
 //! - [`connect`]: `GET /manage/devices/{id}`
 //! - [`actions`]: what the other forms do.
-//! - [`devices`], [`visibility`], [`deliveries`]: the parts of the overview.
+//! - [`devices`], [`visibility`], [`snooze`], [`deliveries`]: the parts of the overview.
 //! - [`handover`]: what a form made and the next page shows.
 //!
 //! Each form is posted to the page that it stands on, and answered with a redirect to a page, so that reloading that does
@@ -17,6 +17,7 @@ mod devices;
 mod handover;
 mod overview;
 mod sign_in;
+mod snooze;
 mod visibility;
 
 use std::borrow::Cow;
@@ -42,7 +43,7 @@ use crate::{
     http::{
         auth::Owner,
         body::Body,
-        html::{self, OWNER_POLICY},
+        html::{self, owner_policy},
         problem::Problem,
         route::{Audience, Route},
     },
@@ -103,6 +104,9 @@ async fn post(
     match &*action {
         "sign-out" => Ok(sign_in.sign_out()),
         "add" => actions::add(&app, now, &sign_in, &form).await.map_err(error::page),
+        "snooze" => actions::snooze(&app, now, &form).await.map_err(error::page),
+        "end-snooze" => actions::end_snooze(&app).await.map_err(error::page),
+        "ok" => actions::record_ok(&app).await.map_err(error::page),
         "settings" => actions::choose(&app, &form).await.map_err(error::page),
         _ => Err(error::page(unknown_form())),
     }
@@ -135,7 +139,7 @@ fn unknown_form() -> Problem {
 
 /// Returns a page for the owner, which no other site may frame, embed or open a window on.
 fn response(status: StatusCode, html: Bytes) -> Response {
-    let mut response = html::response(html, OWNER_POLICY);
+    let mut response = html::response(html, owner_policy());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     // With `no-referrer`, browsers would not say from which page a form comes.

@@ -11,6 +11,7 @@ use heartbeat_core::{
     device::{NAME_MAX_CHARS, OwnedDevice},
     humanize,
     recency::Recency,
+    snooze::NOTE_MAX_CHARS,
 };
 use url::form_urlencoded;
 
@@ -19,6 +20,7 @@ use super::{
     deliveries::{self, ChannelNote, DeadNote},
     devices::{self, DeviceList},
     error,
+    snooze::{self, SnoozeForm},
     visibility::VisibilityForm,
 };
 use crate::{
@@ -42,6 +44,7 @@ struct Page<'a> {
     devices_sentence: String,
     total_beats: i64,
     list: DeviceList<'a>,
+    snooze: SnoozeForm,
     visibility: VisibilityForm,
     channels: Vec<ChannelNote>,
     dead_letters: Vec<DeadNote>,
@@ -72,6 +75,10 @@ pub(super) async fn overview(
         devices_sentence: devices::sentence(&devices),
         total_beats: devices::total_beats(&devices),
         list: DeviceList::new(&devices, page_number(&query), now),
+        snooze: SnoozeForm::new(
+            heartbeat.snooze().await.map_err(error::page)?,
+            &settings.effective().timezone,
+        ),
         visibility: VisibilityForm::new(settings),
         channels: channel_notes,
         dead_letters: deliveries::dead(&letters, &channels),
@@ -100,6 +107,9 @@ fn notice(done: &str) -> Option<&'static str> {
         "erase" => "Erased, with all its beats.",
         "sign-of-life" => "Its beats say again that you are well.",
         "no-sign-of-life" => "Its beats do not say any more that you are well.",
+        "snooze" => "Snoozed: no alert fires before the snooze ends.",
+        "end-snooze" => "The snooze has ended.",
+        "ok" => "Noted: you are well.",
         "settings" => "Saved. It applies to everything that strangers see.",
         _ => return None,
     })
@@ -121,9 +131,10 @@ fn last_beat_sentence(last: Option<&OwnedDevice>, age: Option<i64>) -> String {
 /// Returns in a few words whether there is anything to do.
 fn verdict(age: Option<i64>, all_delivered: bool) -> &'static str {
     match (Recency::of(age), all_delivered) {
+        // First of all: who relies on them would not hear of anything else.
+        (_, false) => "Notifications do not arrive",
         (Recency::Never, _) => "Ready for the first heartbeat",
         (Recency::Lost, _) => "No heartbeat for long: something is probably wrong",
-        (_, false) => "Notifications do not arrive",
         _ => "All is well",
     }
 }

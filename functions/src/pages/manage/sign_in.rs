@@ -33,6 +33,8 @@ struct Page<'a> {
     state: State,
     /// Whether the link that led here may have kept the browser from sending its session.
     from_another_site: bool,
+    /// URL of this page over HTTPS, where the server has one.
+    https_url: Option<String>,
 }
 
 /// Why somebody is not signed in.
@@ -66,7 +68,7 @@ impl SignIn {
     pub(super) fn of(parts: &Parts, app: &App) -> Self {
         let (uri, headers) = (&parts.uri, &parts.headers);
         let live_url = LiveUrl::of(parts, app);
-        let transport = Transport::of(uri, headers, live_url.url(), &app.config.client_ip_header);
+        let transport = Transport::of(parts, &app.config, live_url.url());
         let has_session = transport.is_some_and(|it| it.read(headers, CookieName::Session).is_some());
         let site = headers.get(SEC_FETCH_SITE);
         Self {
@@ -136,8 +138,10 @@ impl SignIn {
     fn respond(&self, status: StatusCode, state: State) -> Response {
         let state = if self.transport.is_none() { State::Insecure } else { state };
         let config = &self.app.config;
+        let frame = Frame::new("", "Sign in", String::new(), config, self.live_url.url());
         let page = Page {
-            frame: Frame::new("", "Sign in", String::new(), config, self.live_url.url()),
+            https_url: (frame.live_url.scheme() == "https").then(|| frame.absolute(PATH)),
+            frame,
             state,
             from_another_site: self.from_another_site,
         };

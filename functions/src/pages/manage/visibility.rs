@@ -73,7 +73,7 @@ fn precision(value: Precision, chosen: Precision) -> Choice {
 
 fn history(value: History, chosen: History) -> Choice {
     let (title, tells) = match value {
-        History::Off => ("No history", "No history is shown to anybody, you included."),
+        History::Off => ("No history", "Strangers see your last beat, but no history. You alone see it."),
         History::Owner => ("For you alone", "Strangers see your last beat, but not your days."),
         History::Day => {
             ("Sums of days", "Strangers see how many hours you were there each day, but not which.")

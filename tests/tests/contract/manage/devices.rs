@@ -5,6 +5,12 @@ use serde_json::{Value, json};
 
 use super::{assert_is_private, browser, cookie, form, owner, sign_in};
 
+/// Keeps pairing codes from being made.
+const NO_PAIRINGS: &str = "
+    CREATE FUNCTION heartbeat.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON heartbeat.pairings FOR EACH ROW EXECUTE FUNCTION heartbeat.refuse();
+";
+
 /// A browser that signed in, and has another cookie as well.
 async fn owner_with(server: &Server, other: &str) -> Client {
     let session = cookie(&sign_in(server, SECRET_KEY).await);
@@ -51,6 +57,35 @@ async fn a_device_that_was_added_leads_to_a_page_with_its_token_once_and_its_cod
         assert!(page.status == 200 && !page.body.contains(&code) && !page.body.contains(&token), "{page}");
     }
     server.stranger().authorized(&token).beat().await;
+}
+
+#[tokio::test]
+async fn a_device_is_handed_over_with_its_token_even_if_no_code_can_be_made() {
+    let (server, database) = Server::fresh().await;
+    database.execute(NO_PAIRINGS).await;
+    let added = owner(&server).await.post("/manage", form(&[("do", "add"), ("name", "Phone")])).await;
+    assert_eq!((added.status, added.header("location")), (303, "/manage/devices/0"), "{added}");
+    let owner = owner_with(&server, &cookie(&added)).await;
+    let page = owner.get("/manage/devices/0").await;
+    assert!(page.body.contains("Make a pairing code") && element(&page, "code").is_none(), "{page}");
+    server.stranger().authorized(element(&page, "token").expect("a token")).beat().await;
+    assert_eq!(progress(&owner, 0).await["state"], "arrived");
+}
+
+#[tokio::test]
+async fn a_beat_with_the_old_token_is_not_the_first_one_with_the_new_one() {
+    let (server, _database) = Server::fresh().await;
+    let laptop = server.device("Laptop").await;
+    // Both within one second, more likely than not.
+    for _ in 0..3 {
+        laptop.beat().await;
+    }
+    let replaced = owner(&server).await.post("/manage/devices/0", "do=token").await;
+    let owner = owner_with(&server, &cookie(&replaced)).await;
+    assert_eq!(progress(&owner, 0).await["state"], "token");
+    let token = element(&owner.get("/manage/devices/0").await, "token").expect("a token").to_owned();
+    server.stranger().authorized(&token).beat().await;
+    assert_eq!(progress(&owner, 0).await["state"], "arrived");
 }
 
 #[tokio::test]
@@ -205,6 +240,10 @@ async fn what_waits_in_the_outbox_is_shown_with_the_reason() {
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
+    // Before anything else, though no heartbeat has ever arrived and nothing was chosen yet.
+    assert!(page.contains("<h2 id=\"verdict\">Notifications do not arrive</h2>"), "{page}");
+    let (failing, first_choice) = (page.find("id=\"notifications\""), page.find("id=\"who-can-see-what\""));
+    assert!(failing.is_some() && failing < first_choice, "{page}");
 }
 
 #[tokio::test]

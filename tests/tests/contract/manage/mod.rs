@@ -3,6 +3,7 @@
 mod cross_site;
 mod devices;
 mod sessions;
+mod snooze;
 
 use heartbeat_tests::{Client, Response, Server, client::http, server::SECRET_KEY};
 use reqwest::{

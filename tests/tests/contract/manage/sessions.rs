@@ -79,6 +79,30 @@ async fn over_plain_http_from_elsewhere_signing_in_is_refused_and_the_page_says_
 }
 
 #[tokio::test]
+async fn around_the_proxy_that_ends_https_signing_in_is_refused_and_the_page_leads_back_to_it() {
+    let database = Database::create().await;
+    let server = ServerBuilder::on(&database)
+        .environment("HEARTBEAT_LIVE_URL", "https://beat.example.org")
+        .start()
+        .await;
+    let session = cookie(&sign_in(&server, SECRET_KEY).await);
+    for (host, is_served) in
+        [("192.168.1.7:6971", false), ("beat.example.org:6060", false), ("beat.example.org", true)]
+    {
+        let origin = format!("http://{host}");
+        let browser = browser(&server, &[("host", host), ("origin", &origin), ("cookie", &session)]);
+        let signed_in = browser.post("/manage", form(&[("do", "sign-in"), ("key", SECRET_KEY)])).await;
+        assert_eq!(signed_in.status, if is_served { 303 } else { 403 }, "{host}: {signed_in}");
+        assert_eq!(signed_in.header("set-cookie").is_empty(), !is_served, "{host}");
+        let page = browser.get("/manage").await;
+        assert_eq!(page.body.contains(SIGNED_IN), is_served, "{host}");
+        let way_back = "<a href=\"https://beat.example.org/manage\">https://beat.example.org/manage</a>";
+        assert_eq!(page.body.contains(way_back), !is_served, "{host}: {page}");
+        assert!(!page.body.contains("type=\"password\""), "{host}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_stands_for_the_key_at_the_api_and_a_wrong_key_is_not_made_good_by_it() {
     let (server, _database) = Server::fresh().await;
     let owner = owner(&server).await;
