@@ -6,6 +6,8 @@ use heartbeat_tests::{
 };
 use reqwest::Method;
 
+const DATABASE: (&str, &str) = ("DATABASE_SECRET", "heartbeat/database");
+const KEY: (&str, &str) = ("SECRET_KEY_SECRET", "heartbeat/key");
 const TOKEN: (&str, &str) = ("METRICS_TOKEN_SECRET", "heartbeat/metrics");
 
 /// Mark in the help of metrics that each process has for itself.
@@ -40,9 +42,11 @@ async fn a_function_tells_what_the_database_knows() {
 #[tokio::test]
 async fn a_function_takes_the_token_from_its_secret() {
     let database = Database::create().await;
-    let manager = FakeSecretsManager::start(&[(TOKEN.1, "a token\n")]).await;
+    let database_url = database.url();
+    let secrets = [(DATABASE.1, database_url.as_str()), (KEY.1, SECRET_KEY), (TOKEN.1, "a token\n")];
+    let manager = FakeSecretsManager::start(&secrets).await;
     let url = manager.url();
-    let variables = [environment(&url), vec![TOKEN]].concat();
+    let variables = [environment(&url), vec![DATABASE, KEY, TOKEN]].concat();
     let function = Function::start("metrics", &database, &variables).await;
     for (authorization, status) in
         [("Bearer a token", 200), ("a token", 200), (SECRET_KEY, 200), ("wrong", 401)]

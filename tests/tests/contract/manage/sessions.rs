@@ -89,7 +89,7 @@ async fn around_the_proxy_that_ends_https_signing_in_is_refused_and_the_page_lea
     for (host, is_served) in
         [("192.168.1.7:6971", false), ("beat.example.org:6060", false), ("beat.example.org", true)]
     {
-        let origin = format!("http://{host}");
+        let origin = format!("https://{host}");
         let browser = browser(&server, &[("host", host), ("origin", &origin), ("cookie", &session)]);
         let signed_in = browser.post("/manage", form(&[("do", "sign-in"), ("key", SECRET_KEY)])).await;
         assert_eq!(signed_in.status, if is_served { 303 } else { 403 }, "{host}: {signed_in}");
