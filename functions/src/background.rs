@@ -69,7 +69,7 @@ impl Background {
     /// Returns the background work of a program with this configuration. The database is first contacted when it
     /// is first needed.
     #[must_use]
-    pub fn new(config: &Config, database: &Target, runtime: Runtime, metrics: ProcessMetrics) -> Self {
+    pub fn new(config: &Config, database: &Target, runtime: Runtime, metrics: &ProcessMetrics) -> Self {
         #[cfg(not(feature = "webhook"))]
         let _ = metrics;
         let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
@@ -91,7 +91,7 @@ impl Background {
                 clock: system_clock,
                 // No two processes share a name.
                 holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
-                metrics,
+                metrics: metrics.clone(),
                 random,
             }),
         }

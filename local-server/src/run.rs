@@ -120,7 +120,7 @@ pub(crate) async fn run(config: Config) -> Result<(), RunError> {
     log_doubtful_settings(&config);
     let configured = background::subscriptions(&config, Runtime::Server);
     let app = App::start(&target, config, Runtime::Server, configured);
-    let metrics = app.heartbeat.metrics().clone();
+    let metrics = app.heartbeat.metrics();
     let background = Background::new(&app.config, &target, Runtime::Server, metrics);
     let stream = LocalStream::new(app.clone(), management.is_none(), limits);
     let router = routes::router(routes::ROUTES, stream.router(), app.clone());

@@ -18,7 +18,7 @@ const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 pub async fn serve() -> Result<(), Error> {
     let setup = Setup::load().await?;
     let metrics = ProcessMetrics::default();
-    let background = Background::new(&setup.config, &setup.database, Runtime::Lambda, metrics);
+    let background = Background::new(&setup.config, &setup.database, Runtime::Lambda, &metrics);
     let stream = GatewayStream::new(background.session());
     let starter = PusherStarter::from_environment()?;
     lambda::serve_events(async |_: Value, context: Context| {
