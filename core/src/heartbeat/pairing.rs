@@ -18,7 +18,6 @@ use crate::{
     },
     device::Registered,
     pairing::{CodeHash, PairingState},
-    runtime::Runtime,
     shares::Shares,
     token::{Token, TokenHash},
 };
@@ -118,16 +117,13 @@ impl Heartbeat {
         .await
     }
 
-    /// Runs `work` on the session for pairing. A server closes its connection when nobody waits for it.
+    /// Runs `work` on the session for pairing. Its connection stays open: strangers can have it needed as often as they like,
+    /// and opening one costs the database a hundred times what a lookup does.
     async fn run_pairing<T>(
         &self,
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
-        let result = self.pairing.run(Instant::now() + PAIRING_TIMEOUT, work).await;
-        if self.runtime == Runtime::Server {
-            self.pairing.close();
-        }
-        result
+        self.pairing.run(Instant::now() + PAIRING_TIMEOUT, work).await
     }
 }
 
