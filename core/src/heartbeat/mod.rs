@@ -166,10 +166,22 @@ impl Heartbeat {
     /// database's clock.
     pub async fn beat(&self, token: TokenHash, client: Option<IpAddr>) -> Result<OffsetDateTime, Error> {
         match self.record(token, client).await {
-            Err(Error::UnknownToken) if self.accept_offer(token, client).await? => {
-                self.record(token, client).await
-            }
+            Err(Error::UnknownToken) => Box::pin(self.record_offered(token, client)).await,
             recorded => recorded,
+        }
+    }
+
+    /// Records the first beat with a token that is on offer. In a box of its own, as the futures of all other beats would
+    /// have room for it.
+    async fn record_offered(
+        &self,
+        token: TokenHash,
+        client: Option<IpAddr>,
+    ) -> Result<OffsetDateTime, Error> {
+        if self.accept_offer(token, client).await? {
+            self.record(token, client).await
+        } else {
+            Err(Error::UnknownToken)
         }
     }
 
