@@ -95,7 +95,7 @@ impl CodeHash {
 /// What became of the last pairing code of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PairingState {
-    /// Nobody has redeemed it yet.
+    /// It was not redeemed yet.
     Waiting {
         /// When it expires.
         expires_at: OffsetDateTime,
@@ -104,7 +104,7 @@ pub enum PairingState {
     Redeemed,
     /// A token that it gave has beaten, and is the device's now.
     Used,
-    /// Nobody redeemed it in time.
+    /// It was not redeemed in time.
     Expired,
 }
 

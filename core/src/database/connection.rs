@@ -1,4 +1,4 @@
-//! A connection that statements run on, whatever stands between it and PostgreSQL.
+//! A connection that statements run on, directly to PostgreSQL or through a pooler.
 //!
 //! Behind a pooler in transaction mode, each transaction may run in another session of PostgreSQL, and each session
 //! serves many clients in turn. So there, statements run in transactions only; settings are made in each of them; and

@@ -1,6 +1,6 @@
 //! Editor keys: second credentials of devices.
 
-use super::{connection::Connection, devices::Credentials};
+use super::{connection::Connection, credentials::Credentials};
 use crate::{
     device::{NAME_MAX_CHARS, Registered},
     editor_key::EditorCredential,

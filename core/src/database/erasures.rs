@@ -59,7 +59,7 @@ pub async fn erase(connection: &mut Connection, id: i64) -> Result<Option<Erased
     Ok(Some(Erased { id: erased.id, has_just_beaten: erased.has_just_beaten }))
 }
 
-/// Deletes events about devices with these ids, delivered or not: nobody is to hear of them any more.
+/// Deletes events about devices with these ids, delivered or not: no channel is notified of them any more.
 async fn remove_events(connection: &mut Connection, ids: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "

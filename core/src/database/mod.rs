@@ -17,6 +17,7 @@
 //!   [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
 //! - [`metrics`]: the statements on what Prometheus is told.
+//! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`error`]: what an error of the database means to the caller.
@@ -24,6 +25,7 @@
 pub mod beats;
 pub mod channels;
 pub mod connection;
+pub mod credentials;
 mod deadline;
 pub mod delivery_state;
 pub mod devices;

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     connection::Connection,
-    devices::{self, Credentials},
+    credentials::{Credentials, lock},
     literal::Literal,
 };
 use crate::{
@@ -51,7 +51,7 @@ pub async fn start(
     code: CodeHash,
 ) -> Result<Credentials<OffsetDateTime>, sqlx::Error> {
     connection.ensure_transaction().await?;
-    let Some(device) = devices::lock(connection, id).await? else { return Ok(Credentials::UnknownDevice) };
+    let Some(device) = lock(connection, id).await? else { return Ok(Credentials::UnknownDevice) };
     if device.is_archived {
         return Ok(Credentials::Archived);
     }

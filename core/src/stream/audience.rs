@@ -17,7 +17,7 @@ struct Viewer {
     is_opening: bool,
     /// The last frame that it took.
     last_frame: Option<LastFrame>,
-    /// When the frame of the last post to it was due, whatever became of that.
+    /// When the frame of the last post to it was due, posted or failed.
     tried_at: Option<Instant>,
     /// Whether the last post to it failed.
     is_failing: bool,
@@ -27,7 +27,7 @@ struct Viewer {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Due {
     /// Connection ids: first those that took the last frame, then those to which the last post failed. Of both, those
-    /// that have waited longest come first, so that nobody is last for ever.
+    /// that have waited longest come first, so that no viewer is last for ever.
     pub(super) ids: Vec<String>,
     /// Number of those that come first.
     pub(super) healthy: usize,

@@ -1,4 +1,4 @@
-//! `POST /api/pair`: whoever has a pairing code gets a token for its device.
+//! `POST /api/pair`: a device redeems a pairing code for a token.
 
 use axum::{Extension, Router, extract::State, http::Method, response::Response, routing::post};
 use heartbeat_core::{Error, pairing::PairingCode, token::Token};

@@ -109,7 +109,7 @@ fn is_forwarded_from_https(peer: Option<&Peer>, headers: &HeaderMap, trusted: &[
     is_trusted && (is_https || pairs.any(|pair| pair.eq_ignore_ascii_case("proto=https")))
 }
 
-/// Whether a request for this host is one for `live_url`, or comes from this machine. Somebody who names another host may
+/// Whether a request for this host is one for `live_url`, or comes from this machine. A request that names another host may
 /// have come around the proxy that ends HTTPS.
 fn is_host_of(live_url: &Url, host: &str) -> bool {
     let (name, port) = split_port(host);

@@ -43,7 +43,7 @@ struct Page<'a> {
     frame: Frame<'a>,
 }
 
-/// Counts no visit: whoever comes here sets a device up for the owner, and does not look at the stats.
+/// Counts no visit: this page sets a device up for the owner, and shows no stats.
 async fn pair(State(app): State<App>, live_url: LiveUrl, headers: HeaderMap) -> Result<Response, Response> {
     let frame = Frame::new(PATH, "Pair a device", String::new(), &app.config, live_url.url());
     let html = html::render(&Page { frame }).map_err(error::page)?;

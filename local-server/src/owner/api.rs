@@ -209,7 +209,7 @@ impl<'a> Api<'a> {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let request = Request::builder().method(method).uri(path).body(Full::from(body));
         let mut request = request.map_err(|_| OwnerError::Unreadable)?;
-        // A key that was parsed is legal in a header, whatever the words before it.
+        // A key that was parsed is legal in a header, behind any words.
         let mut authorization =
             HeaderValue::from_str(self.key.expose()).map_err(|_| OwnerError::NoSecretKey)?;
         authorization.set_sensitive(true);

@@ -56,7 +56,7 @@ pub(crate) async fn run(config: &Config, command: OwnerCommand, json: bool) -> R
         }
     };
     let text = if json { format!("{:#}\n", output.json) } else { output.text };
-    // Whoever reads it may have seen enough.
+    // The reader of a pipe may have seen enough.
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(())
 }

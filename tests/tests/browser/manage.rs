@@ -148,7 +148,7 @@ async fn what_strangers_see_is_chosen_at_first(browser: Browser) {
     let server = server(&database).await;
     sign_in(&browser, &server).await;
     browser.wait_for_text("#who-can-see-what", "First: how exact may strangers see your days?").await;
-    // Nobody learns where the browser is unless the owner wants it.
+    // The time zone stays private unless the owner wants it.
     let timezone = "return document.querySelector('#timezone').value";
     assert_eq!(browser.run(timezone).await, "UTC");
     let here = browser.run("return Intl.DateTimeFormat().resolvedOptions().timeZone").await;

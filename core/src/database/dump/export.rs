@@ -1,21 +1,19 @@
 //! Export: writes a dump of a database.
 
 use futures_util::TryStreamExt;
-use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
+use tokio::io::AsyncWrite;
 
 use super::{
     DumpError,
     line::{Count, Line, VERSION},
     owner,
+    writer::Writer,
 };
 use crate::{
     database::{Connection, Target, schema},
     device::{DeviceName, ID_MAX},
     progress::{Observer, Progress},
 };
-
-/// Size of the output buffer, in bytes.
-const BUFFER_CAPACITY: usize = 1 << 16;
 
 /// Number of beats between two progress reports.
 const REPORT_INTERVAL_BEATS: i64 = 10_000;
@@ -29,7 +27,7 @@ pub async fn export(
     let mut snapshot = Connection::open(target).await?;
     snapshot.begin("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     schema::require_usable(&mut snapshot).await?;
-    let mut writer = Writer { output: BufWriter::with_capacity(BUFFER_CAPACITY, output), line: Vec::new() };
+    let mut writer = Writer::new(output);
     writer.write(&Line::HeartbeatExport { version: VERSION }).await?;
     write_stats(&mut snapshot, &mut writer).await?;
     owner::write_owner(&mut snapshot, &mut writer).await?;
@@ -41,24 +39,8 @@ pub async fn export(
         beats: write_beats(&mut snapshot, &mut writer, observer).await?,
     };
     writer.write(&Line::End(count)).await?;
-    writer.output.flush().await?;
+    writer.flush().await?;
     Ok(count)
-}
-
-/// Writer of lines.
-pub(super) struct Writer<W> {
-    output: BufWriter<W>,
-    /// Buffer of the line, used again for each.
-    line: Vec<u8>,
-}
-
-impl<W: AsyncWrite + Unpin> Writer<W> {
-    pub(super) async fn write(&mut self, line: &Line<'_>) -> Result<(), DumpError> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, line).map_err(std::io::Error::from)?;
-        self.line.push(b'\n');
-        Ok(self.output.write_all(&self.line).await?)
-    }
 }
 
 async fn write_stats(

@@ -13,6 +13,7 @@ mod import;
 mod insert;
 mod line;
 mod owner;
+mod writer;
 
 pub use export::export;
 pub use import::import;

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use time::OffsetDateTime;
 use tokio::io::AsyncWrite;
 
-use super::{DumpError, export::Writer, line::Line};
+use super::{DumpError, line::Line, writer::Writer};
 use crate::{database::Connection, snooze::SnoozeNote};
 
 /// Writes what the owner said of themselves, if they did.

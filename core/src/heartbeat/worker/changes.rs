@@ -8,8 +8,8 @@ use crate::{
     Error,
     database::{
         Connection,
-        devices::{self, Credentials},
-        editor_keys,
+        credentials::Credentials,
+        devices, editor_keys,
         erasures::{self, Erased},
         owned_devices, owner, pairings, settings,
     },

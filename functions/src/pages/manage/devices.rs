@@ -94,7 +94,7 @@ pub(super) fn age(device: &OwnedDevice, now: OffsetDateTime) -> Option<i64> {
     device.last_beat.map(|last| (now - last).whole_seconds().max(0))
 }
 
-/// Whether another device has the same name. Archived ones are nobody's concern.
+/// Whether another device has the same name. Archived ones do not matter.
 pub(super) fn has_namesake(device: &OwnedDevice, all: &[OwnedDevice]) -> bool {
     let is_namesake = |other: &&OwnedDevice| {
         other.id != device.id && other.archived_at.is_none() && other.name == device.name

@@ -37,7 +37,7 @@ struct Page<'a> {
     https_url: Option<String>,
 }
 
-/// Why somebody is not signed in.
+/// Why a request is not signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// The browser has no session.
@@ -86,7 +86,7 @@ impl SignIn {
         }
     }
 
-    /// Returns how the request arrived; `None` if nobody can be signed in over that.
+    /// Returns how the request arrived; `None` if that is too insecure to sign in.
     pub(super) fn transport(&self) -> Option<Transport> {
         self.transport
     }

@@ -108,7 +108,7 @@ async fn an_erasure_finishes_no_other_that_processes_may_still_rely_on() {
             database.number("SELECT count(*) FROM heartbeat.erasures").await == 1
         })
         .await;
-        // Nobody relies on a beat of this one.
+        // No process relies on a beat of this one.
         erase(&server, 2).await;
         laptop.beat().await;
     });

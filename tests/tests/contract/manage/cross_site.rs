@@ -99,7 +99,7 @@ async fn no_other_site_uses_up_the_attempts_at_pairing_codes() {
     let (server, _database) = Server::fresh().await;
     let code = r#"{"code": "BCDF-GHJK"}"#;
     for (headers, is_ours) in SENDERS {
-        // Who opens an address by hand is nobody's page, and programs say nothing.
+        // A URL opened by hand comes from no page, and programs say nothing.
         if headers.iter().any(|(_, value)| value.contains("PORT")) || headers.is_empty() {
             continue;
         }
