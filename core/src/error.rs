@@ -21,6 +21,21 @@ pub enum Error {
     /// The device is archived, and has no credentials.
     #[error("the device is archived")]
     ArchivedDevice,
+    /// No channel has this id.
+    #[error("no channel has this id")]
+    UnknownChannel,
+    /// The channel is the one that the configuration names, and is changed there.
+    #[error("the channel belongs to the configuration")]
+    ConfiguredChannel,
+    /// There are as many channels as there may be.
+    #[error("there are too many channels")]
+    TooManyChannels,
+    /// No alert has this id.
+    #[error("no alert has this id")]
+    UnknownAlert,
+    /// There are as many alerts as there may be.
+    #[error("there are too many alerts")]
+    TooManyAlerts,
     /// The database does not answer, or cannot do its work right now. Callers may retry.
     #[error("the database is not available")]
     Unavailable,

@@ -1,8 +1,11 @@
 //! The core of Heartbeat, without HTTP and without AWS.
 //!
+//! - [`alert`]: rules that notify while an absence lasts.
+//! - [`channel`]: where notifications go, as the owner sees and changes it.
 //! - [`config`]: every configuration key, its sources, its parsing.
 //! - [`device`]: names and ids of devices, and what the owner decides of them.
 //! - [`editor_key`]: second credentials of devices, for editors.
+//! - [`link`]: what the links in notifications allow to do.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`pairing`]: codes that give a device its token.
 //! - [`publication`]: keeps what is public as of the last boundary.
@@ -26,8 +29,10 @@
 //!   commits and keeps the stats in memory.
 //! - [`error`]: errors that callers see.
 
+pub mod alert;
 #[cfg(feature = "badges")]
 pub mod badge;
+pub mod channel;
 pub mod config;
 pub mod database;
 pub mod device;
@@ -36,6 +41,7 @@ pub mod error;
 pub mod heartbeat;
 pub mod humanize;
 pub mod jobs;
+pub mod link;
 pub mod metrics;
 pub mod notify;
 pub mod pairing;

@@ -144,6 +144,8 @@ pub enum Purpose {
     Session,
     /// Hashes of pairing codes.
     PairingCode,
+    /// Signatures of links in notifications.
+    Link,
 }
 
 impl Purpose {
@@ -152,6 +154,7 @@ impl Purpose {
         match self {
             Self::Session => "heartbeat session 1",
             Self::PairingCode => "heartbeat pairing code 1",
+            Self::Link => "heartbeat link 1",
         }
     }
 }
@@ -171,6 +174,12 @@ impl DerivedKey {
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.mac(message).verify_slice(signature).is_ok()
+    }
+
+    /// Whether `signature` is the beginning of that of `message`. Compares in constant time.
+    #[must_use]
+    pub fn verify_left(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.mac(message).verify_truncated_left(signature).is_ok()
     }
 
     fn mac(&self, message: &[u8]) -> Hmac<Sha256> {

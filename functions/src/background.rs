@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use heartbeat_core::{
     Config, Heartbeat,
+    channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
     database::{Session, SharedSession, Target},
     jobs::{Eraser, JOBS_INTERVAL, Jobs},
     metrics::ProcessMetrics,
-    notify::{
-        event::EventKind,
-        subscriptions::{CONFIGURED_DISCORD, Subscriptions},
-    },
+    notify::subscriptions::Subscriptions,
     publication::Publisher,
     runtime::Runtime,
 };
@@ -44,7 +42,7 @@ pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
         return Subscriptions::default();
     }
     // From the lowest level that includes it to the highest.
-    let [beat, device_added, absence_ended] = EventKind::NAMES;
+    let [beat, device_added, absence_ended] = ["beat", "device.added", "absence.ended"];
     let kinds: &[&str] = match config.webhook_level {
         WebhookLevel::None => &[],
         WebhookLevel::LongAbsences => &[absence_ended],

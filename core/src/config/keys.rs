@@ -107,6 +107,29 @@ keys! {
         help: "Events to send: all, new_devices, long_absences or none",
         parse: WebhookLevel::parse,
     }
+    /// Server that takes mail to channels.
+    mail_url: Option<Secret<Url>> = "mail.url" {
+        kind: Text,
+        default: "",
+        secret: true,
+        help: "Server that takes mail: smtps://user:password@host, or smtp://user:password@host with STARTTLS",
+        parse: |text| optional(text, |text| values::mail_url(text).map(Secret::new)),
+    }
+    /// Sender of mail.
+    mail_from: Option<String> = "mail.from" {
+        kind: Text,
+        default: "",
+        help: "Sender of mail, such as heartbeat@example.org; the provider has to allow it",
+        parse: |text| optional(text, values::mail_address),
+    }
+    /// URL of another service, which is fetched each time that alerts were evaluated.
+    watchdog_url: Option<Secret<Url>> = "watchdog_url" {
+        kind: Text,
+        default: "",
+        secret: true,
+        help: "URL that is fetched each time alerts were evaluated, at a service that tells you when that stops",
+        parse: |text| optional(text, |text| values::web_url(text).map(Secret::new)),
+    }
     /// The owner's key. Without one, no device can be registered.
     secret_key: Option<SecretKey> = "secret_key" {
         short: 's',

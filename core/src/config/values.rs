@@ -183,6 +183,32 @@ pub(super) fn web_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
+/// Parses the URL of a server that takes mail.
+pub(super) fn mail_url(text: &str) -> Result<Url, &'static str> {
+    const EXPECTED: &str = "a URL such as smtps://user:password@mail.example.org, or smtp://… for STARTTLS";
+    match Url::parse(text) {
+        Ok(url)
+            if matches!(url.scheme(), "smtp" | "smtps")
+                && url.has_host()
+                && matches!(url.path(), "" | "/")
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
+            Ok(url)
+        }
+        _ => Err(EXPECTED),
+    }
+}
+
+/// Parses a mail address, without a name before it.
+pub(super) fn mail_address(text: &str) -> Result<String, &'static str> {
+    let is_legal =
+        |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"');
+    let parts = text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let is_address = parts.is_some() && text.len() <= 254 && text.chars().all(is_legal);
+    is_address.then(|| text.to_owned()).ok_or("a mail address such as heartbeat@example.org")
+}
+
 /// Parses an `http` or `https` URL that is public, and that paths can be appended to.
 pub(super) fn public_url(text: &str) -> Result<Url, &'static str> {
     let url = web_url(text)?;

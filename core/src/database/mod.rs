@@ -13,15 +13,17 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
+//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
 //!   [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
+//! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`error`]: what an error of the database means to the caller.
 
+pub mod alerts;
 pub mod beats;
 pub mod channels;
 pub mod connection;
@@ -45,6 +47,7 @@ pub mod metrics;
 pub mod migrate;
 mod migrations;
 pub mod outbox;
+pub mod owned_channels;
 pub mod owned_devices;
 pub mod owner;
 pub mod pairings;

@@ -23,6 +23,8 @@ pub struct Row {
     pub payload: Value,
     /// Name of the device that the payload names, if it has one.
     pub device_name: Option<String>,
+    /// Whether strangers may see that device.
+    pub device_is_public: bool,
 }
 
 /// Events of one channel that were dead-lettered.
@@ -53,7 +55,8 @@ pub async fn first(
             CASE WHEN event.happened_at BETWEEN '0001-01-01' AND '9999-12-31' THEN event.happened_at END
                 AS happened_at,
             event.payload,
-            device.name AS "device_name?"
+            device.name AS "device_name?",
+            COALESCE(device.visibility = 'public' AND device.archived_at IS NULL, false) AS "device_is_public!"
         FROM heartbeat.outbox AS event
         LEFT JOIN heartbeat.devices AS device ON device.id = CASE
             WHEN event.payload ->> 'device' ~ '^[0-9]{1,18}$' THEN (event.payload ->> 'device')::bigint

@@ -3,10 +3,14 @@
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
 //! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
 //! - [`pairing`]: codes, and the tokens that they give.
+//! - [`alerts`]: the owner's alerts.
+//! - [`channels`]: the owner's channels.
 //! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
+mod alerts;
+mod channels;
 mod known_tokens;
 mod owner;
 mod pairing;

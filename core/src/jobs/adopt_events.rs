@@ -1,8 +1,8 @@
 //! Takes over events that programs of release 0.1 left in their own outbox, once none of them delivers.
 
 use crate::{
+    channel::CONFIGURED_DISCORD,
     database::{Connection, outbox},
-    notify::subscriptions::CONFIGURED_DISCORD,
 };
 
 /// Moves the events. Does nothing where the configuration names no channel that they could be for.

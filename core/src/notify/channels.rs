@@ -7,11 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     channel::{Channel, ChannelKind, Site},
-    discord,
-    subscriptions::CONFIGURED_DISCORD,
-    webhook,
+    discord, webhook,
 };
-use crate::{Config, database::channels::StoredChannel, secret::Secret};
+use crate::{Config, channel::CONFIGURED_DISCORD, database::channels::StoredChannel, secret::Secret};
 
 /// Every kind of channel.
 const KINDS: [&ChannelKind; 2] = [&discord::KIND, &webhook::KIND];

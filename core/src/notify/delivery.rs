@@ -216,6 +216,7 @@ fn ids(events: &[Event]) -> Vec<i64> {
 fn event(row: &outbox::Row) -> Option<Event> {
     let kind = EventKind::parse(&row.kind, &row.payload)?;
     let id = row.payload.get("device").and_then(Value::as_i64);
-    let device = id.map(|id| EventDevice { id, name: row.device_name.clone() });
+    let device =
+        id.map(|id| EventDevice { id, name: row.device_name.clone(), is_public: row.device_is_public });
     Some(Event { id: row.id, kind, device, happened_at: row.happened_at? })
 }

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     channel::{Channel, ChannelKind, Message, Site, url_setting},
-    event::{Event, EventKind},
+    event::{EndedAbsence, Event, EventKind},
 };
 use crate::{device::UNNAMED, humanize, secret::Secret};
 
@@ -100,19 +100,20 @@ impl<'a> Embed<'a> {
         let name = event.device.as_ref().and_then(|device| device.name.as_deref());
         let name = name.map_or(UNNAMED.to_owned(), plain);
         let at = event.happened_at.unix_timestamp();
-        let (title, description, color) = match event.kind {
+        let (title, description, color) = match &event.kind {
             EventKind::Beat => {
                 ("Heartbeat", format!("**{name}** beat on <t:{at}:D> at <t:{at}:T>."), 0x00e5_484d)
             }
             EventKind::DeviceAdded => {
                 ("New device", format!("**{name}** was added on <t:{at}:D> at <t:{at}:T>."), 0x003b_82f6)
             }
-            EventKind::AbsenceEnded { started_at } => {
-                let length = humanize::duration((event.happened_at - started_at).whole_seconds());
+            EventKind::AbsenceEnded(EndedAbsence { started_at }) => {
+                let length = humanize::duration((event.happened_at - *started_at).whole_seconds());
                 let since = started_at.unix_timestamp();
                 let span = format!("from <t:{since}:D> <t:{since}:T> to <t:{at}:D> <t:{at}:T>");
                 ("Absence ended", format!("**{name}** ended an absence of {length}, {span}."), 0x0016_a34a)
             }
+            kind => (kind.name(), name, 0x0064_748b),
         };
         let author = Author {
             name: live_url.host_str().unwrap_or_default(),
@@ -144,7 +145,7 @@ mod tests {
         let event = Event {
             id: 1,
             kind,
-            device: Some(EventDevice { id: 3, name: device.map(str::to_owned) }),
+            device: Some(EventDevice { id: 3, name: device.map(str::to_owned), is_public: true }),
             happened_at: datetime!(2023-11-02 09:48:40.9 UTC),
         };
         let live_url = Url::parse("https://beat.example.org/").expect("a URL");
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn an_absence_that_ended() {
         let started_at = datetime!(2023-11-01 10:13:42 UTC);
-        insta::assert_snapshot!(message(EventKind::AbsenceEnded { started_at }, None), @r##"
+        insta::assert_snapshot!(message(EventKind::AbsenceEnded(EndedAbsence { started_at }), None), @r##"
         {
           "username": "Heartbeat",
           "avatar_url": "https://beat.example.org/assets/icon-512.png",

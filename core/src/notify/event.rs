@@ -1,7 +1,8 @@
 //! Events: what happened and may be notified.
 
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, serde::rfc3339};
 
 /// An absence is *long*, and worth an event when it ends, above this.
 pub const LONG_ABSENCE: time::Duration = time::Duration::HOUR;
@@ -13,7 +14,7 @@ pub struct Event {
     pub id: i64,
     /// Kind of event.
     pub kind: EventKind,
-    /// The device that did it.
+    /// The device that it is about.
     pub device: Option<EventDevice>,
     /// Time of the event.
     pub happened_at: OffsetDateTime,
@@ -26,34 +27,180 @@ pub struct EventDevice {
     pub id: i64,
     /// Its name at the time of delivery; missing for some devices of the earlier service.
     pub name: Option<String>,
+    /// Whether strangers, and so friends, may learn its name.
+    pub is_public: bool,
 }
 
-/// Kinds of events. The payload of a kind only ever gains members, so that older programs can read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Kinds of events. The payload of a kind only ever gains members, so that older programs can read it. Besides its own
+/// members it may have `device`, the id of the device that the event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// A device beat.
     Beat,
     /// A device was added.
     DeviceAdded,
+    /// A device was paired with a code.
+    DevicePaired,
+    /// A device beats without a pause: maybe it is not used by a person.
+    DeviceSuspicious(SuspiciousDevice),
+    /// A device has not beaten for long, while others have.
+    DeviceQuiet(QuietDevice),
     /// A long absence has ended.
-    AbsenceEnded {
-        /// The last beat before it.
-        started_at: OffsetDateTime,
-    },
+    AbsenceEnded(EndedAbsence),
+    /// An alert fired, or repeats itself.
+    AlertFired(AlertNotice),
+    /// What an alert told of is over.
+    AlertResolved(AlertNotice),
+    /// A friend has reached the owner.
+    AlertReached(AlertNotice),
+    /// Asks a friend to confirm a channel.
+    ChannelConfirm,
+    /// Nothing arrives through another channel.
+    ChannelFailing(FailingChannel),
+    /// A test of the channel.
+    Test,
+}
+
+/// Details of [`EventKind::AbsenceEnded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedAbsence {
+    /// The last beat before it.
+    #[serde(with = "rfc3339")]
+    pub started_at: OffsetDateTime,
+}
+
+/// Details of [`EventKind::DeviceSuspicious`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspiciousDevice {
+    /// The first of the beats without a pause.
+    #[serde(with = "rfc3339")]
+    pub since: OffsetDateTime,
+}
+
+/// Details of [`EventKind::DeviceQuiet`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuietDevice {
+    /// Its last beat.
+    #[serde(with = "rfc3339")]
+    pub last_beat: OffsetDateTime,
+}
+
+/// Details of the events about a firing of an alert, as of when the event was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertNotice {
+    /// Id of the firing; 0 in a test.
+    pub firing: i64,
+    /// Id of the alert.
+    pub alert: i64,
+    /// Name of the alert.
+    pub name: String,
+    /// The owner's own words.
+    pub message: Option<String>,
+    /// The last sign of life before the absence.
+    #[serde(with = "rfc3339")]
+    pub since: OffsetDateTime,
+    /// The same as strangers may know it: as of the last boundary of `precision`.
+    #[serde(with = "rfc3339")]
+    pub public_since: OffsetDateTime,
+    /// Number of the repetition; 0 when it fired.
+    #[serde(default)]
+    pub repetition: u32,
+    /// When the absence ended, if it has.
+    #[serde(with = "rfc3339::option", default)]
+    pub ended_at: Option<OffsetDateTime>,
+    /// The same as strangers may know it.
+    #[serde(with = "rfc3339::option", default)]
+    pub public_ended_at: Option<OffsetDateTime>,
+    /// What ended it.
+    #[serde(default)]
+    pub ended_by: Option<EndedBy>,
+    /// Name of the channel whose reader has reached the owner.
+    #[serde(default)]
+    pub reached_by: Option<String>,
+    /// Names of the channels of this alert whose readers have not confirmed them.
+    #[serde(default)]
+    pub unconfirmed: Vec<String>,
+    /// Time zone in which times are told.
+    pub timezone: String,
+    /// Whether it is only a test.
+    #[serde(default)]
+    pub test: bool,
+}
+
+/// What ends an absence for an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// A beat.
+    Beat,
+    /// The word of the owner.
+    Ok,
+}
+
+/// Details of [`EventKind::ChannelFailing`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingChannel {
+    /// Id of the channel.
+    pub channel: i64,
+    /// Name of the channel.
+    pub name: String,
+    /// Why, such as `status 404`.
+    pub reason: String,
+    /// Whether nothing is sent to it any more.
+    pub disabled: bool,
+    /// Name of the alert that could not be told of, if it is about one.
+    #[serde(default)]
+    pub alert_name: Option<String>,
 }
 
 impl EventKind {
     /// Names of all kinds, as the outbox and the webhooks write them.
-    pub const NAMES: [&'static str; 3] = ["beat", "device.added", "absence.ended"];
+    pub const NAMES: [&'static str; 12] = [
+        "beat",
+        "device.added",
+        "device.paired",
+        "device.suspicious",
+        "device.quiet",
+        "absence.ended",
+        "alert.fired",
+        "alert.resolved",
+        "alert.reached",
+        "channel.confirm",
+        "channel.failing",
+        "test",
+    ];
+
+    /// Names of the kinds that a channel can subscribe to. All others go to the channels that they concern.
+    pub const SUBSCRIBABLE: [&'static str; 8] = [
+        "beat",
+        "device.added",
+        "device.paired",
+        "device.suspicious",
+        "device.quiet",
+        "absence.ended",
+        "alert.fired",
+        "alert.resolved",
+    ];
+
+    /// Names of the kinds that are about a firing of an alert.
+    pub const OF_ALERTS: [&'static str; 3] = ["alert.fired", "alert.resolved", "alert.reached"];
 
     /// Reads a kind and its payload from the outbox; `None` if this program does not know it.
     #[must_use]
     pub fn parse(name: &str, payload: &Value) -> Option<Self> {
-        let time = |member: &str| OffsetDateTime::parse(payload.get(member)?.as_str()?, &Rfc3339).ok();
         match name {
             "beat" => Some(Self::Beat),
             "device.added" => Some(Self::DeviceAdded),
-            "absence.ended" => Some(Self::AbsenceEnded { started_at: time("started_at")? }),
+            "device.paired" => Some(Self::DevicePaired),
+            "device.suspicious" => details(payload).map(Self::DeviceSuspicious),
+            "device.quiet" => details(payload).map(Self::DeviceQuiet),
+            "absence.ended" => details(payload).map(Self::AbsenceEnded),
+            "alert.fired" => details(payload).map(Self::AlertFired),
+            "alert.resolved" => details(payload).map(Self::AlertResolved),
+            "alert.reached" => details(payload).map(Self::AlertReached),
+            "channel.confirm" => Some(Self::ChannelConfirm),
+            "channel.failing" => details(payload).map(Self::ChannelFailing),
+            "test" => Some(Self::Test),
             _ => None,
         }
     }
@@ -64,9 +211,22 @@ impl EventKind {
         match self {
             Self::Beat => "beat",
             Self::DeviceAdded => "device.added",
-            Self::AbsenceEnded { .. } => "absence.ended",
+            Self::DevicePaired => "device.paired",
+            Self::DeviceSuspicious(_) => "device.suspicious",
+            Self::DeviceQuiet(_) => "device.quiet",
+            Self::AbsenceEnded(_) => "absence.ended",
+            Self::AlertFired(_) => "alert.fired",
+            Self::AlertResolved(_) => "alert.resolved",
+            Self::AlertReached(_) => "alert.reached",
+            Self::ChannelConfirm => "channel.confirm",
+            Self::ChannelFailing(_) => "channel.failing",
+            Self::Test => "test",
         }
     }
+}
+
+fn details<T: DeserializeOwned>(payload: &Value) -> Option<T> {
+    T::deserialize(payload).ok()
 }
 
 #[cfg(test)]
@@ -78,17 +238,21 @@ mod tests {
 
     #[test]
     fn kinds_are_read_by_their_names() {
-        let payload = json!({ "device": 1, "started_at": "2023-11-01T10:13:42.5+00:00" });
+        let payload = json!({
+            "device": 1, "started_at": "2023-11-01T10:13:42.5+00:00", "since": "2023-11-01T10:13:42Z",
+            "public_since": "2023-11-01T10:00:00Z", "last_beat": "2023-11-01T10:13:42Z", "firing": 7, "alert": 3,
+            "name": "48 hours", "timezone": "Europe/Berlin", "channel": 2, "reason": "status 404", "disabled": true,
+        });
         for name in EventKind::NAMES {
             assert_eq!(EventKind::parse(name, &payload).map(|kind| kind.name()), Some(name));
         }
-        let started_at = datetime!(2023-11-01 10:13:42.5 UTC);
-        assert_eq!(EventKind::parse("absence.ended", &payload), Some(EventKind::AbsenceEnded { started_at }));
+        let ended = EndedAbsence { started_at: datetime!(2023-11-01 10:13:42.5 UTC) };
+        assert_eq!(EventKind::parse("absence.ended", &payload), Some(EventKind::AbsenceEnded(ended)));
     }
 
     #[test]
     fn kinds_of_newer_programs_are_not_taken_for_others() {
-        assert_eq!(EventKind::parse("alert.fired", &json!({})), None);
+        assert_eq!(EventKind::parse("alert.snoozed", &json!({})), None);
         assert_eq!(EventKind::parse("absence.ended", &json!({})), None);
     }
 }

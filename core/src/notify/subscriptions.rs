@@ -1,9 +1,6 @@
 //! Subscriptions: which configured channel wants which event. Those of channels in the database are looked up
 //! by the statements that record what happened.
 
-/// Key of the Discord channel that the configuration owns (`webhook.url`).
-pub const CONFIGURED_DISCORD: &str = "config:discord";
-
 /// Pairs of a channel's key and a kind of event that it wants. No settings are in here: recording events needs no
 /// secrets of channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     channel::{Channel, ChannelKind, Message, Site, url_setting},
-    event::{Event, EventKind},
+    event::{EndedAbsence, Event, EventKind},
 };
 use crate::secret::Secret;
 
@@ -100,7 +100,7 @@ impl Body {
         if let Some(device) = &event.device {
             data.insert("device".to_owned(), json!({ "id": device.id, "name": device.name }));
         }
-        if let EventKind::AbsenceEnded { started_at } = event.kind {
+        if let EventKind::AbsenceEnded(EndedAbsence { started_at }) = event.kind {
             data.insert("started_at".to_owned(), rfc3339(started_at).into());
             data.insert("ended_at".to_owned(), rfc3339(event.happened_at).into());
             data.insert("seconds".to_owned(), (event.happened_at - started_at).whole_seconds().into());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn event(kind: EventKind) -> Event {
-        let device = Some(EventDevice { id: 3, name: Some("Laptop".to_owned()) });
+        let device = Some(EventDevice { id: 3, name: Some("Laptop".to_owned()), is_public: true });
         Event { id: 7, kind, device, happened_at: datetime!(2023-11-02 09:48:40.9 UTC) }
     }
 
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn an_absence_that_ended() {
         let started_at = datetime!(2023-11-01 10:13:42 UTC);
-        let message = message(&settings(), event(EventKind::AbsenceEnded { started_at }));
+        let message = message(&settings(), event(EventKind::AbsenceEnded(EndedAbsence { started_at })));
         insta::assert_snapshot!(
             String::from_utf8_lossy(&message.body),
             @r#"{"type":"absence.ended","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"ended_at":"2023-11-02T09:48:40Z","seconds":84898,"started_at":"2023-11-01T10:13:42Z"}}"#

@@ -57,6 +57,16 @@ pub enum Problem {
     UnknownPairingCode,
     /// The device is archived, and gets no credentials.
     ArchivedDevice,
+    /// No channel has the id in the request.
+    UnknownChannel,
+    /// The channel is the one that the configuration names.
+    ConfiguredChannel,
+    /// There are as many channels as there may be.
+    TooManyChannels,
+    /// No alert has the id in the request.
+    UnknownAlert,
+    /// There are as many alerts as there may be.
+    TooManyAlerts,
     /// The route does not support this method.
     MethodNotAllowed,
     /// The body exceeds the maximum size.
@@ -98,12 +108,20 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::ArchivedDevice | Self::UnknownFrames => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_)
+            | Self::ArchivedDevice
+            | Self::ConfiguredChannel
+            | Self::TooManyChannels
+            | Self::TooManyAlerts
+            | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::NoSecretKey | Self::UnknownDevice | Self::UnknownPairingCode => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotFound
+            | Self::NoSecretKey
+            | Self::UnknownAlert
+            | Self::UnknownChannel
+            | Self::UnknownDevice
+            | Self::UnknownPairingCode => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
@@ -134,6 +152,14 @@ impl Problem {
                  for one."
             }
             Self::ArchivedDevice => "The device is archived. Bring it back first (\"archived\": false).",
+            Self::UnknownChannel => "There is no channel with this id.",
+            Self::ConfiguredChannel => {
+                "This channel belongs to the configuration. Change webhook.url and webhook.level there, and start the \
+                 server again."
+            }
+            Self::TooManyChannels => "There are 50 channels already, which is the maximum. Delete one first.",
+            Self::UnknownAlert => "There is no alert with this id.",
+            Self::TooManyAlerts => "There are 50 alerts already, which is the maximum. Delete one first.",
             Self::MethodNotAllowed => {
                 "This address does not support this method; the Allow header lists those it does."
             }
@@ -216,6 +242,11 @@ impl From<Error> for Problem {
             Error::UnknownPairingCode => Self::UnknownPairingCode,
             Error::TooManyPairingFailures { retry_after } => Self::too_many_pairing_codes(retry_after),
             Error::ArchivedDevice => Self::ArchivedDevice,
+            Error::UnknownChannel => Self::UnknownChannel,
+            Error::ConfiguredChannel => Self::ConfiguredChannel,
+            Error::TooManyChannels => Self::TooManyChannels,
+            Error::UnknownAlert => Self::UnknownAlert,
+            Error::TooManyAlerts => Self::TooManyAlerts,
             Error::Unavailable | Error::Schema(_) => Self::Unavailable,
             Error::Internal => Self::Internal,
         }

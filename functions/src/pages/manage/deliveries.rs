@@ -1,9 +1,9 @@
 //! What waits in the outbox and why, in words.
 
 use heartbeat_core::{
+    channel::CONFIGURED_DISCORD,
     database::delivery_state::{ChannelState, DeadLetter},
     humanize,
-    notify::subscriptions::CONFIGURED_DISCORD,
 };
 use time::OffsetDateTime;
 

@@ -1,0 +1,206 @@
+//! Channels as their owner sees and changes them.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::connection::Connection;
+use crate::{
+    channel::{Audience, CHANNELS_MAX, ChannelUpdate, Failure, NewChannel, OwnedChannel},
+    device::DeviceName,
+    secret::Secret,
+};
+
+/// A channel as the statements answer it.
+struct Row {
+    id: i64,
+    name: String,
+    kind: String,
+    audience: String,
+    settings: Value,
+    events: Vec<String>,
+    confirmed_at: Option<OffsetDateTime>,
+    start_code: Option<String>,
+    disabled_at: Option<OffsetDateTime>,
+    disabled_reason: Option<String>,
+    delivered_at: Option<OffsetDateTime>,
+    failed_at: Option<OffsetDateTime>,
+    failure: Option<String>,
+}
+
+impl From<Row> for OwnedChannel {
+    fn from(row: Row) -> Self {
+        let failure = |at: Option<_>, reason: Option<_>| Some(Failure { at: at?, reason: reason? });
+        Self {
+            id: row.id,
+            name: row.name,
+            kind: row.kind,
+            // An audience that only a newer program knows is told no more than a friend.
+            audience: Audience::parse(&row.audience).unwrap_or(Audience::Friend),
+            settings: Secret::new(members(row.settings)),
+            events: row.events,
+            confirmed_at: row.confirmed_at,
+            start_code: row.start_code,
+            disabled: failure(row.disabled_at, row.disabled_reason),
+            delivered_at: row.delivered_at,
+            failing: failure(row.failed_at, row.failure),
+        }
+    }
+}
+
+fn members(settings: Value) -> Map<String, Value> {
+    match settings {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// Returns the channels in the database, ordered by id.
+pub async fn all(connection: &mut Connection) -> Result<Vec<OwnedChannel>, sqlx::Error> {
+    read(connection, None).await
+}
+
+/// Returns the channel in the database that has this id.
+pub async fn one(connection: &mut Connection, id: i64) -> Result<Option<OwnedChannel>, sqlx::Error> {
+    Ok(read(connection, Some(id)).await?.pop())
+}
+
+async fn read(connection: &mut Connection, id: Option<i64>) -> Result<Vec<OwnedChannel>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        SELECT
+            stored.id,
+            stored.name,
+            stored.kind,
+            stored.audience,
+            stored.settings,
+            stored.events,
+            stored.confirmed_at,
+            stored.start_code,
+            disabled.disabled_at AS "disabled_at?",
+            disabled.reason AS "disabled_reason?",
+            lease.delivered_at AS "delivered_at?",
+            CASE WHEN lease.attempts > 0 THEN lease.failed_at END AS failed_at,
+            lease.failure AS "failure?"
+        FROM heartbeat.channels AS stored
+        LEFT JOIN heartbeat.dispatch_leases AS lease ON lease.channel = 'channel:' || stored.id
+        LEFT JOIN heartbeat.disabled_channels AS disabled ON disabled.channel = 'channel:' || stored.id
+        WHERE $1::bigint IS NULL OR stored.id = $1
+        ORDER BY stored.id
+        "#,
+        id,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(OwnedChannel::from).collect())
+}
+
+/// Adds a channel and returns its id; `None` if there are as many as there may be. A friend is asked to confirm it.
+pub async fn add(
+    connection: &mut Connection,
+    channel: &NewChannel,
+    start_code: Option<&str>,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "
+        WITH added AS (
+            INSERT INTO heartbeat.channels (name, kind, audience, settings, events, start_code)
+            SELECT $1, $2, $3, $4, $5, $6
+            WHERE (SELECT count(*) FROM heartbeat.channels) < $7
+            RETURNING id
+        ), asked AS (
+            INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+            SELECT 'channel:' || id, 'channel.confirm', now(), '{}' FROM added WHERE $3 = 'friend'
+        )
+        SELECT id FROM added
+        ",
+        channel.name.as_str(),
+        &channel.kind,
+        channel.audience.as_str(),
+        Value::Object(channel.settings.expose().clone()),
+        &channel.events,
+        start_code,
+        CHANNELS_MAX,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Changes a channel. New settings enable it again. Returns whether there is one with this id.
+pub async fn update(
+    connection: &mut Connection,
+    id: i64,
+    update: &ChannelUpdate,
+) -> Result<bool, sqlx::Error> {
+    let updated = sqlx::query!(
+        "
+        WITH updated AS (
+            UPDATE heartbeat.channels
+            SET name = COALESCE($2, name), settings = COALESCE($3, settings), events = COALESCE($4, events)
+            WHERE id = $1
+            RETURNING id
+        ), enabled AS (
+            DELETE FROM heartbeat.disabled_channels
+            USING updated
+            WHERE channel = 'channel:' || updated.id AND ($5 OR $3::jsonb IS NOT NULL)
+        )
+        SELECT id FROM updated
+        ",
+        id,
+        update.name.as_ref().map(DeviceName::as_str),
+        update.settings.as_ref().map(|settings| Value::Object(settings.expose().clone())),
+        update.events.as_deref(),
+        update.enable,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(updated.is_some())
+}
+
+/// Deletes a channel, with what waits for it. Returns whether there was one with this id.
+pub async fn delete(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "
+        WITH deleted AS (
+            DELETE FROM heartbeat.channels WHERE id = $1 RETURNING 'channel:' || id AS key
+        ), events AS (
+            DELETE FROM heartbeat.outbox USING deleted WHERE channel = deleted.key
+        ), lease AS (
+            DELETE FROM heartbeat.dispatch_leases USING deleted WHERE channel = deleted.key
+        ), disabled AS (
+            DELETE FROM heartbeat.disabled_channels USING deleted WHERE channel = deleted.key
+        ), alerts AS (
+            UPDATE heartbeat.alerts SET channels = array_remove(channels, $1)
+            FROM deleted
+            WHERE $1 = ANY (channels)
+        )
+        SELECT key FROM deleted
+        ",
+        id,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(deleted.is_some())
+}
+
+/// Puts a test for a channel into the outbox.
+pub async fn test(connection: &mut Connection, key: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload) VALUES ($1, 'test', now(), '{}')",
+        key,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Confirms a friend's channel. Returns whether there is one with this id.
+pub async fn confirm(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
+    let confirmed = sqlx::query!(
+        "UPDATE heartbeat.channels SET confirmed_at = COALESCE(confirmed_at, now()) WHERE id = $1",
+        id,
+    )
+    .execute(connection)
+    .await?;
+    Ok(confirmed.rows_affected() > 0)
+}

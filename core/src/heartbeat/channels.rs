@@ -1,0 +1,64 @@
+//! The owner's channels. Their statements run where reads do, so that no beat waits for them.
+
+use super::Heartbeat;
+use crate::{
+    Error,
+    channel::{self, CONFIGURED_ID, ChannelUpdate, NewChannel, OwnedChannel},
+    database::owned_channels,
+};
+
+impl Heartbeat {
+    /// The channels in the database, ordered by id.
+    pub async fn channels(&self) -> Result<Vec<OwnedChannel>, Error> {
+        self.reads.run(owned_channels::all).await
+    }
+
+    /// The channel in the database that has this id.
+    pub async fn channel(&self, id: i64) -> Result<OwnedChannel, Error> {
+        let find = async |connection: &mut _| owned_channels::one(connection, id).await;
+        self.reads.run(find).await?.ok_or(Error::UnknownChannel)
+    }
+
+    /// Adds a channel whose settings its kind accepts. A friend is asked to confirm it.
+    pub async fn add_channel(
+        &self,
+        channel: NewChannel,
+        start_code: Option<String>,
+    ) -> Result<OwnedChannel, Error> {
+        let code = start_code.as_deref();
+        let add = async |connection: &mut _| owned_channels::add(connection, &channel, code).await;
+        let id = self.reads.run(add).await?.ok_or(Error::TooManyChannels)?;
+        self.queued_events.notify_one();
+        self.channel(id).await
+    }
+
+    /// Changes channel `id`.
+    pub async fn update_channel(&self, id: i64, update: ChannelUpdate) -> Result<OwnedChannel, Error> {
+        if id == CONFIGURED_ID {
+            return Err(Error::ConfiguredChannel);
+        }
+        let change = async |connection: &mut _| owned_channels::update(connection, id, &update).await;
+        if !self.reads.run(change).await? {
+            return Err(Error::UnknownChannel);
+        }
+        self.queued_events.notify_one();
+        self.channel(id).await
+    }
+
+    /// Deletes channel `id`, with what waits for it.
+    pub async fn delete_channel(&self, id: i64) -> Result<(), Error> {
+        if id == CONFIGURED_ID {
+            return Err(Error::ConfiguredChannel);
+        }
+        let delete = async |connection: &mut _| owned_channels::delete(connection, id).await;
+        self.reads.run(delete).await?.then_some(()).ok_or(Error::UnknownChannel)
+    }
+
+    /// Sends a test through channel `id`, which has to be there.
+    pub async fn test_channel(&self, id: i64) -> Result<(), Error> {
+        let key = channel::key(id);
+        self.reads.run(async |connection: &mut _| owned_channels::test(connection, &key).await).await?;
+        self.queued_events.notify_one();
+        Ok(())
+    }
+}
