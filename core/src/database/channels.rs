@@ -10,6 +10,8 @@ use crate::{channel::Audience, secret::Secret};
 pub struct StoredChannel {
     /// Channel id.
     pub id: i64,
+    /// Name.
+    pub name: String,
     /// Kind of channel.
     pub kind: String,
     /// Who reads it.
@@ -24,7 +26,7 @@ pub struct StoredChannel {
 pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        SELECT id, kind, audience, audience = 'owner' OR confirmed_at IS NOT NULL AS "is_confirmed!", settings
+        SELECT id, name, kind, audience, audience = 'owner' OR confirmed_at IS NOT NULL AS "is_confirmed!", settings
         FROM heartbeat.channels
         WHERE start_code IS NULL
         ORDER BY id
@@ -34,6 +36,7 @@ pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx
     .await?;
     let channels = rows.into_iter().map(|row| StoredChannel {
         id: row.id,
+        name: row.name,
         kind: row.kind,
         // An audience that only a newer program knows is told no more than a friend.
         audience: Audience::parse(&row.audience).unwrap_or(Audience::Friend),
@@ -94,4 +97,36 @@ pub async fn change_settings(
     .execute(connection)
     .await?;
     Ok(changed.rows_affected() > 0)
+}
+
+/// Disables the channel for its reader, who wants nothing more. Returns its name; `None` if there is no such channel, or it is
+/// disabled.
+pub async fn unsubscribe(
+    connection: &mut Connection,
+    id: i64,
+    settings_hash: &[u8],
+    reason: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "
+        WITH stored AS (
+            SELECT 'channel:' || id AS channel, name FROM heartbeat.channels WHERE id = $1
+        ), disabled AS (
+            INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
+            SELECT channel, $2, $3 FROM stored
+            ON CONFLICT (channel) DO UPDATE
+            SET settings_hash = excluded.settings_hash,
+                disabled_at = excluded.disabled_at,
+                reason = excluded.reason
+            WHERE disabled_channels.settings_hash <> excluded.settings_hash
+            RETURNING channel
+        )
+        SELECT stored.name FROM stored JOIN disabled USING (channel)
+        ",
+        id,
+        settings_hash,
+        reason,
+    )
+    .fetch_optional(connection)
+    .await
 }

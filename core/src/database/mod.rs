@@ -20,7 +20,9 @@
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`dead_letters`]: events that are no longer sent.
 //! - [`delivery_state`]: what waits in the outbox and why.
+//! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod alerts;
@@ -28,6 +30,7 @@ pub mod beats;
 pub mod channels;
 pub mod connection;
 pub mod credentials;
+pub mod dead_letters;
 mod deadline;
 pub mod delivery_state;
 pub mod devices;
@@ -37,6 +40,7 @@ pub mod dump;
 pub mod editor_keys;
 pub mod erasures;
 pub mod error;
+pub mod failing_channels;
 #[cfg(feature = "migrate")]
 mod former_ids;
 #[cfg(feature = "migrate")]

@@ -5,6 +5,7 @@
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
+//! - [`report_late_alerts`]: tells the owner by other channels of alerts that could not be sent.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
@@ -16,6 +17,7 @@ mod dead_letter_events;
 pub(crate) mod erase_beats;
 mod expire_events;
 mod expire_viewers;
+mod report_late_alerts;
 
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ impl Jobs {
         self.run("adopt_events", async |it| adopt_events::run(it, configured).await).await;
         self.run("dead_letter_events", async |it| dead_letter_events::run(it, now).await).await;
         self.run("expire_events", async |it| expire_events::run(it, now).await).await;
+        self.run("report_late_alerts", async |it| report_late_alerts::run(it, now, configured).await).await;
         self.run("expire_viewers", expire_viewers::run).await;
     }
 
