@@ -20,6 +20,8 @@
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`roll_up`]: what is kept of beats, which are read once for it.
+//! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
@@ -32,6 +34,7 @@ pub mod connection;
 pub mod credentials;
 mod deadline;
 pub mod delivery_state;
+pub mod device_notices;
 pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
@@ -59,6 +62,7 @@ pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
+pub mod roll_up;
 mod schema;
 pub mod session;
 pub mod settings;
