@@ -7,7 +7,7 @@ use heartbeat_core::{
     channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
     database::{Session, SharedSession, Target},
-    jobs::{Eraser, JOBS_INTERVAL, Jobs},
+    jobs::{Eraser, JOBS_INTERVAL, Jobs, RollUp},
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     publication::Publisher,
@@ -31,6 +31,9 @@ const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Timeout of moving the public figures on: all beats since the last time are looked at, some million in a second.
 const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Timeout of reading beats that were not rolled up yet: a tick goes on where the one before had to stop.
+const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
 /// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
@@ -58,6 +61,7 @@ pub struct Background {
     session: SharedSession,
     jobs: Jobs,
     eraser: Eraser,
+    roll_up: RollUp,
     publisher: Publisher,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
@@ -81,6 +85,7 @@ impl Background {
             session: session.clone(),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
+            roll_up: RollUp::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
@@ -108,6 +113,7 @@ impl Background {
         tokio::select! {
             () = self.run_jobs() => {}
             () = self.erase() => {}
+            () = self.roll_up() => {}
             () = self.publish() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
@@ -120,6 +126,7 @@ impl Background {
         let left = || until.saturating_duration_since(Instant::now());
         self.publisher.run(Instant::now() + left() / 2).await;
         self.eraser.run(Instant::now() + left() / 2).await;
+        self.roll_up.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
         self.dispatcher.dispatch_until(until).await;
         #[cfg(not(feature = "webhook"))]
@@ -141,6 +148,15 @@ impl Background {
         loop {
             ticks.tick().await;
             self.eraser.run(Instant::now() + ERASING_TIMEOUT).await;
+        }
+    }
+
+    /// Rolls beats up at each tick.
+    async fn roll_up(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.roll_up.run(Instant::now() + ROLL_UP_TIMEOUT).await;
         }
     }
 

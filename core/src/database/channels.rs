@@ -98,35 +98,3 @@ pub async fn change_settings(
     .await?;
     Ok(changed.rows_affected() > 0)
 }
-
-/// Disables the channel for its reader, who wants nothing more. Returns its name; `None` if there is no such channel, or it is
-/// disabled.
-pub async fn unsubscribe(
-    connection: &mut Connection,
-    id: i64,
-    settings_hash: &[u8],
-    reason: &str,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "
-        WITH stored AS (
-            SELECT 'channel:' || id AS channel, name FROM heartbeat.channels WHERE id = $1
-        ), disabled AS (
-            INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
-            SELECT channel, $2, $3 FROM stored
-            ON CONFLICT (channel) DO UPDATE
-            SET settings_hash = excluded.settings_hash,
-                disabled_at = excluded.disabled_at,
-                reason = excluded.reason
-            WHERE disabled_channels.settings_hash <> excluded.settings_hash
-            RETURNING channel
-        )
-        SELECT stored.name FROM stored JOIN disabled USING (channel)
-        ",
-        id,
-        settings_hash,
-        reason,
-    )
-    .fetch_optional(connection)
-    .await
-}

@@ -21,6 +21,10 @@
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - [`dead_letters`]: events that are no longer sent.
+//! - [`roll_up`]: what is kept of beats, which are read once for it.
+//! - [`device_notices`]: devices whose beats tell less than they seem to.
+//! - [`past`]: the past, as alerts look at it.
+//! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
@@ -33,6 +37,7 @@ pub mod credentials;
 pub mod dead_letters;
 mod deadline;
 pub mod delivery_state;
+pub mod device_notices;
 pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
@@ -55,16 +60,19 @@ pub mod owned_channels;
 pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
+pub mod past;
 pub mod published;
 pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
+pub mod roll_up;
 mod schema;
 pub mod session;
 pub mod settings;
 pub mod stats;
 pub mod target;
+pub mod unusual;
 pub mod viewers;
 
 pub use connection::Connection;

@@ -1,21 +1,14 @@
 //! The owner's channels. Their statements run where reads do, so that no beat waits for them.
 
-use serde_json::Value;
-
 use super::Heartbeat;
 use crate::{
     Error,
     channel::{self, CONFIGURED_ID, ChannelUpdate, NewChannel, OwnedChannel},
     database::{
-        Connection, channels,
         dead_letters::{self, DeadLetters},
-        failing_channels, owned_channels,
+        owned_channels,
     },
-    notify::event::FailingChannel,
 };
-
-/// Why a channel is disabled whose reader unsubscribed.
-const UNSUBSCRIBED: &str = "its reader asked for no more messages";
 
 impl Heartbeat {
     /// The channels in the database, ordered by id.
@@ -70,25 +63,6 @@ impl Heartbeat {
         self.reads.run(async |connection: &mut _| owned_channels::test(connection, &key).await).await?;
         self.queued_events.notify_one();
         Ok(())
-    }
-
-    /// Disables channel `id` for its reader, who wants nothing more, and tells the owner by other channels. Returns whether it was
-    /// not disabled already. `configured` are the keys of the channels that the configuration names.
-    pub async fn unsubscribe_channel(&self, id: i64, configured: &[String]) -> Result<bool, Error> {
-        let channel = self.channel(id).await?;
-        let hash = channel::settings_hash(&Value::Object(channel.settings.expose().clone()));
-        let unsubscribe = async |connection: &mut Connection| {
-            connection.ensure_transaction().await?;
-            let name = channels::unsubscribe(connection, id, &hash, UNSUBSCRIBED).await?;
-            let Some(name) = name else { return Ok(false) };
-            let reason = UNSUBSCRIBED.to_owned();
-            let failing = [FailingChannel { channel: id, name, reason, disabled: true, alert_name: None }];
-            failing_channels::tell(connection, &failing, configured).await?;
-            Ok(true)
-        };
-        let unsubscribed = self.reads.run(unsubscribe).await?;
-        self.queued_events.notify_one();
-        Ok(unsubscribed)
     }
 
     /// Sends the dead letter with this id again. Returns whether there is one that still makes sense.
