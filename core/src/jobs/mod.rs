@@ -2,6 +2,7 @@
 //!
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
 //! - [`dead_letter_events`]: dead-letters events that have waited for too long.
+//! - [`evaluate_alerts`]: decides what alerts tell.
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
@@ -14,6 +15,7 @@
 mod adopt_events;
 mod dead_letter_events;
 pub(crate) mod erase_beats;
+pub mod evaluate_alerts;
 mod expire_events;
 mod expire_viewers;
 
@@ -24,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::database::{Connection, SharedSession};
 pub use erase_beats::Eraser;
+pub use evaluate_alerts::{Evaluated, Evaluator};
 
 /// Interval at which a server runs its jobs.
 pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);
