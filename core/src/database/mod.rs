@@ -13,9 +13,11 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
-//!   [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
+//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`firings`], [`outbox`],
+//!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
+//! - [`evaluation`]: what the evaluation of alerts reads, and whose turn it is.
+//! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
@@ -45,12 +47,15 @@ pub mod dump;
 pub mod editor_keys;
 pub mod erasures;
 pub mod error;
+pub mod evaluation;
 pub mod failing_channels;
+pub mod firings;
 #[cfg(feature = "migrate")]
 mod former_ids;
 #[cfg(feature = "migrate")]
 pub mod legacy_import;
 mod legacy_schema;
+pub mod linked_firings;
 mod literal;
 pub mod metrics;
 pub mod migrate;

@@ -2,6 +2,7 @@
 //!
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
 //! - [`dead_letter_events`]: dead-letters events that have waited for too long.
+//! - [`evaluate_alerts`]: decides what alerts tell.
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
@@ -17,6 +18,7 @@
 mod adopt_events;
 mod dead_letter_events;
 pub(crate) mod erase_beats;
+pub mod evaluate_alerts;
 mod expire_events;
 mod expire_viewers;
 mod note_devices;
@@ -30,6 +32,7 @@ use tokio::time::Instant;
 
 use crate::database::{Connection, SharedSession};
 pub use erase_beats::Eraser;
+pub use evaluate_alerts::{Evaluated, Evaluator};
 pub use roll_up::RollUp;
 
 /// Interval at which a server runs its jobs.
