@@ -1,14 +1,17 @@
 //! Alerts: rules that notify while an absence lasts.
 //!
 //! - [`span`]: durations as people write them: `45m`, `36h`, `7d`.
+//! - [`status`]: what the owner sees of an alert besides its rule.
 //! - [`window`]: a daily time of the wall clock, such as `23:00-07:00`.
 
 pub mod span;
+pub mod status;
 pub mod window;
 
 use time::OffsetDateTime;
 
 pub use span::Span;
+pub use status::{AlertState, AlertStatus, FiringStatus, LinkedFiring, Told, ToldKind};
 pub use window::Window;
 
 /// Maximum number of alerts.

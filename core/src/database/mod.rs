@@ -13,8 +13,8 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
-//!   [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
+//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`firings`], [`outbox`],
+//!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
@@ -37,6 +37,7 @@ pub mod dump;
 pub mod editor_keys;
 pub mod erasures;
 pub mod error;
+pub mod firings;
 #[cfg(feature = "migrate")]
 mod former_ids;
 #[cfg(feature = "migrate")]

@@ -5,12 +5,14 @@
 //! - [`pairing`]: codes, and the tokens that they give.
 //! - [`alerts`]: the owner's alerts.
 //! - [`channels`]: the owner's channels.
+//! - [`firings`]: what alerts are doing, and what the links in their notifications do.
 //! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod alerts;
 mod channels;
+mod firings;
 mod known_tokens;
 mod owner;
 mod pairing;
