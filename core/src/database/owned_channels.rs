@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use super::connection::Connection;
 use crate::{
     channel::{
-        Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, ChannelUpdate, Failure, NewChannel, OwnedChannel,
+        Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, ChannelUpdate, Failure, NewChannel,
+        OwnedChannel,
     },
     device::DeviceName,
     secret::Secret,
@@ -227,6 +228,20 @@ pub async fn delete(connection: &mut Connection, id: i64) -> Result<bool, sqlx::
 pub async fn test(connection: &mut Connection, key: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload) VALUES ($1, 'test', now(), '{}')",
+        key,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Has the dead letters of a channel wait again, as if they had just been written: their age starts anew.
+pub async fn revive(connection: &mut Connection, key: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        UPDATE heartbeat.outbox SET dead_at = NULL, failure = NULL, queued_at = now()
+        WHERE channel = $1 AND dead_at IS NOT NULL
+        ",
         key,
     )
     .execute(connection)

@@ -60,6 +60,14 @@ impl Heartbeat {
         Ok(())
     }
 
+    /// Has all dead letters of channel `id` sent again.
+    pub async fn resend(&self, id: i64) -> Result<(), Error> {
+        let key = channel::key(self.channel(id).await?.id);
+        self.reads.run(async |connection: &mut _| owned_channels::revive(connection, &key).await).await?;
+        self.queued_events.notify_one();
+        Ok(())
+    }
+
     /// Fails if the configuration owns channel `id`, which is changed there.
     fn refuse_configured(&self, id: i64) -> Result<(), Error> {
         if id == CONFIGURED_ID && self.configured_channel.is_some() {

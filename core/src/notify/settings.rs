@@ -1,6 +1,9 @@
 //! Settings of channels, as their owner writes and reads them.
 
-use base64::{Engine, prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD}};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use rand::CryptoRng;
 use serde_json::{Map, Value};
 

@@ -29,22 +29,18 @@ pub(crate) struct NewAlert {
     name: Option<DeviceName>,
     /// Length of the absence that it tells of: `10m` to `366d`, or `unusual`: 1.25 times the third-longest absence of the last 90
     /// days, at least 12 hours, once there are 14 days of data.
-    #[schema(value_type = String, pattern = AFTER_PATTERN, example = "36h")]
-    after: After,
+    after: AfterText,
     /// Id of the device whose absence it is; `null`, that of all that are signs of life.
     device: Option<i64>,
     /// Ids of the channels that are told, each once.
-    #[schema(value_type = Vec<i64>, nullable = false, max_items = 50, unique_items, example = json!([]))]
+    #[schema(value_type = BTreeSet<i64>, nullable = false, max_items = 50, example = json!([]))]
     channels: Option<Vec<i64>>,
     /// Interval of repetitions: `1h` to `366d`; `null` for none. A friend gets at most five.
-    #[schema(value_type = Option<String>, pattern = REPEAT_PATTERN, example = "12h")]
-    repeat: Option<Span>,
+    repeat: Option<RepeatText>,
     /// Time of the day that is not counted, such as `23:00-07:00`, by the clocks of `timezone`.
-    #[schema(value_type = Option<String>, pattern = WINDOW_PATTERN, example = "23:00-07:00")]
-    rest: Option<Window>,
+    rest: Option<WindowText>,
     /// Time of the day for which notifications to the owner wait.
-    #[schema(value_type = Option<String>, pattern = WINDOW_PATTERN, example = "23:00-07:00")]
-    quiet: Option<Window>,
+    quiet: Option<WindowText>,
     /// The owner's own words, which come first: at most 500 characters, no control characters but line breaks.
     #[schema(value_type = Option<String>, max_length = 500, example = "Please call me, then Ben.")]
     message: Option<AlertMessage>,
@@ -63,22 +59,19 @@ pub(crate) struct AlertChange {
     #[schema(nullable = false)]
     name: Option<DeviceName>,
     /// Length of the absence that it tells of: `10m` to `366d`, or `unusual`.
-    #[schema(value_type = String, nullable = false, pattern = AFTER_PATTERN, example = "36h")]
-    after: Option<After>,
+    #[schema(nullable = false)]
+    after: Option<AfterText>,
     /// Id of the device whose absence it is; `null`, that of all that are signs of life.
     device: Option<i64>,
     /// Ids of the channels that are told, each once.
-    #[schema(value_type = Vec<i64>, nullable = false, max_items = 50, unique_items, example = json!([]))]
+    #[schema(value_type = BTreeSet<i64>, nullable = false, max_items = 50, example = json!([]))]
     channels: Option<Vec<i64>>,
     /// Interval of repetitions: `1h` to `366d`; `null` for none.
-    #[schema(value_type = Option<String>, pattern = REPEAT_PATTERN, example = "12h")]
-    repeat: Option<Span>,
+    repeat: Option<RepeatText>,
     /// Time of the day that is not counted; `null` for none.
-    #[schema(value_type = Option<String>, pattern = WINDOW_PATTERN, example = "23:00-07:00")]
-    rest: Option<Window>,
+    rest: Option<WindowText>,
     /// Time of the day for which notifications to the owner wait; `null` for none.
-    #[schema(value_type = Option<String>, pattern = WINDOW_PATTERN, example = "23:00-07:00")]
-    quiet: Option<Window>,
+    quiet: Option<WindowText>,
     /// The owner's own words; `null` for none.
     #[schema(value_type = Option<String>, max_length = 500)]
     message: Option<AlertMessage>,
@@ -87,14 +80,35 @@ pub(crate) struct AlertChange {
     enabled: Option<bool>,
 }
 
-/// Durations of 10 minutes to 366 days, and `unusual`.
-pub(super) const AFTER_PATTERN: &str = "^(unusual|[1-9][0-9]m|[1-9][0-9]{2,4}m|[1-9][0-9]{0,2}h|[1-7][0-9]{3}h|[1-9][0-9]?d|[12][0-9]{2}d)$";
+/// Length of an absence: `10m` to `366d`, or `unusual`.
+#[derive(ToSchema)]
+#[schema(
+    as = AlertAfter,
+    example = "36h",
+    pattern = "^(unusual|[1-9][0-9]{1,4}m|[1-9][0-9]{0,2}h|[1-7][0-9]{3}h|[1-9][0-9]?d|[12][0-9]{2}d|3[0-5][0-9]d|36[0-6]d)$"
+)]
+#[expect(dead_code, reason = "the core parses it")]
+pub(crate) struct AfterText(String);
 
-/// Durations of an hour to 366 days.
-const REPEAT_PATTERN: &str = "^([6-9][0-9]m|[1-9][0-9]{2,4}m|[1-9][0-9]{0,2}h|[1-7][0-9]{3}h|[1-9][0-9]?d|[12][0-9]{2}d)$";
+/// Interval of repetitions: `1h` to `366d`.
+#[derive(ToSchema)]
+#[schema(
+    as = AlertRepeat,
+    example = "12h",
+    pattern = "^([6-9][0-9]m|[1-9][0-9]{2,4}m|[1-9][0-9]{0,2}h|[1-7][0-9]{3}h|[1-9][0-9]?d|[12][0-9]{2}d|3[0-5][0-9]d|36[0-6]d)$"
+)]
+#[expect(dead_code, reason = "the core parses it")]
+pub(crate) struct RepeatText(String);
 
-/// Two times of the day.
-pub(super) const WINDOW_PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$";
+/// A daily time, by the clocks of `timezone`. It may go on past midnight; where both times are the same it is the whole day.
+#[derive(ToSchema)]
+#[schema(
+    as = AlertWindow,
+    example = "23:00-07:00",
+    pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
+)]
+#[expect(dead_code, reason = "the core parses it")]
+pub(crate) struct WindowText(String);
 
 /// A [`NewAlert`] or an [`AlertChange`], parsed: a rule, and which parts of it name something that may not exist.
 pub(super) struct Change {
@@ -115,7 +129,7 @@ impl Change {
         }
         if let Some(id) = rule.device.filter(|_| self.names_device) {
             let device = heartbeat.device(id).await.map_err(|error| match error {
-                Error::UnknownDevice => json::not_a("device", "the id of a device, or null"),
+                Error::UnknownDevice => unknown_device(),
                 other => other.into(),
             })?;
             rule.device = Some(device.id);
@@ -127,9 +141,9 @@ impl Change {
 /// Parses a [`NewAlert`].
 pub(super) fn new(body: &[u8]) -> Result<Change, Problem> {
     let members = json::object(body)?;
-    let after = members.get("after").ok_or_else(|| {
-        Problem::BadRequest("The member \"after\" is missing.".to_owned())
-    })?;
+    let after = members
+        .get("after")
+        .ok_or_else(|| Problem::BadRequest("The member \"after\" is missing.".to_owned()))?;
     let after = text("after", after, After::parse)?;
     let rule = AlertRule {
         name: default_name(after),
@@ -156,20 +170,16 @@ pub(super) fn change(body: &[u8], rule: AlertRule) -> Result<Change, Problem> {
 
 fn changed(mut rule: AlertRule, members: &Map<String, Value>) -> Result<Change, Problem> {
     for (member, value) in members {
-        let optional = (!value.is_null()).then_some(value);
         match member.as_str() {
             "name" => rule.name = parse_name(value)?,
             "after" => rule.after = text(member, value, After::parse)?,
-            "device" => rule.device = optional.map(device).transpose()?,
+            "device" => rule.device = device(value)?,
             "channels" => rule.channels = channels(value)?,
-            "repeat" => rule.repeat = optional.map(|value| text(member, value, alert::parse_repeat)).transpose()?,
-            "rest" => rule.rest = optional.map(|value| text(member, value, Window::parse)).transpose()?,
-            "quiet" => rule.quiet = optional.map(|value| text(member, value, Window::parse)).transpose()?,
-            "message" => {
-                let message = optional.map(|value| text(member, value, AlertMessage::parse)).transpose()?;
-                rule.message = message.flatten();
-            }
-            "enabled" => rule.enabled = value.as_bool().ok_or_else(|| json::not_a(member, "true or false"))?,
+            "repeat" => rule.repeat = optional(member, value, alert::parse_repeat)?,
+            "rest" => rule.rest = optional(member, value, Window::parse)?,
+            "quiet" => rule.quiet = optional(member, value, Window::parse)?,
+            "message" => rule.message = optional(member, value, AlertMessage::parse)?.flatten(),
+            "enabled" => rule.enabled = enabled(value)?,
             _ => return Err(json::unknown_member(&MEMBERS)),
         }
     }
@@ -206,8 +216,27 @@ fn text<T>(
     parse(text).map_err(|expected| json::not_a(member, expected))
 }
 
-fn device(value: &Value) -> Result<i64, Problem> {
-    value.as_i64().ok_or_else(|| json::not_a("device", "the id of a device, or null"))
+/// Parses a member that is such a text, or `null`.
+fn optional<T>(
+    member: &str,
+    value: &Value,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<Option<T>, Problem> {
+    if value.is_null() { Ok(None) } else { text(member, value, parse).map(Some) }
+}
+
+fn device(value: &Value) -> Result<Option<i64>, Problem> {
+    let id = value.as_i64();
+    if id.is_some() || value.is_null() { Ok(id) } else { Err(unknown_device()) }
+}
+
+/// Returns the problem of a device that does not exist.
+fn unknown_device() -> Problem {
+    json::not_a("device", "the id of a device, or null")
+}
+
+fn enabled(value: &Value) -> Result<bool, Problem> {
+    value.as_bool().ok_or_else(|| json::not_a("enabled", "true or false"))
 }
 
 fn channels(value: &Value) -> Result<Vec<i64>, Problem> {

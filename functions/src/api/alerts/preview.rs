@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
-use super::parse::{AFTER_PATTERN, WINDOW_PATTERN};
+use super::parse::{AfterText, WindowText};
 use crate::{
     App,
     http::{
@@ -53,14 +53,12 @@ fn router(_: &App) -> Router<App> {
 #[expect(dead_code, reason = "`parse` reads the parameters")]
 struct Previewed {
     /// Length of the absence, `10m` to `366d`, or `unusual`.
-    #[param(value_type = String, pattern = AFTER_PATTERN, example = "36h")]
-    after: After,
+    after: AfterText,
     /// Id of the device whose absence it is; by default, that of all that are signs of life.
     #[param(minimum = 0, example = 0)]
     device: Option<i64>,
     /// Time of the day that is not counted.
-    #[param(value_type = Option<String>, pattern = WINDOW_PATTERN, example = "23:00-07:00")]
-    rest: Option<Window>,
+    rest: Option<WindowText>,
 }
 
 /// When an alert would have fired in the last year.

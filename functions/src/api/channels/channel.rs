@@ -108,13 +108,18 @@ async fn change(
         return Err(Problem::ConfiguredChannel);
     }
     let change = parse::change(&body, &channel.kind)?;
-    let mut update = ChannelUpdate { name: change.name, events: change.events, enable: change.enable, ..ChannelUpdate::default() };
+    let mut update = ChannelUpdate {
+        name: change.name,
+        events: change.events,
+        enable: change.enable,
+        ..ChannelUpdate::default()
+    };
     let mut secret = None;
     if let Some(changes) = change.settings {
         let site = Site::of(&app.config, app.heartbeat.runtime());
         let merged = settings::merge(&channel.settings, changes);
-        let complete =
-            settings::complete(&channel.kind, merged, &site, &mut rng).map_err(parse::refused_settings)?;
+        let complete = settings::complete(&channel.kind, merged, &site, &mut rng)
+            .map_err(|reason| parse::refused_settings(&reason))?;
         update.settings = Some(complete.settings);
         // A code that was shown stays as it is.
         update.start_code = complete.start_code.filter(|_| channel.start_code.is_none());

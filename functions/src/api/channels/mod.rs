@@ -109,8 +109,8 @@ async fn add(
 ) -> Result<(StatusCode, JsonLine<ChannelWithSecret>), Problem> {
     let new = parse::new_channel(&body)?;
     let site = Site::of(&app.config, app.heartbeat.runtime());
-    let complete =
-        settings::complete(&new.kind, new.settings, &site, &mut rng).map_err(parse::refused_settings)?;
+    let complete = settings::complete(&new.kind, new.settings, &site, &mut rng)
+        .map_err(|reason| parse::refused_settings(&reason))?;
     let channel = heartbeat_core::channel::NewChannel {
         name: new.name,
         kind: new.kind,

@@ -1,10 +1,6 @@
 //! Bodies about channels, parsed.
 
-use heartbeat_core::{
-    channel::Audience,
-    device::DeviceName,
-    notify::event::EventKind,
-};
+use heartbeat_core::{channel::Audience, device::DeviceName, notify::event::EventKind};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -151,7 +147,10 @@ pub(super) fn new_channel(body: &[u8]) -> Result<NewChannel, Problem> {
 pub(super) fn change(body: &[u8], kind: &str) -> Result<Change, Problem> {
     let members = json::object(body)?;
     if members.is_empty() {
-        return Err(Problem::BadRequest(format!("The body has none of \"{}\".", CHANGE_MEMBERS.join("\", \""))));
+        return Err(Problem::BadRequest(format!(
+            "The body has none of \"{}\".",
+            CHANGE_MEMBERS.join("\", \"")
+        )));
     }
     let mut change = Change::default();
     for (member, value) in &members {
@@ -168,7 +167,7 @@ pub(super) fn change(body: &[u8], kind: &str) -> Result<Change, Problem> {
 }
 
 /// Returns the problem of settings that their kind refuses.
-pub(super) fn refused_settings(reason: String) -> Problem {
+pub(super) fn refused_settings(reason: &str) -> Problem {
     Problem::BadRequest(format!("The channel is refused: {reason}."))
 }
 
@@ -187,10 +186,13 @@ fn events(value: &Value, kind: &str) -> Result<Vec<String>, Problem> {
     let not_known = || json::not_a("events", &known());
     let mut events: Vec<String> = Vec::new();
     for event in value.as_array().ok_or_else(not_known)? {
-        let event = event.as_str().filter(|event| EventKind::SUBSCRIBABLE.contains(event)).ok_or_else(not_known)?;
+        let event =
+            event.as_str().filter(|event| EventKind::SUBSCRIBABLE.contains(event)).ok_or_else(not_known)?;
         if event == "beat" && !TAKES_BEATS.contains(&kind) {
             let kinds = TAKES_BEATS.join(" and ");
-            return Err(Problem::BadRequest(format!("Only channels of the kinds {kinds} take the event \"beat\".")));
+            return Err(Problem::BadRequest(format!(
+                "Only channels of the kinds {kinds} take the event \"beat\"."
+            )));
         }
         if !events.iter().any(|known| known == event) {
             events.push(event.to_owned());

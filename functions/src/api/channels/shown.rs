@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChannelList {
     /// Ordered by id.
-    channels: Vec<Channel>,
+    pub(super) channels: Vec<Channel>,
 }
 
 /// A channel as its owner sees it.

@@ -10,15 +10,13 @@ pub(super) fn add_operations(document: &mut utoipa::openapi::OpenApi) {
 }
 
 #[derive(OpenApi)]
-#[openapi(
-    paths(
-        channels::list,
-        channels::add,
-        channel::show,
-        channel::change,
-        channel::delete,
-        test::test,
-        resend::resend
-    ),
-)]
+#[openapi(paths(
+    channels::list,
+    channels::add,
+    channel::show,
+    channel::change,
+    channel::delete,
+    test::test,
+    resend::resend
+))]
 struct Channels;

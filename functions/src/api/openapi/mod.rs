@@ -8,8 +8,6 @@
 mod badges;
 #[cfg(feature = "webhook")]
 mod channels;
-#[cfg(feature = "webhook")]
-mod webhooks;
 
 use std::sync::LazyLock;
 
@@ -246,7 +244,6 @@ impl Modify for Channels {
     #[cfg(feature = "webhook")]
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         channels::add_operations(document);
-        webhooks::add(document);
     }
 
     #[cfg(not(feature = "webhook"))]
