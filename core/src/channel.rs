@@ -14,6 +14,9 @@ pub const CONFIGURED_ID: i64 = 0;
 /// Key of the Discord channel that the configuration owns (`webhook.url`).
 pub const CONFIGURED_DISCORD: &str = "config:discord";
 
+/// Why a channel is disabled whose reader wants no more.
+pub const UNSUBSCRIBED: &str = "unsubscribed";
+
 /// Returns the key under which the events for a channel wait in the outbox.
 #[must_use]
 pub fn key(id: i64) -> String {

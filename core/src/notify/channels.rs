@@ -78,9 +78,13 @@ impl Channels {
 
 impl KeyedChannel {
     fn new(key: &str, settings: &Value, channel: Box<dyn Channel>) -> Self {
-        let settings_hash = Sha256::digest(settings.to_string()).to_vec();
-        Self { key: key.to_owned(), settings_hash, channel: Arc::from(channel) }
+        Self { key: key.to_owned(), settings_hash: settings_hash(settings), channel: Arc::from(channel) }
     }
+}
+
+/// Returns the SHA-256 of the settings of a channel, see [`KeyedChannel::settings_hash`].
+pub(crate) fn settings_hash(settings: &Value) -> Vec<u8> {
+    Sha256::digest(settings.to_string()).to_vec()
 }
 
 /// Makes a channel of the kind called `kind`; `None` if this program does not know it. The error says what is
