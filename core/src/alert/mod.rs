@@ -1,11 +1,21 @@
 //! Alerts: rules that notify while an absence lasts.
 //!
+//! - [`absence`]: absences of several devices together.
+//! - [`clock`]: the clock by which absences last.
+//! - [`past`]: the past, as alerts look at it.
+//! - [`preview`]: when an alert would have fired.
 //! - [`span`]: durations as people write them: `45m`, `36h`, `7d`.
 //! - [`status`]: what the owner sees of an alert besides its rule.
+//! - [`unusual`]: which absences are unusual.
 //! - [`window`]: a daily time of the wall clock, such as `23:00-07:00`.
 
+pub mod absence;
+pub mod clock;
+pub mod past;
+pub mod preview;
 pub mod span;
 pub mod status;
+pub mod unusual;
 pub mod window;
 
 use time::OffsetDateTime;

@@ -20,6 +20,8 @@
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`past`]: the past, as alerts look at it.
+//! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`error`]: what an error of the database means to the caller.
 
@@ -52,6 +54,7 @@ pub mod owned_channels;
 pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
+pub mod past;
 pub mod published;
 pub mod pusher;
 pub mod reads;
@@ -62,6 +65,7 @@ pub mod session;
 pub mod settings;
 pub mod stats;
 pub mod target;
+pub mod unusual;
 pub mod viewers;
 
 pub use connection::Connection;
