@@ -15,7 +15,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
-    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup},
+    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site},
     token::Token,
 };
 #[cfg(feature = "webhook")]
@@ -84,7 +84,9 @@ impl Background {
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
-                channels: Mutex::new(Channels::configured(config)),
+                channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
+                site: Site::of(config, runtime),
+                configured: config.choices(),
                 session,
                 clock: system_clock,
                 // No two processes share a name.

@@ -1,4 +1,5 @@
-//! Statements on the settings that the owner chooses in the browser. They are read with the stats.
+//! Statements on the settings that the owner chooses in the browser. What shows
+//! stats reads them with these.
 
 use super::connection::Connection;
 use crate::settings::Choices;
@@ -19,4 +20,11 @@ pub async fn choose(connection: &mut Connection, choices: &Choices) -> Result<()
     .fetch_all(connection)
     .await
     .map(drop)
+}
+
+/// Returns what the owner chose.
+pub async fn chosen(connection: &mut Connection) -> Result<Choices, sqlx::Error> {
+    let rows = sqlx::query!("SELECT name, value FROM heartbeat.settings").fetch_all(connection).await?;
+    let value = |name| rows.iter().find(|row| row.name == name).map(|row| row.value.as_str());
+    Ok(Choices::stored(value("precision"), value("history"), value("timezone")))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -11,10 +11,13 @@ use super::{
     event::{Event, EventDevice, EventKind},
     http::{Http, SEND_TIMEOUT},
     setup::Setup,
+    wording::Reader,
 };
 use crate::{
     Error,
+    channel::Audience,
     database::{Connection, channels, dispatch_leases, outbox},
+    settings::Settings,
 };
 
 /// Timeout of the lease on a channel. It outlasts a delivery, so that no other dispatcher delivers meanwhile; not by
@@ -49,6 +52,9 @@ const DENIED_BACKOFF_MAX: Duration = Duration::from_hours(1);
 /// The longest delay that a service may ask for.
 pub(super) const SERVICE_DELAY_MAX: Duration = Duration::from_hours(1);
 
+/// The longest delay until a service takes more than its quota of a day.
+pub(super) const QUOTA_DELAY_MAX: Duration = Duration::from_hours(25);
+
 /// Delay before a channel is looked at again whose lease another dispatcher holds, or about which the database gave
 /// no answer.
 const LEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -59,6 +65,7 @@ pub(super) struct Delivery<'a> {
     pub(super) setup: &'a Setup,
     pub(super) http: &'a Http,
     pub(super) channel: &'a KeyedChannel,
+    pub(super) settings: &'a Settings,
 }
 
 impl Delivery<'_> {
@@ -82,6 +89,20 @@ impl Delivery<'_> {
         delay
     }
 
+    /// Reads an event of a known kind, as the reader of the channel may see it; `None` if its time or its payload makes no
+    /// sense.
+    fn event(&self, row: &outbox::Row) -> Option<Event> {
+        let kind = EventKind::parse(&row.kind, &row.payload)?;
+        let id = row.payload.get("device").and_then(Value::as_i64);
+        let device =
+            id.map(|id| EventDevice { id, name: row.device_name.clone(), is_public: row.device_is_public });
+        let event = Event { id: row.id, kind, device, happened_at: row.happened_at? };
+        Some(match self.channel.audience {
+            Audience::Owner => event,
+            Audience::Friend => event.for_strangers(self.settings),
+        })
+    }
+
     async fn claim(&self) -> Result<Option<i32>, Error> {
         let (channel, holder, seconds) = (self.channel, &self.setup.holder, LEASE_TIMEOUT.as_secs_f64());
         let (key, settings) = (&channel.key, &channel.settings_hash);
@@ -96,6 +117,7 @@ impl Delivery<'_> {
     }
 
     async fn deliver_rows(&self, rows: &[outbox::Row], attempts: i32) -> Result<Option<Duration>, Error> {
+        let event = |row| self.event(row);
         let unreadable: Vec<i64> = rows.iter().filter(|row| event(row).is_none()).map(|row| row.id).collect();
         if !unreadable.is_empty() {
             return self.dead_letter(&unreadable, "unreadable").await.map(Some);
@@ -114,6 +136,10 @@ impl Delivery<'_> {
                     retry_after.map_or_else(backoff, |delay| delay.clamp(BACKOFF_MIN, SERVICE_DELAY_MAX));
                 self.retry_later(attempts, &reason, delay).await
             }
+            Outcome::OutOfQuota { reason, retry_after } => {
+                self.retry_later(attempts, &reason, retry_after.clamp(BACKOFF_MIN, QUOTA_DELAY_MAX)).await
+            }
+            Outcome::Moved(settings) => self.move_to(&settings).await,
             Outcome::Denied(reason) => {
                 let delay = self.backoff(DENIED_BACKOFF_MIN, DENIED_BACKOFF_MAX, attempts);
                 self.retry_later(attempts, &reason, delay).await
@@ -129,9 +155,17 @@ impl Delivery<'_> {
     }
 
     async fn send(&self, events: &[Event]) -> Outcome {
-        let message = self.channel.channel.message(events, (self.setup.clock)());
+        let reader = Reader {
+            channel: self.channel.id,
+            audience: self.channel.audience,
+            is_confirmed: self.channel.is_confirmed,
+            now: (self.setup.clock)(),
+            timezone: &self.settings.timezone,
+            site: &self.setup.site,
+        };
         let late = Outcome::RetryLater { reason: "no answer in time".to_owned(), retry_after: None };
-        let outcome = timeout(SEND_TIMEOUT, self.http.send(message)).await.unwrap_or(late);
+        let attempt = self.channel.channel.send(events, &reader, self.http);
+        let outcome = timeout(SEND_TIMEOUT, attempt).await.unwrap_or(late);
         let (metrics, key) = (&self.setup.metrics, &self.channel.key);
         metrics.notification_attempts.with_label_values(&[key]).inc();
         if !matches!(outcome, Outcome::Delivered(_)) {
@@ -172,6 +206,13 @@ impl Delivery<'_> {
         Ok(Duration::ZERO)
     }
 
+    /// Keeps settings that the service wants from now on. The events are sent again with them.
+    async fn move_to(&self, settings: &Map<String, Value>) -> Result<Duration, Error> {
+        let (key, holder) = (&self.channel.key, &self.setup.holder);
+        let held = self.record(async |it| channels::change_settings(it, key, holder, settings).await).await?;
+        Ok(if held { Duration::ZERO } else { self.lease_lost() })
+    }
+
     /// Another dispatcher took the lease over, and decides what becomes of the events.
     fn lease_lost(&self) -> Duration {
         tracing::warn!(channel = %self.channel.key, "lease lost");
@@ -210,13 +251,4 @@ impl Delivery<'_> {
 
 fn ids(events: &[Event]) -> Vec<i64> {
     events.iter().map(|event| event.id).collect()
-}
-
-/// Reads an event of a known kind; `None` if its time or its payload makes no sense.
-fn event(row: &outbox::Row) -> Option<Event> {
-    let kind = EventKind::parse(&row.kind, &row.payload)?;
-    let id = row.payload.get("device").and_then(Value::as_i64);
-    let device =
-        id.map(|id| EventDevice { id, name: row.device_name.clone(), is_public: row.device_is_public });
-    Some(Event { id: row.id, kind, device, happened_at: row.happened_at? })
 }

@@ -8,6 +8,9 @@
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
 //! - `delivery`: what the dispatcher does while it holds the lease on a channel.
+//! - `site`: facts about this server that notifications need.
+//! - `wording`: what notifications say, for all kinds of channels.
+//! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `discord`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
@@ -25,6 +28,12 @@ pub mod event;
 pub mod http;
 #[cfg(feature = "webhook")]
 pub mod setup;
+#[cfg(feature = "webhook")]
+pub mod site;
 pub mod subscriptions;
 #[cfg(feature = "webhook")]
+pub mod text;
+#[cfg(feature = "webhook")]
 mod webhook;
+#[cfg(feature = "webhook")]
+pub mod wording;
