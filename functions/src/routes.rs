@@ -53,6 +53,7 @@ pub const ROUTES: &[Route] = &[
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
     pages::home::ROUTE,
+    pages::links::ROUTE,
     pages::manage::ROUTE,
     pages::pair::ROUTE,
     pages::privacy::ROUTE,

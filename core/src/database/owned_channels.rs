@@ -7,9 +7,10 @@ use super::connection::Connection;
 use crate::{
     channel::{
         Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, ChannelUpdate, Failure, NewChannel,
-        OwnedChannel,
+        OwnedChannel, UNSUBSCRIBED, settings_hash,
     },
     device::DeviceName,
+    notify::event::FailingChannel,
     secret::Secret,
 };
 
@@ -258,4 +259,50 @@ pub async fn confirm(connection: &mut Connection, id: i64) -> Result<bool, sqlx:
     .execute(connection)
     .await?;
     Ok(confirmed.rows_affected() > 0)
+}
+
+/// Disables a channel whose reader wants no more, and puts into the outbox that the owner is to learn of it, by the other
+/// channels. Nothing happens if that was done before.
+pub async fn unsubscribe(connection: &mut Connection, channel: &OwnedChannel) -> Result<(), sqlx::Error> {
+    let failing = FailingChannel {
+        channel: channel.id,
+        name: channel.name.clone(),
+        reason: UNSUBSCRIBED.to_owned(),
+        disabled: true,
+        alert_name: None,
+    };
+    let settings = Value::Object(channel.settings.expose().clone());
+    sqlx::query!(
+        "
+        WITH disabled AS (
+            INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
+            SELECT 'channel:' || id, $3, $4 FROM heartbeat.channels WHERE id = $1 AND settings = $2
+            ON CONFLICT (channel) DO UPDATE
+            SET settings_hash = excluded.settings_hash,
+                disabled_at = excluded.disabled_at,
+                reason = excluded.reason
+            WHERE disabled_channels.settings_hash <> excluded.settings_hash
+               OR disabled_channels.reason <> excluded.reason
+            RETURNING channel
+        )
+        INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+        SELECT other.channel, 'channel.failing', now(), $5
+        FROM disabled, (
+            SELECT 'channel:' || id AS channel FROM heartbeat.channels WHERE audience = 'owner'
+            UNION ALL
+            SELECT channel FROM heartbeat.dispatch_leases WHERE channel = $6
+        ) AS other
+        WHERE other.channel <> disabled.channel
+          AND other.channel NOT IN (SELECT channel FROM heartbeat.disabled_channels)
+        ",
+        channel.id,
+        settings,
+        settings_hash(&settings),
+        UNSUBSCRIBED,
+        serde_json::to_value(&failing).unwrap_or_default(),
+        CONFIGURED_DISCORD,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }

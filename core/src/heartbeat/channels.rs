@@ -52,6 +52,22 @@ impl Heartbeat {
         self.reads.run(delete).await?.then_some(()).ok_or(Error::UnknownChannel)
     }
 
+    /// Records that the reader of channel `id` is reached by it. Returns whether there is one.
+    pub async fn confirm_channel(&self, id: i64) -> Result<bool, Error> {
+        self.reads.run(async |connection: &mut _| owned_channels::confirm(connection, id).await).await
+    }
+
+    /// Disables channel `id`, as its reader wants no more, and tells the owner by the other channels. Returns whether there is
+    /// such a channel. If its settings change meanwhile, that enables it again.
+    pub async fn unsubscribe_channel(&self, id: i64) -> Result<bool, Error> {
+        let find = async |connection: &mut _| owned_channels::one(connection, id, None).await;
+        let Some(channel) = self.reads.run(find).await? else { return Ok(false) };
+        let disable = async |connection: &mut _| owned_channels::unsubscribe(connection, &channel).await;
+        self.reads.run(disable).await?;
+        self.queued_events.notify_one();
+        Ok(true)
+    }
+
     /// Sends a test through channel `id`.
     pub async fn test_channel(&self, id: i64) -> Result<(), Error> {
         let key = channel::key(self.channel(id).await?.id);

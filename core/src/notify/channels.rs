@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     channel::{Channel, ChannelKind},
@@ -13,7 +12,7 @@ use super::{
 };
 use crate::{
     Config,
-    channel::{self, Audience, CONFIGURED_ID},
+    channel::{self, Audience, CONFIGURED_ID, settings_hash},
     database::channels::StoredChannel,
     secret::Secret,
 };
@@ -68,7 +67,7 @@ impl Channels {
                 id: CONFIGURED_ID,
                 audience: Audience::Owner,
                 is_confirmed: true,
-                settings_hash: hash(&settings),
+                settings_hash: settings_hash(&settings),
                 channel: channel.into(),
             })
         });
@@ -86,7 +85,7 @@ impl Channels {
                 id: row.id,
                 audience: row.audience,
                 is_confirmed: row.is_confirmed,
-                settings_hash: hash(row.settings.expose()),
+                settings_hash: settings_hash(row.settings.expose()),
                 channel: self.channel(row)?,
             })
         }));
@@ -109,10 +108,6 @@ impl Channels {
         self.stored.insert(id, Made { settings, channel: channel.clone() });
         channel
     }
-}
-
-fn hash(settings: &Value) -> Vec<u8> {
-    Sha256::digest(settings.to_string()).to_vec()
 }
 
 /// Returns the kind of channel that has this name; `None` if this program does not know it.

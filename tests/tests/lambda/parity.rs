@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use heartbeat_core::{
+    link::{Link, LinkAction},
+    token::{Purpose, SecretKey},
+};
 use heartbeat_functions::routes::{ROUTES, Route};
 use heartbeat_tests::{Database, Function, Response, ServerBuilder};
 use reqwest::Method;
@@ -38,8 +42,44 @@ const VARYING_MEMBERS: [&str; 10] = [
 /// URL of the pages. Functions without one would take the URL of API Gateway.
 const LIVE_URL: (&str, &str) = ("HEARTBEAT_LIVE_URL", "https://beat.example.org");
 
+/// Method, path, `Authorization` and body of a request.
+type Request = (Method, &'static str, Option<&'static str>, Vec<u8>);
+
+/// Requests of the owner about channels and alerts.
+fn requests_about_alerts() -> Vec<Request> {
+    use Method as M;
+    const OWNER: Option<&str> = Some("the owner's key");
+    const DISCORD: &str =
+        r#"{"name": "Anna", "kind": "discord", "settings": {"url": "https://example.org/hook"}}"#;
+    vec![
+        (M::POST, "/api/channels", OWNER, DISCORD.into()),
+        (M::POST, "/api/channels", OWNER, br#"{"name": "Hook", "kind": "webhook", "settings": {}}"#.to_vec()),
+        (M::GET, "/api/channels", OWNER, Vec::new()),
+        (M::GET, "/api/channels/1", OWNER, Vec::new()),
+        (M::PATCH, "/api/channels/1", OWNER, br#"{"name": "Ben", "state": "active"}"#.to_vec()),
+        (M::POST, "/api/channels/1/test", OWNER, Vec::new()),
+        (M::POST, "/api/channels/7/test", OWNER, Vec::new()),
+        (M::POST, "/api/channels/1/resend", OWNER, Vec::new()),
+        (
+            M::POST,
+            "/api/alerts",
+            OWNER,
+            br#"{"after": "36h", "channels": [1], "rest": "23:00-07:00"}"#.to_vec(),
+        ),
+        (M::POST, "/api/alerts", OWNER, br#"{"after": "36h", "channels": [7]}"#.to_vec()),
+        (M::GET, "/api/alerts", OWNER, Vec::new()),
+        (M::GET, "/api/alerts/1", OWNER, Vec::new()),
+        (M::PATCH, "/api/alerts/1", OWNER, br#"{"repeat": "12h", "rest": null}"#.to_vec()),
+        (M::POST, "/api/alerts/1/test", OWNER, Vec::new()),
+        (M::GET, "/api/alerts/preview?after=36h", OWNER, Vec::new()),
+        (M::GET, "/api/alerts/preview?after=9m", OWNER, Vec::new()),
+        (M::DELETE, "/api/alerts/1", OWNER, Vec::new()),
+        (M::DELETE, "/api/channels/1", OWNER, Vec::new()),
+    ]
+}
+
 /// Requests that reach every route and each of its errors. `TOKEN` stands for the token of the first device.
-fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
+fn requests() -> Vec<Request> {
     use Method as M;
     const OWNER: Option<&str> = Some("the owner's key");
     const BEARER: Option<&str> = Some("Bearer the owner's key");
@@ -101,34 +141,13 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::GET, "/api/snooze", OWNER, Vec::new()),
         (M::DELETE, "/api/snooze", OWNER, Vec::new()),
         (M::POST, "/api/ok", OWNER, Vec::new()),
-        (M::POST, "/api/channels", OWNER, DISCORD.into()),
-        (M::POST, "/api/channels", OWNER, br#"{"name": "Hook", "kind": "webhook", "settings": {}}"#.to_vec()),
-        (M::GET, "/api/channels", OWNER, Vec::new()),
-        (M::GET, "/api/channels/1", OWNER, Vec::new()),
-        (M::PATCH, "/api/channels/1", OWNER, br#"{"name": "Ben", "state": "active"}"#.to_vec()),
-        (M::POST, "/api/channels/1/test", OWNER, Vec::new()),
-        (M::POST, "/api/channels/7/test", OWNER, Vec::new()),
-        (M::POST, "/api/channels/1/resend", OWNER, Vec::new()),
-        (
-            M::POST,
-            "/api/alerts",
-            OWNER,
-            br#"{"after": "36h", "channels": [1], "rest": "23:00-07:00"}"#.to_vec(),
-        ),
-        (M::POST, "/api/alerts", OWNER, br#"{"after": "36h", "channels": [7]}"#.to_vec()),
-        (M::GET, "/api/alerts", OWNER, Vec::new()),
-        (M::GET, "/api/alerts/1", OWNER, Vec::new()),
-        (M::PATCH, "/api/alerts/1", OWNER, br#"{"repeat": "12h", "rest": null}"#.to_vec()),
-        (M::POST, "/api/alerts/1/test", OWNER, Vec::new()),
-        (M::GET, "/api/alerts/preview?after=36h", OWNER, Vec::new()),
-        (M::GET, "/api/alerts/preview?after=9m", OWNER, Vec::new()),
-        (M::DELETE, "/api/alerts/1", OWNER, Vec::new()),
-        (M::DELETE, "/api/channels/1", OWNER, Vec::new()),
         (M::GET, "/api/stats", None, Vec::new()),
         (M::GET, "/api/stats?anything=1", None, Vec::new()),
         (M::HEAD, "/api/stats", None, Vec::new()),
         (M::GET, "/api/openapi.json", None, Vec::new()),
         (M::GET, "/.well-known/health", None, Vec::new()),
+        (M::GET, "/ok/AAAA", None, Vec::new()),
+        (M::POST, "/ok/AAAA", None, Vec::new()),
         (M::GET, "/manage", OWNER, Vec::new()),
         (M::POST, "/manage", None, b"do=sign-out".to_vec()),
         (M::POST, "/manage", None, b"do=sign-in&key=wrong".to_vec()),
@@ -147,6 +166,7 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         }
     }
     requests.push((M::GET, "/assets/nothing.css", None, Vec::new()));
+    requests.extend(requests_about_alerts());
     for route in ROUTES {
         for path in paths(route) {
             // What a route allows is among the requests above: an erased device would be gone from some answers sooner.
@@ -164,8 +184,17 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
 
 /// Paths of a route, with values for their parameters.
 fn paths(route: &Route) -> impl Iterator<Item = &'static str> {
-    let filled = |path: &str| path.replace("{id}", "0").replace("{file}", "heartbeat.css");
+    let filled = |path: &str| {
+        path.replace("{id}", "0").replace("{file}", "heartbeat.css").replace("{code}", &code_for(path))
+    };
     route.paths.iter().map(move |path| &*filled(path).leak())
+}
+
+/// Code of a link in a notification, for the page at this path.
+fn code_for(path: &str) -> String {
+    let action = path.split('/').nth(1).and_then(LinkAction::of_path);
+    let key = SecretKey::parse("the owner's key").expect("a key").derive(Purpose::Link);
+    action.map(|action| Link { action, firing: 1, channel: 1 }.code(&key)).unwrap_or_default()
 }
 
 /// Function to which API Gateway would route a path.
