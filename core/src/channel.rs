@@ -18,15 +18,19 @@ pub const CONFIGURED_DISCORD: &str = "config:discord";
 /// Why a channel is disabled whose reader wants no more.
 pub const UNSUBSCRIBED: &str = "unsubscribed";
 
+/// Name of that channel.
+pub const CONFIGURED_NAME: &str = "Discord";
+
 /// Returns the key under which the events for a channel wait in the outbox.
 #[must_use]
 pub fn key(id: i64) -> String {
     if id == CONFIGURED_ID { CONFIGURED_DISCORD.to_owned() } else { format!("channel:{id}") }
 }
 
-/// Returns the SHA-256 of the settings of a channel, by which the database knows whether they have changed. Their secrets are
-/// random: the hash does not give them away.
-pub(crate) fn settings_hash(settings: &Value) -> Vec<u8> {
+/// Returns the hash of a channel's settings, by which the database knows whether they have changed. Their secrets are random: the
+/// hash does not give them away.
+#[must_use]
+pub fn settings_hash(settings: &Value) -> Vec<u8> {
     Sha256::digest(settings.to_string()).to_vec()
 }
 

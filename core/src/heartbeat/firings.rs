@@ -3,25 +3,21 @@
 use super::Heartbeat;
 use crate::{
     Error,
-    alert::{After, AlertState, AlertStatus, LinkedFiring},
-    database::{alerts, firings},
+    alert::{AlertStatus, LinkedFiring},
+    database::{
+        evaluation::{self, Configured},
+        linked_firings,
+    },
     link::Link,
 };
 
 impl Heartbeat {
-    /// All alerts and what they are doing, ordered by the length of their absences.
+    /// All alerts and what they are doing, ordered by the length of their absences. Changes nothing.
     pub async fn alert_states(&self) -> Result<Vec<AlertStatus>, Error> {
-        let alerts = self.reads.run(alerts::all).await?;
-        let status = |alert: crate::alert::Alert| AlertStatus {
-            effective_after: match alert.rule.after {
-                After::Fixed(span) => Some(span),
-                After::Unusual => None,
-            },
-            state: if alert.rule.enabled { AlertState::Armed } else { AlertState::Disabled },
-            unconfirmed: Vec::new(),
-            alert,
-        };
-        Ok(alerts.into_iter().map(status).collect())
+        // Whether the configuration names a channel is not known to each function. If it does not, none can be chosen.
+        let configured = Configured { choices: self.cache.settings().configured, has_channel: true };
+        let read = async |connection: &mut _| evaluation::situation(connection, &configured, false).await;
+        Ok(self.reads.run(read).await?.statuses())
     }
 
     /// What has become of the firing that `link` is about. Changes nothing.
@@ -29,7 +25,8 @@ impl Heartbeat {
         if link.firing == 0 {
             return Ok(LinkedFiring::Test);
         }
-        let find = async |connection: &mut _| firings::open(connection, link.firing, link.channel).await;
+        let find =
+            async |connection: &mut _| linked_firings::open(connection, link.firing, link.channel).await;
         let open = self.reads.run(find).await?;
         Ok(open.map_or(LinkedFiring::Over, |open| LinkedFiring::Open {
             alert_name: open.name,
@@ -45,7 +42,7 @@ impl Heartbeat {
             return Ok(linked);
         }
         let record =
-            async |connection: &mut _| firings::record_ok(connection, link.firing, link.channel).await;
+            async |connection: &mut _| linked_firings::record_ok(connection, link.firing, link.channel).await;
         let recorded = self.reads.run(record).await?;
         Ok(if recorded { linked } else { LinkedFiring::Over })
     }
@@ -57,8 +54,9 @@ impl Heartbeat {
         if !matches!(linked, LinkedFiring::Open { .. }) {
             return Ok(linked);
         }
-        let record =
-            async |connection: &mut _| firings::record_reached(connection, link.firing, link.channel).await;
+        let record = async |connection: &mut _| {
+            linked_firings::record_reached(connection, link.firing, link.channel).await
+        };
         let recorded = self.reads.run(record).await?;
         Ok(if recorded { linked } else { LinkedFiring::Over })
     }

@@ -338,6 +338,12 @@ impl Heartbeat {
         self.queued_events.notified().await;
     }
 
+    /// Wakes the one that waits for [`queued_events`](Self::queued_events): another part of this process has put events into
+    /// the outbox.
+    pub fn note_queued_events(&self) {
+        self.queued_events.notify_one();
+    }
+
     /// Waits until the worker has ended. Unless [`stop`](Self::stop) was called it panicked, and the process must end as
     /// well: nothing can be recorded any more.
     pub async fn ended(&self) {

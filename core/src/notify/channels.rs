@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Config,
-    channel::{self, Audience, CONFIGURED_ID, settings_hash},
+    channel::{self, Audience, CONFIGURED_ID, CONFIGURED_NAME},
     database::channels::StoredChannel,
     secret::Secret,
 };
@@ -27,12 +27,13 @@ pub struct KeyedChannel {
     pub key: String,
     /// Channel id.
     pub id: i64,
+    /// Name.
+    pub name: String,
     /// Who reads it.
     pub audience: Audience,
     /// Whether its reader has said that it reaches them; always so for the owner.
     pub is_confirmed: bool,
-    /// SHA-256 of its settings, by which the database knows whether they have changed. Their secrets are random:
-    /// the hash does not give them away.
+    /// Hash of its settings.
     pub settings_hash: Vec<u8>,
     /// The channel.
     pub channel: Arc<dyn Channel>,
@@ -65,9 +66,10 @@ impl Channels {
             Some(KeyedChannel {
                 key: channel::key(CONFIGURED_ID),
                 id: CONFIGURED_ID,
+                name: CONFIGURED_NAME.to_owned(),
                 audience: Audience::Owner,
                 is_confirmed: true,
-                settings_hash: settings_hash(&settings),
+                settings_hash: channel::settings_hash(&settings),
                 channel: channel.into(),
             })
         });
@@ -83,9 +85,10 @@ impl Channels {
             Some(KeyedChannel {
                 key: channel::key(row.id),
                 id: row.id,
+                name: row.name.clone(),
                 audience: row.audience,
                 is_confirmed: row.is_confirmed,
-                settings_hash: settings_hash(row.settings.expose()),
+                settings_hash: channel::settings_hash(row.settings.expose()),
                 channel: self.channel(row)?,
             })
         }));

@@ -9,7 +9,9 @@
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
 //! - `delivery`: what the dispatcher does while it holds the lease on a channel.
+//! - `recording`: what a delivery records of its outcome.
 //! - `site`: facts about this server that notifications need.
+//! - `strangers`: events as friends may know them.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `discord`, `webhook`: one file for each kind of channel.
@@ -28,11 +30,14 @@ pub mod event;
 #[cfg(feature = "webhook")]
 pub mod http;
 #[cfg(feature = "webhook")]
+mod recording;
+#[cfg(feature = "webhook")]
 pub mod settings;
 #[cfg(feature = "webhook")]
 pub mod setup;
 #[cfg(feature = "webhook")]
 pub mod site;
+mod strangers;
 pub mod subscriptions;
 #[cfg(feature = "webhook")]
 pub mod text;
