@@ -15,6 +15,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
+    jobs::TelegramChats,
     notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site},
     token::Token,
 };
@@ -31,6 +32,10 @@ const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Timeout of moving the public figures on: all beats since the last time are looked at, some million in a second.
 const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Timeout of finding the chats of Telegram's channels.
+#[cfg(feature = "webhook")]
+const CHATS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
 /// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
@@ -60,6 +65,8 @@ pub struct Background {
     eraser: Eraser,
     publisher: Publisher,
     #[cfg(feature = "webhook")]
+    telegram_chats: TelegramChats,
+    #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
 }
 
@@ -83,17 +90,22 @@ impl Background {
             eraser: Eraser::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
-            dispatcher: Dispatcher::new(Setup {
-                channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
-                site: Site::of(config, runtime),
-                configured: config.choices(),
-                session,
-                clock: system_clock,
-                // No two processes share a name.
-                holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
-                metrics: metrics.clone(),
-                random,
-            }),
+            telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime)),
+            #[cfg(feature = "webhook")]
+            dispatcher: Dispatcher::new(
+                Setup {
+                    channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
+                    site: Site::of(config, runtime),
+                    configured: config.choices(),
+                    session,
+                    clock: system_clock,
+                    // No two processes share a name.
+                    holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
+                    metrics: metrics.clone(),
+                    random,
+                },
+                runtime,
+            ),
         }
     }
 
@@ -109,6 +121,7 @@ impl Background {
             () = self.run_jobs() => {}
             () = self.erase() => {}
             () = self.publish() => {}
+            () = self.find_chats() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
     }
@@ -121,7 +134,10 @@ impl Background {
         self.publisher.run(Instant::now() + left() / 2).await;
         self.eraser.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
-        self.dispatcher.dispatch_until(until).await;
+        {
+            self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT.min(left() / 2)).await;
+            self.dispatcher.dispatch_until(until).await;
+        }
         #[cfg(not(feature = "webhook"))]
         let _ = until;
     }
@@ -151,6 +167,21 @@ impl Background {
             ticks.tick().await;
             self.publisher.run(Instant::now() + PUBLISHING_TIMEOUT).await;
         }
+    }
+
+    /// Asks Telegram's bots for the chats of their channels at each tick.
+    #[cfg(feature = "webhook")]
+    async fn find_chats(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT).await;
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    async fn find_chats(&self) {
+        std::future::pending().await
     }
 
     #[cfg(feature = "webhook")]

@@ -20,6 +20,7 @@
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`error`]: what an error of the database means to the caller.
 
@@ -61,6 +62,8 @@ pub mod session;
 pub mod settings;
 pub mod stats;
 pub mod target;
+#[cfg(feature = "webhook")]
+pub mod telegram_chats;
 pub mod viewers;
 
 pub use connection::Connection;

@@ -5,10 +5,11 @@
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
+//! - `find_telegram_chats`: finds the chats of Telegram's channels (feature `webhook`).
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
-//! for such work. What may take minutes, as [`Eraser`] and [`Publisher`](crate::publication::Publisher) may, is ticked by
+//! for such work. What may take minutes, as [`Eraser`] and [`Publisher`](crate::publication::Publisher) may, or waits for services, as `TelegramChats` does, is ticked by
 //! itself, so that it keeps no other job waiting.
 
 mod adopt_events;
@@ -16,6 +17,8 @@ mod dead_letter_events;
 pub(crate) mod erase_beats;
 mod expire_events;
 mod expire_viewers;
+#[cfg(feature = "webhook")]
+mod find_telegram_chats;
 
 use std::time::Duration;
 
@@ -24,6 +27,8 @@ use tokio::time::Instant;
 
 use crate::database::{Connection, SharedSession};
 pub use erase_beats::Eraser;
+#[cfg(feature = "webhook")]
+pub use find_telegram_chats::TelegramChats;
 
 /// Interval at which a server runs its jobs.
 pub const JOBS_INTERVAL: Duration = Duration::from_secs(10);

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     Error, Heartbeat,
+    channel::CONFIGURED_ID,
     database::{channels::all, dispatch_leases, settings},
+    runtime::Runtime,
     settings::{OwnerSettings, Settings},
 };
 
@@ -50,13 +52,15 @@ impl Next {
 pub struct Dispatcher {
     setup: Setup,
     http: Http,
+    /// For the channel that the configuration names: who writes that is trusted as on a server.
+    configured_http: Http,
 }
 
 impl Dispatcher {
-    /// Returns a dispatcher. The database is first contacted when it is first needed.
+    /// Returns a dispatcher for a program with this runtime. The database is first contacted when it is first needed.
     #[must_use]
-    pub fn new(setup: Setup) -> Self {
-        Self { setup, http: Http::default() }
+    pub fn new(setup: Setup, runtime: Runtime) -> Self {
+        Self { setup, http: Http::new(runtime), configured_http: Http::new(Runtime::Server) }
     }
 
     /// Delivers until `until` has come or nothing is left that is due. For Lambda, where a process is there only
@@ -111,7 +115,8 @@ impl Dispatcher {
         if seconds > 0.0 {
             return Next::After(Duration::from_secs_f64(seconds).min(SERVICE_DELAY_MAX));
         }
-        let delivery = Delivery { setup: &self.setup, http: &self.http, channel, settings };
+        let http = if channel.id == CONFIGURED_ID { &self.configured_http } else { &self.http };
+        let delivery = Delivery { setup: &self.setup, http, channel, settings };
         delivery.run().await.map_or(Next::Idle, Next::After)
     }
 }

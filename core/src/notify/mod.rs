@@ -11,7 +11,8 @@
 //! - `site`: facts about this server that notifications need.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
-//! - `discord`, `webhook`: one file for each kind of channel.
+//! - `guard`: which servers a channel may point to.
+//! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
 pub mod channel;
@@ -25,12 +26,20 @@ mod discord;
 pub mod dispatcher;
 pub mod event;
 #[cfg(feature = "webhook")]
+pub mod guard;
+#[cfg(feature = "webhook")]
 pub mod http;
+#[cfg(feature = "webhook")]
+mod mail;
+#[cfg(feature = "webhook")]
+mod ntfy;
 #[cfg(feature = "webhook")]
 pub mod setup;
 #[cfg(feature = "webhook")]
 pub mod site;
 pub mod subscriptions;
+#[cfg(feature = "webhook")]
+pub(crate) mod telegram;
 #[cfg(feature = "webhook")]
 pub mod text;
 #[cfg(feature = "webhook")]
