@@ -129,6 +129,9 @@ CREATE TABLE heartbeat.snoozes (
     ended_at timestamptz NOT NULL
 );
 
+INSERT INTO heartbeat.snoozes
+SELECT now(), snoozed_until FROM heartbeat.owner WHERE snoozed_until > now();
+
 -- Absences of single devices that are as long as the shortest that an alert can be about: ten minutes and more. What all
 -- of some devices have in common is an absence of these devices together.
 CREATE TABLE heartbeat.device_absences (
@@ -138,7 +141,7 @@ CREATE TABLE heartbeat.device_absences (
     CONSTRAINT device_absences_pkey PRIMARY KEY (device, started_at)
 );
 
--- How far rows of `beats` were read for that, and the last beat of each device until then.
+-- How far rows of `beats` were read for that, and the first and the last beat of each device until then.
 CREATE TABLE heartbeat.roll_up (
     _id smallint DEFAULT 0
         CONSTRAINT roll_up_pkey PRIMARY KEY
@@ -150,7 +153,21 @@ INSERT INTO heartbeat.roll_up DEFAULT VALUES;
 
 CREATE TABLE heartbeat.rolled_devices (
     device bigint CONSTRAINT rolled_devices_pkey PRIMARY KEY,
+    first_beat timestamptz NOT NULL,
     last_beat timestamptz NOT NULL
+);
+
+-- Lengths of absences that are unusual, by what they are unusual for. They are worked out again when they are old.
+CREATE TABLE heartbeat.unusual_absences (
+    -- The device; -1 for all together.
+    device bigint NOT NULL,
+    -- Windows of the wall clock that are not counted, and its time zone.
+    rest text NOT NULL,
+    timezone text NOT NULL,
+    -- Missing if there are too few data.
+    after_seconds bigint,
+    computed_at timestamptz NOT NULL,
+    CONSTRAINT unusual_absences_pkey PRIMARY KEY (device, rest, timezone)
 );
 
 -- Signs of life that are none and were told of, so that each is told of once.

@@ -159,8 +159,12 @@ impl Timezone {
     /// Returns the moment of a date and a time without an offset, such as `2026-12-24T18:00`; `None` if it is none.
     #[must_use]
     pub fn moment(&self, local: &str) -> Option<OffsetDateTime> {
-        let moment = local.parse::<DateTime>().ok()?.to_zoned_datetime(self.0.clone()).ok()?;
-        unix_time(moment.timestamp().as_second())
+        self.at(local.parse().ok()?)
+    }
+
+    /// Returns the moment at which clocks show this date and time: the first, if they do so twice.
+    pub(crate) fn at(&self, local: DateTime) -> Option<OffsetDateTime> {
+        unix_time(local.to_zoned_datetime(self.0.clone()).ok()?.timestamp().as_second())
     }
 
     /// Returns the first moment of the day that `of` makes of the day of `time`. Where midnight was skipped, that is later.

@@ -6,8 +6,8 @@ use heartbeat_core::{
     Config, Heartbeat,
     channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
-    database::{Session, SharedSession, Target},
-    jobs::{Eraser, JOBS_INTERVAL, Jobs},
+    database::{Session, SharedSession, Target, evaluation::Configured},
+    jobs::{Eraser, Evaluated, Evaluator, JOBS_INTERVAL, Jobs, RollUp},
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     publication::Publisher,
@@ -37,6 +37,9 @@ const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
 #[cfg(feature = "webhook")]
 const CHATS_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Timeout of reading beats that were not rolled up yet: a tick goes on where the one before had to stop.
+const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
+
 /// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
 /// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
 /// there is no URL.
@@ -61,8 +64,10 @@ pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
 #[derive(Debug)]
 pub struct Background {
     session: SharedSession,
+    evaluator: Evaluator,
     jobs: Jobs,
     eraser: Eraser,
+    roll_up: RollUp,
     publisher: Publisher,
     #[cfg(feature = "webhook")]
     telegram_chats: TelegramChats,
@@ -78,16 +83,19 @@ impl Background {
         #[cfg(not(feature = "webhook"))]
         let _ = metrics;
         let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
-        // For what may take long.
+        // For what may take long, and for what waits for nothing that does.
         let own_session = || match runtime {
             Runtime::Server => SharedSession::new(Session::new(database.clone(), system_clock, runtime)),
             Runtime::Lambda => session.clone(),
         };
+        let configured = Configured { choices: config.choices(), has_channel: config.webhook_url.is_some() };
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
+            evaluator: Evaluator::new(own_session(), configured),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
+            roll_up: RollUp::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
             telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime)),
@@ -118,21 +126,27 @@ impl Background {
     /// Runs until `stop` is ready. For a server.
     pub async fn run(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
         tokio::select! {
+            () = self.evaluate_alerts(heartbeat) => {}
             () = self.run_jobs() => {}
             () = self.erase() => {}
+            () = self.roll_up() => {}
             () = self.publish() => {}
             () = self.find_chats() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
     }
 
-    /// Runs all jobs once, then delivers until `until` has come or nothing is left that is due. For Lambda.
+    /// Evaluates alerts and runs all jobs once, then delivers until `until` has come or nothing is left that is due. For
+    /// Lambda.
     pub async fn run_until(&self, until: Instant) {
+        // The session has logged an error where it happened. Alerts are evaluated again with the next invocation.
+        let _ = self.evaluator.run().await;
         self.jobs.run_due(system_clock()).await;
         // Deliveries may take all the time that is left.
         let left = || until.saturating_duration_since(Instant::now());
         self.publisher.run(Instant::now() + left() / 2).await;
         self.eraser.run(Instant::now() + left() / 2).await;
+        self.roll_up.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
         {
             self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT.min(left() / 2)).await;
@@ -140,6 +154,17 @@ impl Background {
         }
         #[cfg(not(feature = "webhook"))]
         let _ = until;
+    }
+
+    /// Evaluates alerts at each tick.
+    async fn evaluate_alerts(&self, heartbeat: &Heartbeat) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            if let Ok(Evaluated::Told(1..)) = self.evaluator.run().await {
+                heartbeat.note_queued_events();
+            }
+        }
     }
 
     /// Runs all jobs at each tick.
@@ -157,6 +182,15 @@ impl Background {
         loop {
             ticks.tick().await;
             self.eraser.run(Instant::now() + ERASING_TIMEOUT).await;
+        }
+    }
+
+    /// Rolls beats up at each tick.
+    async fn roll_up(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.roll_up.run(Instant::now() + ROLL_UP_TIMEOUT).await;
         }
     }
 

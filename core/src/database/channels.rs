@@ -10,6 +10,8 @@ use crate::{channel::Audience, secret::Secret};
 pub struct StoredChannel {
     /// Channel id.
     pub id: i64,
+    /// Name.
+    pub name: String,
     /// Kind of channel.
     pub kind: String,
     /// Who reads it.
@@ -24,7 +26,7 @@ pub struct StoredChannel {
 pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        SELECT id, kind, audience, audience = 'owner' OR confirmed_at IS NOT NULL AS "is_confirmed!", settings
+        SELECT id, name, kind, audience, audience = 'owner' OR confirmed_at IS NOT NULL AS "is_confirmed!", settings
         FROM heartbeat.channels
         WHERE start_code IS NULL
         ORDER BY id
@@ -34,6 +36,7 @@ pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx
     .await?;
     let channels = rows.into_iter().map(|row| StoredChannel {
         id: row.id,
+        name: row.name,
         kind: row.kind,
         // An audience that only a newer program knows is told no more than a friend.
         audience: Audience::parse(&row.audience).unwrap_or(Audience::Friend),

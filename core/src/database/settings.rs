@@ -1,6 +1,8 @@
 //! Statements on the settings that the owner chooses in the browser. What shows
 //! stats reads them with these.
 
+use time::OffsetDateTime;
+
 use super::connection::Connection;
 use crate::settings::Choices;
 
@@ -22,9 +24,19 @@ pub async fn choose(connection: &mut Connection, choices: &Choices) -> Result<()
     .map(drop)
 }
 
-/// Returns what the owner chose.
-pub async fn chosen(connection: &mut Connection) -> Result<Choices, sqlx::Error> {
-    let rows = sqlx::query!("SELECT name, value FROM heartbeat.settings").fetch_all(connection).await?;
-    let value = |name| rows.iter().find(|row| row.name == name).map(|row| row.value.as_str());
-    Ok(Choices::stored(value("precision"), value("history"), value("timezone")))
+/// Returns what the owner chose, and the time by the database's clock.
+pub async fn chosen(connection: &mut Connection) -> Result<(Choices, OffsetDateTime), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT
+            clock_timestamp() AS "now!",
+            (SELECT value FROM heartbeat.settings WHERE name = 'precision') AS precision,
+            (SELECT value FROM heartbeat.settings WHERE name = 'history') AS history,
+            (SELECT value FROM heartbeat.settings WHERE name = 'timezone') AS timezone
+        "#
+    )
+    .fetch_one(connection)
+    .await?;
+    let [precision, history, timezone] = [&row.precision, &row.history, &row.timezone];
+    Ok((Choices::stored(precision.as_deref(), history.as_deref(), timezone.as_deref()), row.now))
 }

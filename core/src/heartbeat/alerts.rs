@@ -3,8 +3,11 @@
 use super::Heartbeat;
 use crate::{
     Error,
-    alert::{Alert, AlertRule},
-    database::alerts,
+    alert::{
+        AFTER_MAX, After, Alert, AlertRule, Window,
+        preview::{self, Preview},
+    },
+    database::{Connection, alerts, past, unusual},
 };
 
 impl Heartbeat {
@@ -42,5 +45,32 @@ impl Heartbeat {
     pub async fn test_alert(&self, id: i64) -> Result<(), Error> {
         let request = async |connection: &mut _| alerts::request_test(connection, id).await;
         self.reads.run(request).await?.then_some(()).ok_or(Error::UnknownAlert)
+    }
+
+    /// When an alert of this kind would have fired in the last year. `device` is the one whose absence it is; `None` if it is
+    /// that of all.
+    pub async fn preview(
+        &self,
+        after: After,
+        device: Option<i64>,
+        rest: Option<Window>,
+    ) -> Result<Preview, Error> {
+        let device = match device {
+            Some(id) => Some(self.device(id).await?.id),
+            None => None,
+        };
+        let timezone = self.settings().await?.effective().timezone;
+        let read = async |connection: &mut Connection| {
+            let effective_after = match after {
+                After::Fixed(span) => Some(span),
+                After::Unusual => unusual::read(connection, device, rest, &timezone).await?,
+            };
+            let shortest = effective_after.unwrap_or(AFTER_MAX);
+            let past = past::read(connection, device, preview::LOOKBACK, shortest).await?;
+            let firings = effective_after.map(|after| preview::firings(&past, after, rest, &timezone));
+            let (firings, data_since) = (firings.unwrap_or_default(), past.data_since);
+            Ok(Preview { effective_after, firings, data_since })
+        };
+        self.reads.run(read).await
     }
 }

@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     channel::{Channel, ChannelKind},
@@ -13,7 +12,7 @@ use super::{
 };
 use crate::{
     Config,
-    channel::{self, Audience, CONFIGURED_ID},
+    channel::{self, Audience, CONFIGURED_ID, CONFIGURED_NAME},
     database::channels::StoredChannel,
     runtime::Runtime,
     secret::Secret,
@@ -29,12 +28,13 @@ pub struct KeyedChannel {
     pub key: String,
     /// Channel id.
     pub id: i64,
+    /// Name.
+    pub name: String,
     /// Who reads it.
     pub audience: Audience,
     /// Whether its reader has said that it reaches them; always so for the owner.
     pub is_confirmed: bool,
-    /// SHA-256 of its settings, by which the database knows whether they have changed. Their secrets are random:
-    /// the hash does not give them away.
+    /// Hash of its settings.
     pub settings_hash: Vec<u8>,
     /// The channel.
     pub channel: Arc<dyn Channel>,
@@ -69,9 +69,10 @@ impl Channels {
             Some(KeyedChannel {
                 key: channel::key(CONFIGURED_ID),
                 id: CONFIGURED_ID,
+                name: CONFIGURED_NAME.to_owned(),
                 audience: Audience::Owner,
                 is_confirmed: true,
-                settings_hash: hash(&settings),
+                settings_hash: channel::settings_hash(&settings),
                 channel: channel.into(),
             })
         });
@@ -87,9 +88,10 @@ impl Channels {
             Some(KeyedChannel {
                 key: channel::key(row.id),
                 id: row.id,
+                name: row.name.clone(),
                 audience: row.audience,
                 is_confirmed: row.is_confirmed,
-                settings_hash: hash(row.settings.expose()),
+                settings_hash: channel::settings_hash(row.settings.expose()),
                 channel: self.channel(row)?,
             })
         }));
@@ -112,10 +114,6 @@ impl Channels {
         self.stored.insert(id, Made { settings, channel: channel.clone() });
         channel
     }
-}
-
-fn hash(settings: &Value) -> Vec<u8> {
-    Sha256::digest(settings.to_string()).to_vec()
 }
 
 /// Returns the kind of channel that has this name; `None` if this program does not know it.

@@ -5,11 +5,12 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::join_all;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use super::{
     channels::KeyedChannel,
-    delivery::{DELIVERY_TIMEOUT, Delivery, SERVICE_DELAY_MAX, STATEMENT_TIMEOUT},
+    delivery::{DELIVERY_TIMEOUT, Delivery, QUOTA_DELAY_MAX, Round, STATEMENT_TIMEOUT},
     event::EventKind,
     http::Http,
     setup::Setup,
@@ -19,7 +20,7 @@ use crate::{
     channel::CONFIGURED_ID,
     database::{channels::all, dispatch_leases, settings},
     runtime::Runtime,
-    settings::{OwnerSettings, Settings},
+    settings::{OwnerSettings, Precision, Settings},
 };
 
 /// Poll interval for events written by other processes, and events that these could not deliver.
@@ -93,7 +94,7 @@ impl Dispatcher {
     async fn dispatch_due(&self) -> Result<Next, Error> {
         let deadline = || Instant::now() + STATEMENT_TIMEOUT;
         let read = async |it: &mut _| Ok((all(it).await?, settings::chosen(it).await?));
-        let (rows, chosen) = self.setup.session.run(deadline(), read).await?;
+        let (rows, (chosen, now)) = self.setup.session.run(deadline(), read).await?;
         let settings = OwnerSettings { configured: self.setup.configured.clone(), chosen }.effective();
         let channels = self.setup.channels.lock().await.current(rows);
         for channel in &channels {
@@ -101,22 +102,32 @@ impl Dispatcher {
         }
         let keys: Vec<String> = channels.iter().map(|it| it.key.clone()).collect();
         let hashes: Vec<Vec<u8>> = channels.iter().map(|it| it.settings_hash.clone()).collect();
+        let configured: Vec<String> =
+            channels.iter().filter(|it| it.id == CONFIGURED_ID).map(|it| it.key.clone()).collect();
+        let round = Round { visible_before: visible_before(&settings, now), settings, configured };
+        let boundaries: Vec<_> = channels.iter().map(|it| round.visible_before(it)).collect();
         let kinds = EventKind::NAMES.map(str::to_owned);
-        let due = async |it: &mut _| dispatch_leases::due(it, &keys, &hashes, &kinds).await;
+        let due = async |it: &mut _| dispatch_leases::due(it, &keys, &hashes, &boundaries, &kinds).await;
         let due = self.setup.session.run(deadline(), due).await?;
         let deliveries = due.iter().filter_map(|due| {
             let channel = channels.iter().find(|it| it.key == due.channel)?;
-            Some(self.deliver_if_due(channel, &settings, due.seconds))
+            Some(self.deliver_if_due(channel, &round, due.seconds))
         });
         Ok(join_all(deliveries).await.into_iter().min().unwrap_or(Next::Idle))
     }
 
-    async fn deliver_if_due(&self, channel: &KeyedChannel, settings: &Settings, seconds: f64) -> Next {
+    async fn deliver_if_due(&self, channel: &KeyedChannel, round: &Round, seconds: f64) -> Next {
         if seconds > 0.0 {
-            return Next::After(Duration::from_secs_f64(seconds).min(SERVICE_DELAY_MAX));
+            return Next::After(Duration::from_secs_f64(seconds).min(QUOTA_DELAY_MAX));
         }
         let http = if channel.id == CONFIGURED_ID { &self.configured_http } else { &self.http };
-        let delivery = Delivery { setup: &self.setup, http, channel, settings };
+        let delivery = Delivery { setup: &self.setup, http, channel, round };
         delivery.run().await.map_or(Next::Idle, Next::After)
     }
+}
+
+/// The last boundary of `precision`: strangers know what was before. `None` if they know all.
+fn visible_before(settings: &Settings, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let boundary = || settings.precision.boundary(now, &settings.timezone);
+    (settings.precision != Precision::Exact).then(boundary)
 }

@@ -8,7 +8,9 @@
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
 //! - `delivery`: what the dispatcher does while it holds the lease on a channel.
+//! - `recording`: what a delivery records of its outcome.
 //! - `site`: facts about this server that notifications need.
+//! - `strangers`: events as friends may know them.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `guard`: which servers a channel may point to.
@@ -34,9 +36,12 @@ mod mail;
 #[cfg(feature = "webhook")]
 mod ntfy;
 #[cfg(feature = "webhook")]
+mod recording;
+#[cfg(feature = "webhook")]
 pub mod setup;
 #[cfg(feature = "webhook")]
 pub mod site;
+mod strangers;
 pub mod subscriptions;
 #[cfg(feature = "webhook")]
 pub(crate) mod telegram;

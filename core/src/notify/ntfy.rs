@@ -205,3 +205,46 @@ fn until_midnight(now: OffsetDateTime) -> Duration {
     let midnight = now.replace_time(Time::MIDNIGHT).saturating_add(time::Duration::DAY);
     (midnight - now).unsigned_abs() + Duration::from_mins(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn problem(settings: &Value) -> String {
+        Ntfy::new(settings, &Site::example()).map(drop).expect_err("a problem")
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named_without_their_values() {
+        for (name, value) in [
+            ("topic", "hush!"),
+            ("topic", ""),
+            ("token", "hush hush"),
+            ("server", "ftp://hush"),
+            ("server", ""),
+        ] {
+            let mut settings = json!({ "topic": "anna" });
+            settings[name] = value.into();
+            let error = problem(&settings);
+            assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
+        }
+        assert!(problem(&json!({})).starts_with("topic"));
+        assert!(
+            problem(&json!({ "topic": "anna", "server": "http://169.254.169.254/" })).starts_with("server")
+        );
+    }
+
+    #[test]
+    fn quotas_start_anew_at_midnight_in_utc() {
+        for (now, minutes) in [
+            (datetime!(2026-11-25 23:59 UTC), 2),
+            (datetime!(2026-11-25 00:00 UTC), 24 * 60 + 1),
+            (datetime!(2026-11-25 00:30 +01:00), 31),
+        ] {
+            assert_eq!(until_midnight(now), Duration::from_mins(minutes), "{now}");
+        }
+    }
+}

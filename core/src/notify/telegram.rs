@@ -288,3 +288,68 @@ fn not_telegram(answer: &Answer) -> Outcome {
         outcome => outcome,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        link::LinkAction,
+        notify::wording::{Tone, WordingLink},
+    };
+
+    const TOKEN: &str = "123456789:AAFs3cr3tb0tt0k3ns3cr3tb0tt0k3n";
+
+    #[test]
+    fn texts_are_cut_before_links_are() {
+        let url = format!("https://beat.example.org/ok/{}", "x".repeat(44));
+        let wording = Wording {
+            title: "Silent".to_owned(),
+            paragraphs: vec!["☎️".repeat(3_000)],
+            links: vec![WordingLink { label: "I'm fine", url: url.clone(), action: LinkAction::Ok }],
+            page: "https://beat.example.org/".to_owned(),
+            tone: Tone::Alarm,
+            firing: Some(7),
+        };
+        let text = text_of(&wording);
+        assert!(text.chars().count() <= TEXT_MAX_CHARS);
+        assert!(
+            text.starts_with("Silent\n\n☎️") && text.ends_with(&format!("…\n\nI'm fine: {url}")),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named_without_their_values() {
+        for (name, value) in [
+            ("bot_token", "hush"),
+            ("bot_token", "123:hush/../../hushhushhushhushhush"),
+            ("chat_id", "hush"),
+            ("chat_id", "@hush!"),
+            ("thread_id", "hush"),
+            ("server", "hush"),
+        ] {
+            let mut settings = json!({ "bot_token": TOKEN, "chat_id": "4711" });
+            settings[name] = value.into();
+            let error = Telegram::new(&settings, &Site::example()).map(drop).expect_err(value);
+            assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn chats_are_numbers_or_names() {
+        for (chat, expected) in [
+            (json!(-100_123), Some(Chat::Id(-100_123))),
+            (json!("-100123"), Some(Chat::Id(-100_123))),
+            (json!("@anna_channel"), Some(Chat::Name("@anna_channel".to_owned()))),
+        ] {
+            let settings = json!({ "bot_token": TOKEN, "chat_id": chat });
+            let telegram = Telegram::new(&settings, &Site::example()).expect("sound settings");
+            assert_eq!(telegram.chat, expected);
+        }
+        let telegram =
+            Telegram::new(&json!({ "bot_token": TOKEN }), &Site::example()).expect("sound settings");
+        assert_eq!(telegram.chat, None);
+    }
+}

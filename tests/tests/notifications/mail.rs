@@ -150,12 +150,17 @@ async fn refusals_are_told_apart() {
     let mut server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
     let query = disabled(unknown, "status 550: recipient refused");
     eventually("a channel that is disabled", async || database.number(&query).await == 1).await;
-    for (channel, reason, delay) in [
-        (full, "status 452: quota reached", "> now() + interval '50 minutes'"),
-        (policy, "status 550: recipient refused", "> now() + interval '9 minutes'"),
-        (busy, "status 451: recipient refused", "< now() + interval '1 minute'"),
+    for (channel, what, reason, delay) in [
+        (
+            full,
+            "the service takes no more for now",
+            "status 452: quota reached",
+            "> now() + interval '50 minutes'",
+        ),
+        (policy, "delivery failed", "status 550: recipient refused", "> now() + interval '9 minutes'"),
+        (busy, "delivery failed", "status 451: recipient refused", "< now() + interval '1 minute'"),
     ] {
-        let line = server.wait_for(&format!("delivery failed channel=channel:{channel} ")).await;
+        let line = server.wait_for(&format!("{what} channel=channel:{channel} ")).await;
         assert!(line.contains(&format!("reason={reason} ")), "{line}");
         let query = format!(
             "SELECT count(*) FROM heartbeat.dispatch_leases WHERE channel = 'channel:{channel}' AND due_at {delay}"

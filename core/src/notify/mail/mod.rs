@@ -68,3 +68,25 @@ impl Mail {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_channel_needs_an_address_and_a_server_that_takes_mail() {
+        let site = Site::example();
+        let problem =
+            |site: &Site, to: &str| Mail::new(&json!({ "to": to }), site).map(drop).expect_err("a problem");
+        for to in ["", "anna", "anna@", "anna@example.org\r\nBcc: ben@example.org", "Anna <anna@example.org>"]
+        {
+            assert!(problem(&site, to).starts_with("to: "), "{to}");
+        }
+        assert!(Mail::new(&json!({ "to": "anna@example.org" }), &site).is_ok());
+        for missing in [Site { mail_url: None, ..site.clone() }, Site { mail_from: None, ..site.clone() }] {
+            assert!(problem(&missing, "anna@example.org").contains("set mail.url and mail.from"));
+        }
+    }
+}
