@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::connection::Connection;
 use crate::{
     channel::{
-        Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, ChannelUpdate, Failure, NewChannel,
-        OwnedChannel, UNSUBSCRIBED, settings_hash,
+        Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, CONFIGURED_NAME, ChannelUpdate, Failure,
+        NewChannel, OwnedChannel, UNSUBSCRIBED, settings_hash,
     },
     device::DeviceName,
     notify::event::FailingChannel,
@@ -92,7 +92,7 @@ async fn read(
             SELECT 'channel:' || id AS key, id, name, kind, audience, settings, events, confirmed_at, start_code
             FROM heartbeat.channels
             UNION ALL
-            SELECT $3, $4, 'Discord', 'discord', 'owner', '{}', $2, NULL, NULL
+            SELECT $3, $4, $5, 'discord', 'owner', '{}', $2, NULL, NULL
             WHERE $2::text[] IS NOT NULL
         )
         SELECT
@@ -125,6 +125,7 @@ async fn read(
         configured,
         CONFIGURED_DISCORD,
         CONFIGURED_ID,
+        CONFIGURED_NAME,
     )
     .fetch_all(connection)
     .await?;

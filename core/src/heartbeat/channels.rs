@@ -86,8 +86,7 @@ impl Heartbeat {
 
     /// Sends all dead letters of channel `id` again. Returns how many those are.
     pub async fn resend_events_of_channel(&self, id: i64) -> Result<u64, Error> {
-        let key = channel::key(self.channel(id).await?.id);
-        self.resend(DeadLetters::Of(&key)).await
+        self.resend(DeadLetters::Of(&channel::key(id))).await
     }
 
     async fn resend(&self, letters: DeadLetters<'_>) -> Result<u64, Error> {

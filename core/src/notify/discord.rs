@@ -35,7 +35,7 @@ struct Discord {
 }
 
 fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
-    let url = waiting(url_setting(settings, "url")?.expose());
+    let url = waiting(url_setting(settings, "url", site)?.expose());
     Ok(Box::new(Discord { url: Secret::new(url), live_url: site.live_url.clone() }))
 }
 

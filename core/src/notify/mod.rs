@@ -14,7 +14,8 @@
 //! - `strangers`: events as friends may know them.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
-//! - `discord`, `webhook`: one file for each kind of channel.
+//! - `guard`: which servers a channel may point to.
+//! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
 pub mod channel;
@@ -28,7 +29,13 @@ mod discord;
 pub mod dispatcher;
 pub mod event;
 #[cfg(feature = "webhook")]
+pub mod guard;
+#[cfg(feature = "webhook")]
 pub mod http;
+#[cfg(feature = "webhook")]
+mod mail;
+#[cfg(feature = "webhook")]
+mod ntfy;
 #[cfg(feature = "webhook")]
 mod recording;
 #[cfg(feature = "webhook")]
@@ -39,6 +46,8 @@ pub mod setup;
 pub mod site;
 mod strangers;
 pub mod subscriptions;
+#[cfg(feature = "webhook")]
+pub(crate) mod telegram;
 #[cfg(feature = "webhook")]
 pub mod text;
 #[cfg(feature = "webhook")]

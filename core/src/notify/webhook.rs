@@ -45,8 +45,8 @@ struct Webhook {
     secrets: Vec<Secret<Vec<u8>>>,
 }
 
-fn make(settings: &Value, _: &Site) -> Result<Box<dyn Channel>, String> {
-    Ok(Box::new(Webhook::new(settings)?))
+fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
+    Ok(Box::new(Webhook::new(settings, site)?))
 }
 
 fn secret(settings: &Value, name: &str) -> Result<Secret<Vec<u8>>, String> {
@@ -74,8 +74,8 @@ impl Channel for Webhook {
 }
 
 impl Webhook {
-    fn new(settings: &Value) -> Result<Self, String> {
-        let url = url_setting(settings, "url")?;
+    fn new(settings: &Value, site: &Site) -> Result<Self, String> {
+        let url = url_setting(settings, "url", site)?;
         let mut secrets = vec![secret(settings, "secret")?];
         if settings.get("secret_previous").is_some() {
             secrets.push(secret(settings, "secret_previous")?);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn message(settings: &Value, event: &Event) -> Message {
-        let webhook = Webhook::new(settings).expect("sound settings");
+        let webhook = Webhook::new(settings, &Site::example()).expect("sound settings");
         webhook.message(event, datetime!(2023-11-02 10:00:00 UTC))
     }
 
@@ -209,7 +209,7 @@ mod tests {
         for (name, value) in [("url", "ftp://hush"), ("secret", "hush"), ("secret", "whsec_aHVzaA==")] {
             let mut settings = settings();
             settings[name] = value.into();
-            let error = Webhook::new(&settings).map(drop).expect_err(value);
+            let error = Webhook::new(&settings, &Site::example()).map(drop).expect_err(value);
             assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
         }
     }

@@ -84,8 +84,6 @@ fn requests() -> Vec<Request> {
     const OWNER: Option<&str> = Some("the owner's key");
     const BEARER: Option<&str> = Some("Bearer the owner's key");
     const DEVICE: Option<&str> = Some("TOKEN");
-    const DISCORD: &str =
-        r#"{"name": "Anna", "kind": "discord", "settings": {"url": "https://example.org/hook"}}"#;
     let generate = "/api/devices/0/token/generate";
     let (device, editor_key) = ("/api/devices/0", "/api/devices/0/editor-key");
     let (bulk, single) = ("/api/v1/users/current/heartbeats.bulk", "/api/v1/users/current/heartbeats");
@@ -182,10 +180,11 @@ fn requests() -> Vec<Request> {
     requests
 }
 
-/// Paths of a route, with values for their parameters.
+/// Paths of a route, with values for their parameters, and for those of the query that it needs.
 fn paths(route: &Route) -> impl Iterator<Item = &'static str> {
     let filled = |path: &str| {
-        path.replace("{id}", "0").replace("{file}", "heartbeat.css").replace("{code}", &code_for(path))
+        let path = path.replace("/alerts/preview", "/alerts/preview?after=48h");
+        path.replace("{id}", "0").replace("{file}", "heartbeat.css").replace("{code}", &code_for(&path))
     };
     route.paths.iter().map(move |path| &*filled(path).leak())
 }

@@ -1,6 +1,11 @@
 //! Notifications, from the event to a service over real HTTP: in order, at least once, even when processes die.
 
+mod channel;
 mod discord;
+mod guard;
+mod mail;
+mod ntfy;
 mod outbox;
 mod refusals;
+mod telegram;
 mod webhook;

@@ -36,7 +36,7 @@ fn router(_: &App) -> Router<App> {
 
 /// Send dead letters again
 ///
-/// Events that could not be sent, and were given up, wait to be sent once more, in their order. A body is ignored.
+/// Events that could not be sent, and were given up, wait to be sent once more, in their order: those that still make sense. A body is ignored.
 #[utoipa::path(
     post,
     path = PATH,
@@ -56,6 +56,7 @@ fn router(_: &App) -> Router<App> {
     ),
 )]
 async fn resend(_: Owner, State(app): State<App>, ChannelId(id): ChannelId) -> Result<StatusCode, Problem> {
-    app.heartbeat.resend_events_of_channel(id).await?;
+    let channel = app.heartbeat.channel(id).await?;
+    app.heartbeat.resend_events_of_channel(channel.id).await?;
     Ok(StatusCode::ACCEPTED)
 }
