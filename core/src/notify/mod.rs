@@ -13,6 +13,7 @@
 //! - `strangers`: events as friends may know them.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
+//! - `webhook_payload`: what webhooks send.
 //! - `discord`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
@@ -40,5 +41,7 @@ pub mod subscriptions;
 pub mod text;
 #[cfg(feature = "webhook")]
 mod webhook;
+#[cfg(feature = "webhook")]
+pub mod webhook_payload;
 #[cfg(feature = "webhook")]
 pub mod wording;
