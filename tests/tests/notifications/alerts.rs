@@ -36,7 +36,7 @@ async fn start(precision: &str, friends: Behavior) -> (Server, Database, FakeDis
 async fn fire(database: &Database, kind: &str, told: &str, minutes: i32) {
     database
         .execute(&format!(
-            r#"INSERT INTO heartbeat.alert_firings (alert, name, since)
+            "INSERT INTO heartbeat.alert_firings (alert, name, since)
                VALUES (1, 'For Ben', now() - interval '26 hours')
                ON CONFLICT DO NOTHING;
                WITH event AS (
@@ -48,7 +48,7 @@ async fn fire(database: &Database, kind: &str, told: &str, minutes: i32) {
                    RETURNING id, firing
                )
                INSERT INTO heartbeat.alert_notifications (firing, channel, kind, event)
-               SELECT firing, 2, '{told}', id FROM event"#
+               SELECT firing, 2, '{told}', id FROM event"
         ))
         .await;
 }
@@ -115,8 +115,8 @@ async fn an_alert_whose_sender_was_killed_before_it_noted_so_is_sent_again() {
     server.signal(Signal::KILL);
     server.ended().await;
     friends.change(Behavior::Accepts);
-    let (_one, _two) =
-        tokio::join!(ServerBuilder::on(&database).start(), ServerBuilder::on(&database).start());
+    let restarted = ServerBuilder::on(&database);
+    let (_one, _two) = tokio::join!(restarted.start(), restarted.start());
     outbox_is_empty(&database).await;
     // The service may have taken what the killed process sent.
     assert!((1..=2).contains(&friends.embeds().len()));
