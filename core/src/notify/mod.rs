@@ -15,6 +15,7 @@
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `guard`: which servers a channel may point to.
+//! - `webhook_payload`: what webhooks send.
 //! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
@@ -52,5 +53,7 @@ pub(crate) mod telegram;
 pub mod text;
 #[cfg(feature = "webhook")]
 mod webhook;
+#[cfg(feature = "webhook")]
+pub mod webhook_payload;
 #[cfg(feature = "webhook")]
 pub mod wording;

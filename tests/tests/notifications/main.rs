@@ -1,5 +1,6 @@
 //! Notifications, from the event to a service over real HTTP: in order, at least once, even when processes die.
 
+mod alerts;
 mod channel;
 mod discord;
 mod guard;
