@@ -8,6 +8,7 @@
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
 //! - `delivery`: what the dispatcher does while it holds the lease on a channel.
+//! - `watchdog`: tells a service elsewhere that alerts are evaluated.
 //! - `discord`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
@@ -26,5 +27,7 @@ pub mod http;
 #[cfg(feature = "webhook")]
 pub mod setup;
 pub mod subscriptions;
+#[cfg(feature = "webhook")]
+pub mod watchdog;
 #[cfg(feature = "webhook")]
 mod webhook;
