@@ -1,8 +1,12 @@
 //! What is kept of beats, against what a look at all of them says.
 
 use heartbeat_core::{
-    alert::AFTER_MIN,
-    database::{Connection, Pooler, Target, past, roll_up},
+    Heartbeat,
+    alert::{AFTER_MIN, After},
+    database::{Connection, Pooler, Target, past, roll_up, unusual},
+    notify::subscriptions::Subscriptions,
+    runtime::Runtime,
+    settings::{Choices, Timezone},
 };
 use heartbeat_tests::{Database, Server};
 use sqlx::Row;
@@ -49,6 +53,13 @@ impl History {
             )
             .await;
         Self { database, connection }
+    }
+
+    /// A program on this database.
+    fn heartbeat(&self) -> Heartbeat {
+        let target = Target::new(self.database.url().parse().expect("options"), Pooler::None);
+        let clock = || OffsetDateTime::now_utc();
+        Heartbeat::start(&target, clock, Runtime::Server, Subscriptions::default(), Choices::default())
     }
 
     /// Beats of all devices at random seconds of the last `days` days, most of them a few minutes after the one before.
@@ -216,4 +227,110 @@ async fn servers_read_what_they_find_after_an_upgrade() {
     server.wait_for("roll_up").await;
     assert_eq!(history.database.number(ROLLED_UP).await, 1);
     history.assert_absences().await;
+}
+
+#[tokio::test]
+async fn a_preview_says_when_an_alert_would_have_fired_and_what_is_unusual() {
+    let mut history = History::begin().await;
+    history
+        .database
+        .execute(
+            "INSERT INTO heartbeat.beats
+             SELECT device, now() - interval '40 days' + number * interval '8 hours' + device * interval '1 minute'
+             FROM generate_series(0, 1) AS device, generate_series(0, 119) AS number
+             WHERE number NOT BETWEEN 30 AND 35 AND number NOT BETWEEN 60 AND 62;
+             INSERT INTO heartbeat.beats SELECT 4, now() - number * interval '8 hours' FROM generate_series(1, 119) AS number;
+             UPDATE heartbeat.devices SET last_beat = (SELECT max(time_stamp) FROM heartbeat.beats WHERE device = id)",
+        )
+        .await;
+    let heartbeat = history.heartbeat();
+    let preview = async |after: &str, device| {
+        let preview =
+            heartbeat.preview(After::parse(after).expect(after), device, None).await.expect("a preview");
+        let hours = preview.firings.iter().map(|firing| (firing.fired_at - firing.since).whole_hours());
+        (
+            preview.effective_after.map(|after| after.to_string()),
+            hours.collect::<Vec<_>>(),
+            preview.data_since,
+        )
+    };
+    // Nothing was read yet.
+    assert_eq!(preview("30h", None).await, (Some("30h".to_owned()), vec![], None));
+    assert_eq!(preview("unusual", None).await, (None, vec![], None));
+    history.roll(Duration::DAY).await;
+    let (after, fired, data_since) = preview("30h", None).await;
+    assert_eq!((after.as_deref(), fired, data_since.is_some()), (Some("30h"), vec![30, 30], true));
+    // One of 56 hours, one of 32, and then some of 8.
+    assert_eq!(preview("unusual", None).await.0.as_deref(), Some("12h"));
+    assert_eq!(preview("unusual", None).await.1, [12, 12]);
+    assert_eq!(preview("30h", Some(4)).await.1, Vec::<i64>::new());
+    let unknown = heartbeat.preview(After::Unusual, Some(77), None).await;
+    assert!(matches!(unknown, Err(heartbeat_core::Error::UnknownDevice)), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_year_of_many_devices_is_previewed_while_one_types() {
+    let mut history = History::begin().await;
+    history
+        .database
+        .execute(
+            "INSERT INTO heartbeat.devices (name, token_hash) SELECT 'More', sha256(random()::text::bytea) FROM generate_series(5, 19);
+             INSERT INTO heartbeat.device_absences
+             SELECT device, now() - number * interval '1 hour', now() - number * interval '1 hour' + interval '21 minutes'
+             FROM generate_series(0, 19) AS device, generate_series(1, 8760) AS number;
+             INSERT INTO heartbeat.rolled_devices
+             SELECT device, now() - interval '400 days', now() - interval '38 minutes' FROM generate_series(0, 19) AS device;
+             UPDATE heartbeat.devices SET last_beat = now() - interval '38 minutes';
+             UPDATE heartbeat.roll_up SET rolled_until = now();
+             ANALYZE heartbeat.device_absences",
+        )
+        .await;
+    let heartbeat = history.heartbeat();
+    for (after, firings) in [("20m", 366), ("30m", 1), ("7d", 0), ("unusual", 0)] {
+        let (began, after) = (std::time::Instant::now(), After::parse(after).expect(after));
+        let preview = heartbeat.preview(after, None, None).await.expect("in time");
+        assert_eq!(preview.firings.len(), firings, "{after}");
+        println!("{after}: {:?}", began.elapsed());
+    }
+    // Alerts ask for it all the time.
+    history.database.execute("INSERT INTO heartbeat.alerts (name) VALUES ('Unusual')").await;
+    let alerts = heartbeat.alerts().await.expect("alerts");
+    let unusual = async |connection: &mut Connection| {
+        unusual::of_alerts(connection, &alerts, &Timezone::default()).await.expect("lengths")
+    };
+    assert_eq!(
+        unusual(&mut history.connection).await.get(&1).map(ToString::to_string).as_deref(),
+        Some("12h")
+    );
+    history.database.execute("UPDATE heartbeat.unusual_absences SET after_seconds = 50000").await;
+    assert_eq!(unusual(&mut history.connection).await.get(&1).map(|span| span.seconds()), Some(50_000));
+    history
+        .database
+        .execute("UPDATE heartbeat.unusual_absences SET computed_at = now() - interval '61 minutes'")
+        .await;
+    assert_eq!(unusual(&mut history.connection).await.get(&1).map(|span| span.seconds()), Some(12 * 3_600));
+}
+
+#[tokio::test]
+async fn snoozes_leave_their_past_behind() {
+    let (server, database) = Server::fresh().await;
+    let owner = server.owner();
+    let snooze = async |until: &str| {
+        let body = format!(r#"{{"until": "{until}", "note": null}}"#);
+        let response = owner.send(reqwest::Method::PUT, "/api/snooze", body.into()).await;
+        assert_eq!(response.status, 200, "{response}");
+    };
+    let periods = "SELECT string_agg(
+        CASE WHEN ended_at > now() THEN to_char(ended_at, 'YYYY') ELSE 'over' END, ' ' ORDER BY started_at
+    ) FROM heartbeat.snoozes";
+    snooze("2126-01-01T00:00:00Z").await;
+    assert_eq!(database.text(periods).await, "2126");
+    snooze("2127-01-01T00:00:00Z").await;
+    assert_eq!(database.text(periods).await, "over 2127");
+    assert_eq!(owner.send(reqwest::Method::DELETE, "/api/snooze", Vec::new()).await.status, 204);
+    assert_eq!(database.text(periods).await, "over over");
+    // Those of long ago are forgotten.
+    database.execute("UPDATE heartbeat.snoozes SET ended_at = started_at - interval '401 days'").await;
+    snooze("2128-01-01T00:00:00Z").await;
+    assert_eq!(database.text(periods).await, "2128");
 }
