@@ -26,7 +26,7 @@ pub(super) async fn write(
     let evaluated_at = sqlx::query_scalar!(
         r#"
         SELECT evaluated_at AS "evaluated_at!" FROM heartbeat.alert_evaluation
-        WHERE evaluated_at BETWEEN 'epoch' AND clock_timestamp()
+        WHERE evaluated_at BETWEEN 'epoch' AND clock_timestamp() AND EXISTS (SELECT FROM heartbeat.alerts)
         "#
     )
     .fetch_optional(connection)
@@ -66,8 +66,9 @@ async fn channels(connection: &mut Connection) -> Result<Vec<Channel>, sqlx::Err
             CASE WHEN confirmed_at IS NOT NULL THEN GREATEST(LEAST(confirmed_at, clock_timestamp()), 'epoch') END
                 AS confirmed_at,
             start_code,
-            GREATEST(LEAST(disabled.disabled_at, clock_timestamp()), CASE WHEN disabled.channel IS NOT NULL THEN timestamptz 'epoch' END)
-                AS disabled_at,
+            CASE WHEN disabled.channel IS NOT NULL THEN
+                GREATEST(LEAST(disabled.disabled_at, clock_timestamp()), 'epoch')
+            END AS disabled_at,
             disabled.reason AS "disabled_reason?",
             encode(disabled.settings_hash, 'hex') AS disabled_settings_hash
         FROM heartbeat.channels
