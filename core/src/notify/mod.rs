@@ -16,6 +16,7 @@
 //! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `guard`: which servers a channel may point to.
 //! - `webhook_payload`: what webhooks send.
+//! - `watchdog`: tells a service elsewhere that alerts are evaluated.
 //! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
@@ -51,6 +52,8 @@ pub mod subscriptions;
 pub(crate) mod telegram;
 #[cfg(feature = "webhook")]
 pub mod text;
+#[cfg(feature = "webhook")]
+pub mod watchdog;
 #[cfg(feature = "webhook")]
 mod webhook;
 #[cfg(feature = "webhook")]

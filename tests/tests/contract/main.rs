@@ -23,5 +23,6 @@ mod pages;
 mod pooler;
 mod prometheus;
 mod published_figures;
+mod roll_up;
 mod stopping;
 mod who_can_see_what;

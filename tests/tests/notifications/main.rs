@@ -2,6 +2,7 @@
 
 mod alerts;
 mod channel;
+mod devices;
 mod discord;
 mod guard;
 mod mail;
