@@ -76,6 +76,8 @@ pub struct ChannelUpdate {
     pub settings: Option<ChannelSettings>,
     /// Kinds of events that it wants.
     pub events: Option<Vec<String>>,
+    /// Telegram: the code by which its chat is found, if that is to be found anew.
+    pub start_code: Option<String>,
     /// Enables it again, after its service or a friend wanted no more.
     pub enable: bool,
 }
@@ -105,6 +107,10 @@ pub struct OwnedChannel {
     pub delivered_at: Option<OffsetDateTime>,
     /// The last failure, if nothing has arrived since.
     pub failing: Option<Failure>,
+    /// Number of events that wait to be sent.
+    pub waiting: i64,
+    /// Number of dead letters: events that could not be sent, and can be sent again for a week.
+    pub dead: i64,
 }
 
 /// When and why something failed. The reason holds no secret.

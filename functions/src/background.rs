@@ -37,7 +37,8 @@ const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
 /// there is no URL.
 #[must_use]
 pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
-    let has_channel = runtime == Runtime::Lambda || config.webhook_url.is_some();
+    let has_level = config.webhook_level != WebhookLevel::None;
+    let has_channel = config.webhook_url.is_some() || (runtime == Runtime::Lambda && has_level);
     if !has_channel || !cfg!(feature = "webhook") {
         return Subscriptions::default();
     }

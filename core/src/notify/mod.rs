@@ -4,6 +4,7 @@
 //! - [`subscriptions`]: which configured channel wants which event.
 //! - `channel`: what a channel is (feature `webhook`, as is everything below).
 //! - `channels`: the list of kinds of channels, and making channels from settings.
+//! - `settings`: settings of channels, as their owner writes and reads them.
 //! - `http`: the one HTTP client, and the one classification of responses.
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
@@ -26,6 +27,8 @@ pub mod dispatcher;
 pub mod event;
 #[cfg(feature = "webhook")]
 pub mod http;
+#[cfg(feature = "webhook")]
+pub mod settings;
 #[cfg(feature = "webhook")]
 pub mod setup;
 #[cfg(feature = "webhook")]

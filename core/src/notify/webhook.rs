@@ -22,7 +22,7 @@ use super::{
 use crate::secret::Secret;
 
 /// Prefix of the secret as people copy it; the rest is base64.
-const SECRET_PREFIX: &str = "whsec_";
+pub(super) const SECRET_PREFIX: &str = "whsec_";
 
 /// Random bytes that a secret may have, decoded.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;

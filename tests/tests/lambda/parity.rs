@@ -1,6 +1,6 @@
 //! Parity: the local server and the functions behind API Gateway respond alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use heartbeat_functions::routes::{ROUTES, Route};
 use heartbeat_tests::{Database, Function, Response, ServerBuilder};
@@ -44,6 +44,8 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
     const OWNER: Option<&str> = Some("the owner's key");
     const BEARER: Option<&str> = Some("Bearer the owner's key");
     const DEVICE: Option<&str> = Some("TOKEN");
+    const DISCORD: &str =
+        r#"{"name": "Anna", "kind": "discord", "settings": {"url": "https://example.org/hook"}}"#;
     let generate = "/api/devices/0/token/generate";
     let (device, editor_key) = ("/api/devices/0", "/api/devices/0/editor-key");
     let (bulk, single) = ("/api/v1/users/current/heartbeats.bulk", "/api/v1/users/current/heartbeats");
@@ -99,6 +101,29 @@ fn requests() -> Vec<(Method, &'static str, Option<&'static str>, Vec<u8>)> {
         (M::GET, "/api/snooze", OWNER, Vec::new()),
         (M::DELETE, "/api/snooze", OWNER, Vec::new()),
         (M::POST, "/api/ok", OWNER, Vec::new()),
+        (M::POST, "/api/channels", OWNER, DISCORD.into()),
+        (M::POST, "/api/channels", OWNER, br#"{"name": "Hook", "kind": "webhook", "settings": {}}"#.to_vec()),
+        (M::GET, "/api/channels", OWNER, Vec::new()),
+        (M::GET, "/api/channels/1", OWNER, Vec::new()),
+        (M::PATCH, "/api/channels/1", OWNER, br#"{"name": "Ben", "state": "active"}"#.to_vec()),
+        (M::POST, "/api/channels/1/test", OWNER, Vec::new()),
+        (M::POST, "/api/channels/7/test", OWNER, Vec::new()),
+        (M::POST, "/api/channels/1/resend", OWNER, Vec::new()),
+        (
+            M::POST,
+            "/api/alerts",
+            OWNER,
+            br#"{"after": "36h", "channels": [1], "rest": "23:00-07:00"}"#.to_vec(),
+        ),
+        (M::POST, "/api/alerts", OWNER, br#"{"after": "36h", "channels": [7]}"#.to_vec()),
+        (M::GET, "/api/alerts", OWNER, Vec::new()),
+        (M::GET, "/api/alerts/1", OWNER, Vec::new()),
+        (M::PATCH, "/api/alerts/1", OWNER, br#"{"repeat": "12h", "rest": null}"#.to_vec()),
+        (M::POST, "/api/alerts/1/test", OWNER, Vec::new()),
+        (M::GET, "/api/alerts/preview?after=36h", OWNER, Vec::new()),
+        (M::GET, "/api/alerts/preview?after=9m", OWNER, Vec::new()),
+        (M::DELETE, "/api/alerts/1", OWNER, Vec::new()),
+        (M::DELETE, "/api/channels/1", OWNER, Vec::new()),
         (M::GET, "/api/stats", None, Vec::new()),
         (M::GET, "/api/stats?anything=1", None, Vec::new()),
         (M::HEAD, "/api/stats", None, Vec::new()),
@@ -155,7 +180,7 @@ fn function_for<'a>(functions: &'a BTreeMap<&str, Function>, path: &str) -> &'a 
         equal_parts && pattern.next().is_none() && path.next().is_none()
     };
     let route = ROUTES.iter().find(|route| route.paths.iter().any(|pattern| matches(pattern)));
-    &functions[route.expect("a route").name]
+    &functions[route.expect("a route").function()]
 }
 
 /// Comparable parts of a response: status, headers, and the body without values that vary.
@@ -198,7 +223,9 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
     let cloud = Database::create().await;
     let mut functions = BTreeMap::new();
     for route in ROUTES {
-        functions.insert(route.name, Function::start(route.name, &cloud, &[LIVE_URL]).await);
+        if let Entry::Vacant(unknown) = functions.entry(route.function()) {
+            unknown.insert(Function::start(route.function(), &cloud, &[LIVE_URL]).await);
+        }
     }
     let mut tokens = [String::new(), String::new()];
     let mut requests_sent = 0;
@@ -229,8 +256,14 @@ async fn every_request_is_answered_alike_by_the_server_and_by_the_functions() {
 async fn without_a_database_they_fail_alike() {
     let nowhere = Database::reserve();
     let server = ServerBuilder::on(&nowhere).environment(LIVE_URL.0, LIVE_URL.1).start_listening().await;
+    let mut functions = BTreeMap::new();
     for route in ROUTES {
-        let function = Function::start(route.name, &nowhere, &[LIVE_URL]).await;
+        let function = match functions.entry(route.function()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                unknown.insert(Function::start(route.function(), &nowhere, &[LIVE_URL]).await)
+            }
+        };
         for path in paths(route) {
             let body: &[u8] =
                 if path == "/api/pair" { br#"{"code": "BCDF-GHJK"}"# } else { br#"{"name": "Laptop"}"# };
