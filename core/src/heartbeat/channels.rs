@@ -65,8 +65,9 @@ impl Heartbeat {
             found => found?,
         };
         let has_configured = self.configured_channel.is_some();
-        let disable =
-            async |connection: &mut _| owned_channels::unsubscribe(connection, &channel, has_configured).await;
+        let disable = async |connection: &mut _| {
+            owned_channels::unsubscribe(connection, &channel, has_configured).await
+        };
         self.reads.run(disable).await?;
         self.queued_events.notify_one();
         Ok(true)
