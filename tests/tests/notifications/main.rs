@@ -5,3 +5,4 @@ mod discord;
 mod outbox;
 mod refusals;
 mod webhook;
+mod webhook_libraries;
