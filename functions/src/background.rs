@@ -6,8 +6,8 @@ use heartbeat_core::{
     Config, Heartbeat,
     channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
-    database::{Session, SharedSession, Target},
-    jobs::{Eraser, JOBS_INTERVAL, Jobs, RollUp},
+    database::{Session, SharedSession, Target, evaluation::Configured},
+    jobs::{Eraser, Evaluated, Evaluator, JOBS_INTERVAL, Jobs, RollUp},
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     publication::Publisher,
@@ -15,6 +15,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
+    jobs::TelegramChats,
     notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site},
     token::Token,
 };
@@ -32,6 +33,10 @@ const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
 /// Timeout of moving the public figures on: all beats since the last time are looked at, some million in a second.
 const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// Timeout of finding the chats of Telegram's channels.
+#[cfg(feature = "webhook")]
+const CHATS_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Timeout of reading beats that were not rolled up yet: a tick goes on where the one before had to stop.
 const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
 
@@ -40,7 +45,8 @@ const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
 /// there is no URL.
 #[must_use]
 pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
-    let has_channel = runtime == Runtime::Lambda || config.webhook_url.is_some();
+    let has_level = config.webhook_level != WebhookLevel::None;
+    let has_channel = config.webhook_url.is_some() || (runtime == Runtime::Lambda && has_level);
     if !has_channel || !cfg!(feature = "webhook") {
         return Subscriptions::default();
     }
@@ -59,10 +65,13 @@ pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
 #[derive(Debug)]
 pub struct Background {
     session: SharedSession,
+    evaluator: Evaluator,
     jobs: Jobs,
     eraser: Eraser,
     roll_up: RollUp,
     publisher: Publisher,
+    #[cfg(feature = "webhook")]
+    telegram_chats: TelegramChats,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
 }
@@ -75,30 +84,37 @@ impl Background {
         #[cfg(not(feature = "webhook"))]
         let _ = metrics;
         let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
-        // For what may take long.
+        // For what may take long, and for what waits for nothing that does.
         let own_session = || match runtime {
             Runtime::Server => SharedSession::new(Session::new(database.clone(), system_clock, runtime)),
             Runtime::Lambda => session.clone(),
         };
+        let configured = Configured { choices: config.choices(), has_channel: config.webhook_url.is_some() };
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
+            evaluator: Evaluator::new(own_session(), configured),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
             roll_up: RollUp::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
-            dispatcher: Dispatcher::new(Setup {
-                channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
-                site: Site::of(config, runtime),
-                configured: config.choices(),
-                session,
-                clock: system_clock,
-                // No two processes share a name.
-                holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
-                metrics: metrics.clone(),
-                random,
-            }),
+            telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime)),
+            #[cfg(feature = "webhook")]
+            dispatcher: Dispatcher::new(
+                Setup {
+                    channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
+                    site: Site::of(config, runtime),
+                    configured: config.choices(),
+                    session,
+                    clock: system_clock,
+                    // No two processes share a name.
+                    holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
+                    metrics: metrics.clone(),
+                    random,
+                },
+                runtime,
+            ),
         }
     }
 
@@ -111,16 +127,21 @@ impl Background {
     /// Runs until `stop` is ready. For a server.
     pub async fn run(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
         tokio::select! {
+            () = self.evaluate_alerts(heartbeat) => {}
             () = self.run_jobs() => {}
             () = self.erase() => {}
             () = self.roll_up() => {}
             () = self.publish() => {}
+            () = self.find_chats() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
     }
 
-    /// Runs all jobs once, then delivers until `until` has come or nothing is left that is due. For Lambda.
+    /// Evaluates alerts and runs all jobs once, then delivers until `until` has come or nothing is left that is due. For
+    /// Lambda.
     pub async fn run_until(&self, until: Instant) {
+        // The session has logged an error where it happened. Alerts are evaluated again with the next invocation.
+        let _ = self.evaluator.run().await;
         self.jobs.run_due(system_clock()).await;
         // Deliveries may take all the time that is left.
         let left = || until.saturating_duration_since(Instant::now());
@@ -128,9 +149,23 @@ impl Background {
         self.eraser.run(Instant::now() + left() / 2).await;
         self.roll_up.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
-        self.dispatcher.dispatch_until(until).await;
+        {
+            self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT.min(left() / 2)).await;
+            self.dispatcher.dispatch_until(until).await;
+        }
         #[cfg(not(feature = "webhook"))]
         let _ = until;
+    }
+
+    /// Evaluates alerts at each tick.
+    async fn evaluate_alerts(&self, heartbeat: &Heartbeat) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            if let Ok(Evaluated::Told(1..)) = self.evaluator.run().await {
+                heartbeat.note_queued_events();
+            }
+        }
     }
 
     /// Runs all jobs at each tick.
@@ -167,6 +202,21 @@ impl Background {
             ticks.tick().await;
             self.publisher.run(Instant::now() + PUBLISHING_TIMEOUT).await;
         }
+    }
+
+    /// Asks Telegram's bots for the chats of their channels at each tick.
+    #[cfg(feature = "webhook")]
+    async fn find_chats(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT).await;
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    async fn find_chats(&self) {
+        std::future::pending().await
     }
 
     #[cfg(feature = "webhook")]

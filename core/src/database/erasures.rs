@@ -23,7 +23,7 @@ pub struct Erased {
 }
 
 /// Erases the device that has this id, or had it formerly: its credentials, the events about it, and its share in all
-/// totals. Its rows of `beats` are left for [the job](crate::jobs). Returns `None` if there is no such device.
+/// totals. Its rows of `beats`, and what was rolled up of them, are left for [jobs](crate::jobs). Returns `None` if there is no such device.
 ///
 /// The row of the device is locked first, as beats do. So a beat that is being recorded is erased with it, and one that
 /// comes later finds no device. The statements after it see all that was committed before.
@@ -38,10 +38,6 @@ pub async fn erase(connection: &mut Connection, id: i64) -> Result<Option<Erased
         ), former AS (
             DELETE FROM heartbeat.former_ids USING erased WHERE former_ids.device = erased.id
             RETURNING former_id
-        ), absence AS (
-            DELETE FROM heartbeat.device_absences USING erased WHERE device_absences.device = erased.id
-        ), rolled AS (
-            DELETE FROM heartbeat.rolled_devices USING erased WHERE rolled_devices.device = erased.id
         ), recorded AS (
             INSERT INTO heartbeat.erasures (device, former_id)
             SELECT id, (SELECT former_id FROM former) FROM erased

@@ -18,6 +18,10 @@ pub struct StoredMetrics {
     pub gateway_viewers: i64,
     /// Channels, and what waits for them.
     pub channels: Vec<WaitingEvents>,
+    /// All alerts, ordered by id.
+    pub alerts: Vec<MeasuredAlert>,
+    /// When alerts were last evaluated, if they were.
+    pub alerts_evaluated_at: Option<OffsetDateTime>,
 }
 
 /// A device as it is measured.
@@ -44,10 +48,20 @@ pub struct WaitingEvents {
     pub oldest: Option<OffsetDateTime>,
 }
 
+/// An alert as it is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct MeasuredAlert {
+    /// Alert id.
+    pub id: i64,
+    /// Whether it has fired for an absence that goes on.
+    pub is_firing: bool,
+}
+
 /// Reads all metrics of the database.
 pub async fn read(connection: &mut Connection) -> Result<StoredMetrics, sqlx::Error> {
     let devices = devices(connection).await?;
     let channels = waiting_events(connection).await?;
+    let alerts = alerts(connection).await?;
     let row = sqlx::query!(
         r#"
         SELECT
@@ -56,7 +70,11 @@ pub async fn read(connection: &mut Connection) -> Result<StoredMetrics, sqlx::Er
                 GREATEST(LEAST(stats.longest_absence, interval '9999 years'), interval '0')
             ))::bigint AS "longest_absence!",
             COALESCE((SELECT snoozed_until > now() FROM heartbeat.owner), false) AS "is_snoozed!",
-            (SELECT count(*) FROM heartbeat.viewers) AS "gateway_viewers!"
+            (SELECT count(*) FROM heartbeat.viewers) AS "gateway_viewers!",
+            (
+                SELECT evaluated_at FROM heartbeat.alert_evaluation
+                WHERE evaluated_at BETWEEN 'epoch' AND clock_timestamp()
+            ) AS alerts_evaluated_at
         FROM heartbeat.stats
         "#
     )
@@ -70,6 +88,8 @@ pub async fn read(connection: &mut Connection) -> Result<StoredMetrics, sqlx::Er
         is_snoozed: row.is_snoozed,
         gateway_viewers: row.gateway_viewers,
         channels,
+        alerts,
+        alerts_evaluated_at: row.alerts_evaluated_at,
     })
 }
 
@@ -96,6 +116,25 @@ async fn devices(connection: &mut Connection) -> Result<Vec<MeasuredDevice>, sql
         num_beats: shown_count(num_beats),
     };
     Ok(rows.into_iter().map(|row| device(row.id, row.name, row.last_beat, row.num_beats)).collect())
+}
+
+/// Reads the alerts.
+async fn alerts(connection: &mut Connection) -> Result<Vec<MeasuredAlert>, sqlx::Error> {
+    sqlx::query_as!(
+        MeasuredAlert,
+        r#"
+        SELECT
+            id,
+            EXISTS (
+                SELECT FROM heartbeat.alert_firings AS firing
+                WHERE firing.alert = alerts.id AND firing.resolved_at IS NULL AND firing.ended_at IS NULL
+            ) AS "is_firing!"
+        FROM heartbeat.alerts
+        ORDER BY id
+        "#
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// Reads what waits in the outbox, for channels of the database and for any other that something waits for.

@@ -13,13 +13,16 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
-//!   [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
+//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`firings`], [`outbox`],
+//!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
+//! - [`evaluation`]: what the evaluation of alerts reads, and whose turn it is.
+//! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
@@ -45,12 +48,15 @@ pub mod dump;
 pub mod editor_keys;
 pub mod erasures;
 pub mod error;
+pub mod evaluation;
 pub mod failing_channels;
+pub mod firings;
 #[cfg(feature = "migrate")]
 mod former_ids;
 #[cfg(feature = "migrate")]
 pub mod legacy_import;
 mod legacy_schema;
+pub mod linked_firings;
 mod literal;
 pub mod metrics;
 pub mod migrate;
@@ -72,6 +78,8 @@ pub mod session;
 pub mod settings;
 pub mod stats;
 pub mod target;
+#[cfg(feature = "webhook")]
+pub mod telegram_chats;
 pub mod unusual;
 pub mod viewers;
 

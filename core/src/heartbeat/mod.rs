@@ -5,12 +5,14 @@
 //! - [`pairing`]: codes, and the tokens that they give.
 //! - [`alerts`]: the owner's alerts.
 //! - [`channels`]: the owner's channels.
+//! - [`firings`]: what alerts are doing, and what the links in their notifications do.
 //! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod alerts;
 mod channels;
+mod firings;
 mod known_tokens;
 mod owner;
 mod pairing;
@@ -79,6 +81,8 @@ pub struct Heartbeat {
     clock: Clock,
     runtime: Runtime,
     queued_events: Arc<Notify>,
+    /// Kinds of events that the channel of the configuration wants, if there is one.
+    configured_channel: Option<Arc<[String]>>,
     worker: Arc<watch::Sender<WorkerState>>,
     metrics: ProcessMetrics,
     known_tokens: KnownTokens,
@@ -143,6 +147,7 @@ impl Heartbeat {
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
         let metrics = ProcessMetrics::default();
+        let configured_channel = configured.of_configured_channel().map(Arc::from);
         let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events, &metrics);
         let worker = start(worker.run());
         let publication = Publication::new(reads.clone(), settings);
@@ -156,6 +161,7 @@ impl Heartbeat {
             clock,
             runtime,
             queued_events,
+            configured_channel,
             worker,
             metrics,
             known_tokens: KnownTokens::default(),
@@ -330,6 +336,12 @@ impl Heartbeat {
     /// Waits until this process has put events into the outbox since this last returned.
     pub async fn queued_events(&self) {
         self.queued_events.notified().await;
+    }
+
+    /// Wakes the one that waits for [`queued_events`](Self::queued_events): another part of this process has put events into
+    /// the outbox.
+    pub fn note_queued_events(&self) {
+        self.queued_events.notify_one();
     }
 
     /// Waits until the worker has ended. Unless [`stop`](Self::stop) was called it panicked, and the process must end as

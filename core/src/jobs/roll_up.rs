@@ -69,7 +69,9 @@ impl RollUp {
             let Some(rolled_up) = self.slice(length, until).await? else { return Ok(()) };
             total += rolled_up.beats;
             if rolled_up.behind() <= QUICK_LENGTH {
-                tracing::info!(job = "roll_up", beats = total, "job done");
+                if total > 0 {
+                    tracing::info!(job = "roll_up", beats = total, "job done");
+                }
                 return Ok(());
             }
             if logged_at.elapsed() >= LOG_INTERVAL {

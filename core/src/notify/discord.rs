@@ -40,8 +40,8 @@ struct Discord {
     url: Secret<Url>,
 }
 
-fn make(settings: &Value, _: &Site) -> Result<Box<dyn Channel>, String> {
-    let url = waiting(url_setting(settings, "url")?.expose());
+fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
+    let url = waiting(url_setting(settings, "url", site)?.expose());
     Ok(Box::new(Discord { url: Secret::new(url) }))
 }
 

@@ -19,7 +19,7 @@ use super::{
 use crate::secret::Secret;
 
 /// Prefix of the secret as people copy it; the rest is base64.
-const SECRET_PREFIX: &str = "whsec_";
+pub(super) const SECRET_PREFIX: &str = "whsec_";
 
 /// Random bytes that a secret may have, decoded.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -42,8 +42,8 @@ struct Webhook {
     secrets: Vec<Secret<Vec<u8>>>,
 }
 
-fn make(settings: &Value, _: &Site) -> Result<Box<dyn Channel>, String> {
-    Ok(Box::new(Webhook::new(settings)?))
+fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
+    Ok(Box::new(Webhook::new(settings, site)?))
 }
 
 fn secret(settings: &Value, name: &str) -> Result<Secret<Vec<u8>>, String> {
@@ -71,8 +71,8 @@ impl Channel for Webhook {
 }
 
 impl Webhook {
-    fn new(settings: &Value) -> Result<Self, String> {
-        let url = url_setting(settings, "url")?;
+    fn new(settings: &Value, site: &Site) -> Result<Self, String> {
+        let url = url_setting(settings, "url", site)?;
         let mut secrets = vec![secret(settings, "secret")?];
         if settings.get("secret_previous").is_some() {
             secrets.push(secret(settings, "secret_previous")?);
@@ -128,21 +128,14 @@ mod tests {
     }
 
     fn read_by(webhook: &Webhook, event: &Event, audience: Audience) -> Message {
-        let site = Site {
-            live_url: Url::parse("https://beat.example.org/").expect("a URL"),
-            server_name: "Anna's heartbeat".to_owned(),
-            links: Some(SecretKey::parse("correct horse").expect("a key").derive(Purpose::Link)),
-            mail_url: None,
-            mail_from: None,
-            runtime: Runtime::Server,
-        };
+        let site = Site::example();
         let now = datetime!(2023-11-02 10:00:00 UTC);
         let (timezone, is_confirmed) = (&Timezone::default(), true);
         webhook.message(event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })
     }
 
     fn message(settings: &Value, event: &Event) -> Message {
-        let webhook = Webhook::new(settings).expect("sound settings");
+        let webhook = Webhook::new(settings, &Site::example()).expect("sound settings");
         read_by(&webhook, event, Audience::Owner)
     }
 
@@ -234,7 +227,7 @@ mod tests {
         for (name, value) in [("url", "ftp://hush"), ("secret", "hush"), ("secret", "whsec_aHVzaA==")] {
             let mut settings = settings();
             settings[name] = value.into();
-            let error = Webhook::new(&settings).map(drop).expect_err(value);
+            let error = Webhook::new(&settings, &Site::example()).map(drop).expect_err(value);
             assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
         }
     }

@@ -81,6 +81,7 @@ fn database_registry(of_database: &StoredMetrics, runtime: Runtime) -> prometheu
     let registry = Registry::new();
     add_devices(&registry, of_database)?;
     add_outbox(&registry, of_database)?;
+    add_alerts(&registry, of_database)?;
     let gauge = |name, help, value| -> prometheus::Result<()> {
         added(&registry, IntGaugeVec::new(Opts::new(name, help), &[])?)?
             .with_label_values::<&str>(&[])
@@ -139,6 +140,24 @@ fn add_outbox(registry: &Registry, of_database: &StoredMetrics) -> prometheus::R
         if let Some(time) = channel.oldest {
             oldest.with_label_values(&[&channel.channel]).set(unix_seconds(time));
         }
+    }
+    Ok(())
+}
+
+fn add_alerts(registry: &Registry, of_database: &StoredMetrics) -> prometheus::Result<()> {
+    let firing =
+        Opts::new("heartbeat_alert_firing", "Whether an alert has fired for an absence that goes on.");
+    let firing = added(registry, IntGaugeVec::new(firing, &["alert"])?)?;
+    for alert in &of_database.alerts {
+        firing.with_label_values(&[&alert.id.to_string()]).set(alert.is_firing.into());
+    }
+    let evaluation = Opts::new(
+        "heartbeat_alert_evaluation_timestamp_seconds",
+        "Unix time of the last evaluation of all alerts; missing before the first.",
+    );
+    let evaluation = added(registry, GaugeVec::new(evaluation, &[])?)?;
+    if let Some(time) = of_database.alerts_evaluated_at {
+        evaluation.with_label_values::<&str>(&[]).set(unix_seconds(time));
     }
     Ok(())
 }

@@ -76,6 +76,29 @@ async fn devices_are_told_by_id_and_those_in_public_by_name() {
 }
 
 #[tokio::test]
+async fn alerts_that_fire_are_told_by_id_and_when_they_were_evaluated() {
+    let (server, database) = Server::fresh().await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.alerts (name, after_seconds, enabled)
+             SELECT 'Nobody''s business', 86400, false FROM generate_series(1, 4);
+             INSERT INTO heartbeat.alert_firings (alert, name, since, ended_at, resolved_at) VALUES
+                 (1, 'Firing', now() - interval '2 days', NULL, NULL),
+                 (2, 'Friends are not told yet', now() - interval '2 days', now(), NULL),
+                 (3, 'Over', now() - interval '2 days', now(), now());
+             UPDATE heartbeat.alert_evaluation SET evaluated_at = now()",
+        )
+        .await;
+    let metrics = scrape(&server.owner()).await;
+    let value = |series: &str| value(&metrics, series);
+    let firing = [1, 2, 3, 4].map(|id| value(&format!("heartbeat_alert_firing{{alert=\"{id}\"}}")));
+    assert_eq!(firing, [Some("1"), Some("0"), Some("0"), Some("0")]);
+    let evaluated_at = value("heartbeat_alert_evaluation_timestamp_seconds").expect("a time");
+    assert!(evaluated_at.parse::<f64>().expect("a number") > 1_700_000_000.0, "{evaluated_at}");
+    assert!(!metrics.contains("business"), "{metrics}");
+}
+
+#[tokio::test]
 async fn the_owner_and_the_token_of_the_configuration_open_them_and_nothing_else_does() {
     let database = Database::create().await;
     let (key, token) = ("HEARTBEAT_SECRET_KEY", "HEARTBEAT_METRICS_TOKEN");

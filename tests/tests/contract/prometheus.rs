@@ -152,6 +152,12 @@ fn expressions(value: &Value) -> Vec<String> {
 async fn the_rules_and_the_dashboard_know_only_metrics_that_there_are_and_the_book_has_all() {
     let database = Database::create().await;
     let (server, _discord) = busy_server(&database).await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.alerts (name) VALUES ('Unusual');
+             UPDATE heartbeat.alert_evaluation SET evaluated_at = now()",
+        )
+        .await;
     let metrics = scrape(&server.owner()).await;
     let samples: Vec<&str> = metrics.lines().filter(|line| !line.starts_with('#')).collect();
     let existing: BTreeSet<&str> =

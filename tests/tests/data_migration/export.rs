@@ -44,9 +44,9 @@ async fn an_import_gives_the_same_stats_to_the_byte_and_every_token_still_works(
     assert!(output.ends_with("Imported: devices: 4, beats: 200,001.\n"), "{output}");
     assert!(output.contains("reading beats: "), "{output}");
 
+    assert_eq!(export(&copy).await, text);
     let server = ServerBuilder::on(&copy).start().await;
     assert_same_stats(&original, &server).await;
-    assert_eq!(export(&copy).await, text);
     for token in legacy_database::TOKENS {
         server.stranger().authorized(token).beat().await;
     }
@@ -69,7 +69,7 @@ async fn an_export_is_one_object_a_line_and_contains_no_token() {
     let text = export(&database).await;
     assert!(!text.contains(&token));
     insta::assert_snapshot!(text, @r#"
-    {"type":"heartbeat_export","version":3}
+    {"type":"heartbeat_export","version":4}
     {"type":"stats","total_visits":0,"server_start_time":"2023-07-29T10:00:00.5Z","longest_absence_microseconds":1500000}
     {"type":"device","id":0,"name":"Laptop","token_hash":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","visibility":"public","sign_of_life":true,"created_at":"2023-07-29T10:00:01Z"}
     {"type":"beat","device":0,"time_stamp":"2023-10-01T12:00:00.123456Z"}
@@ -105,7 +105,7 @@ async fn only_an_empty_database_takes_an_import() {
     assert_eq!(code, Some(1));
     assert_eq!(
         output,
-        "heartbeat: import: the database holds devices or beats already: import into an empty one; nothing was changed\n"
+        "heartbeat: import: the database holds devices, beats, channels or alerts already: import into an empty one; nothing was changed\n"
     );
     assert_eq!(export(&database).await, text);
 }
@@ -125,8 +125,8 @@ async fn an_invalid_export_is_reported_with_its_line_and_imports_nothing() {
         (String::new(), "line 1: an export begins with a line that says so"),
         ("{}".to_owned(), "line 1: not a line of an export: missing field `type`"),
         (
-            with(1, r#"{"type":"heartbeat_export","version":4}"#),
-            "line 1: version 4 of the format needs a newer Heartbeat",
+            with(1, r#"{"type":"heartbeat_export","version":5}"#),
+            "line 1: version 5 of the format needs a newer Heartbeat",
         ),
         (without_end, "line 7: the file was cut off before its last line"),
         (text[..text.len() - 2].to_owned(), "line 7: not a line of an export: EOF while parsing an object"),

@@ -1,6 +1,7 @@
 //! Data migration: legacy import, export and import, rolling updates. Nothing is lost, and an interrupted migration
 //! changes nothing.
 
+mod alerts;
 mod erased_devices;
 mod export;
 mod former_ids;

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use tokio::io::AsyncWrite;
 
 use super::{
-    DumpError,
+    DumpError, export_alerts,
     line::{Count, Line, VERSION},
     owner,
     writer::Writer,
@@ -31,13 +31,15 @@ pub async fn export(
     writer.write(&Line::HeartbeatExport { version: VERSION }).await?;
     write_stats(&mut snapshot, &mut writer).await?;
     owner::write_owner(&mut snapshot, &mut writer).await?;
-    let count = Count {
+    let mut count = Count {
         settings: owner::write_settings(&mut snapshot, &mut writer).await?,
         erasures: owner::write_erasures(&mut snapshot, &mut writer).await?,
         devices: write_devices(&mut snapshot, &mut writer).await?,
-        absences: write_absences(&mut snapshot, &mut writer).await?,
-        beats: write_beats(&mut snapshot, &mut writer, observer).await?,
+        ..Count::default()
     };
+    export_alerts::write(&mut snapshot, &mut writer, &mut count).await?;
+    count.absences = write_absences(&mut snapshot, &mut writer).await?;
+    count.beats = write_beats(&mut snapshot, &mut writer, observer).await?;
     writer.write(&Line::End(count)).await?;
     writer.flush().await?;
     Ok(count)

@@ -6,6 +6,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use super::{
     DumpError,
     check::{self, Checked, Ids},
+    import_alerts,
     insert::{self, Beats},
     line::{Count, Line, VERSION},
     owner,
@@ -32,6 +33,7 @@ pub async fn import(
     migrate::ensure(&mut connection).await?;
     connection.begin("BEGIN").await?;
     require_empty(&mut connection).await?;
+    import_alerts::clear(&mut connection).await?;
     let mut reader = Reader { input, line: Vec::new(), number: 0 };
     let version = reader.read_header().await?;
     // An export that is still being written began before this.
@@ -40,6 +42,7 @@ pub async fn import(
         Rows { ids: Ids::new(version), beats: Beats::default(), count: Count::default(), stats: 0, now };
     let count = read_all(&mut connection, &mut reader, &mut rows, observer).await?;
     insert::former_ids(&mut connection, &rows.ids).await?;
+    import_alerts::continue_ids(&mut connection).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
     rebuild_counters(&mut connection).await?;
     connection.commit().await?;
@@ -51,7 +54,7 @@ async fn require_empty(connection: &mut Connection) -> Result<(), DumpError> {
     sqlx::raw_sql(
         "
         SET LOCAL lock_timeout = '10s';
-        LOCK TABLE heartbeat.roll_up, heartbeat.devices, heartbeat.beats, heartbeat.stats IN ACCESS EXCLUSIVE MODE;
+        LOCK TABLE heartbeat.alert_evaluation, heartbeat.roll_up, heartbeat.devices, heartbeat.beats, heartbeat.stats IN ACCESS EXCLUSIVE MODE;
         ",
     )
     .execute(&mut *connection)
@@ -59,7 +62,8 @@ async fn require_empty(connection: &mut Connection) -> Result<(), DumpError> {
     let empty = sqlx::query_scalar!(
         r#"
         SELECT NOT EXISTS (SELECT FROM heartbeat.devices) AND NOT EXISTS (SELECT FROM heartbeat.beats)
-            AND NOT EXISTS (SELECT FROM heartbeat.erasures) AS "empty!"
+            AND NOT EXISTS (SELECT FROM heartbeat.erasures) AND NOT EXISTS (SELECT FROM heartbeat.channels)
+            AND NOT EXISTS (SELECT FROM heartbeat.alerts) AS "empty!"
         "#
     )
     .fetch_one(connection)
@@ -205,6 +209,37 @@ impl Rows {
                 let note = check::note(snooze_note.as_deref())?;
                 let ok_at = ok_at.map(|time| check::time("ok_at", time, now)).transpose()?;
                 owner::set_owner(connection, snoozed_until, note.as_ref(), ok_at).await
+            }
+            Line::Channel(channel) => {
+                self.count.channels += 1;
+                import_alerts::channel(connection, channel, now).await?
+            }
+            Line::Alert(alert) => {
+                self.count.alerts += 1;
+                import_alerts::alert(connection, &mut self.ids, alert, now).await?
+            }
+            Line::Firing(firing) => {
+                self.count.firings += 1;
+                import_alerts::firing(connection, &mut self.ids, firing, now).await?
+            }
+            Line::Notification(notification) => {
+                self.count.notifications += 1;
+                import_alerts::notification(connection, notification, now).await?
+            }
+            Line::Notice(notice) => {
+                self.count.notices += 1;
+                import_alerts::notice(connection, &mut self.ids, notice, now).await?
+            }
+            Line::Outage(outage) => {
+                self.count.outages += 1;
+                import_alerts::outage(connection, outage, now).await?
+            }
+            Line::Snooze(snooze) => {
+                self.count.snoozes += 1;
+                import_alerts::snooze(connection, snooze, now).await?
+            }
+            Line::Evaluation { evaluated_at } => {
+                import_alerts::evaluation(connection, evaluated_at, now).await?
             }
             Line::Absence { ended_by, started_at, ended_at } => {
                 self.count.absences += 1;

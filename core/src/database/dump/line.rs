@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::alerts::{Alert, Channel, Firing, Notice, Notification, Period};
 use crate::device::Visibility;
 
 /// Version of the format that an export writes. An import reads all versions up to it. Since 2 devices may have former
-/// ids and editor keys, and all ids are exact in JavaScript. Since 3 there is what the owner decides.
-pub(super) const VERSION: u32 = 3;
+/// ids and editor keys, and all ids are exact in JavaScript. Since 3 there is what the owner decides. Since 4
+/// there are channels and alerts.
+pub(super) const VERSION: u32 = 4;
 
 /// One line. Times are in the format of RFC 3339, to the microsecond.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,6 +77,25 @@ pub(super) enum Line<'a> {
         #[serde(with = "time::serde::rfc3339::option", default, skip_serializing_if = "Option::is_none")]
         created_at: Option<OffsetDateTime>,
     },
+    /// A channel.
+    Channel(Channel),
+    /// An alert. Such lines come after those of devices.
+    Alert(Alert),
+    /// A firing of an alert that may be deleted.
+    Firing(Firing),
+    /// What was told of a firing to a channel.
+    Notification(Notification),
+    /// What was told of a device.
+    Notice(Notice),
+    /// A time at which the service could hear no beat.
+    Outage(Period),
+    /// A time at which the owner wanted no alerts.
+    Snooze(Period),
+    /// When alerts were last evaluated. There is at most one such line.
+    Evaluation {
+        #[serde(with = "time::serde::rfc3339")]
+        evaluated_at: OffsetDateTime,
+    },
     /// An absence of more than an hour that has ended.
     Absence {
         ended_by: i64,
@@ -116,6 +137,27 @@ pub struct Count {
     /// Number of settings that the owner chose.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub settings: i64,
+    /// Number of channels.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub channels: i64,
+    /// Number of alerts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub alerts: i64,
+    /// Number of firings of alerts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub firings: i64,
+    /// Number of notifications that were sent of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub notifications: i64,
+    /// Number of notices about devices.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub notices: i64,
+    /// Number of outages.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outages: i64,
+    /// Number of snoozes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub snoozes: i64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -3,13 +3,17 @@
 //!
 //! The format is newline-delimited JSON: one object a line, with its `type`. The first line names the format
 //! (`heartbeat_export`). Then come the stats of the service, what the owner said and chose, the devices that were erased,
-//! the devices, the absences and the beats. The last line (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
-//! editor keys there are only the hashes. What no device can have sent, such as a time in the future, is written as the nearest thing that an import
-//! accepts; see [`check`]. Not included are pairing codes and the tokens that they gave, channels, notifications that are still to be sent, and the connections of viewers.
+//! the devices, channels and alerts with what they told, the absences and the beats. The last line (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
+//! editor keys there are only the hashes; channels are there with their secrets, so that alerts find them again. What no device can have sent, such as a time in the future, is written as the nearest thing that an import
+//! accepts; see [`check`]. Not included are pairing codes and the tokens that they gave, notifications that are still to be sent, the connections of viewers, and
+//! what is rolled up of beats, which is done again.
 
+mod alerts;
 mod check;
 mod export;
+mod export_alerts;
 mod import;
+mod import_alerts;
 mod insert;
 mod line;
 mod owner;
@@ -29,7 +33,7 @@ pub enum DumpError {
     #[error("database: {0}")]
     Database(#[from] DatabaseError),
     /// An import into a database that is not empty.
-    #[error("the database holds devices or beats already: import into an empty one")]
+    #[error("the database holds devices, beats, channels or alerts already: import into an empty one")]
     NotEmpty,
     /// An error of the input or the output.
     #[error("{0}")]
