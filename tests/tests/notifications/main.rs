@@ -11,3 +11,4 @@ mod outbox;
 mod refusals;
 mod telegram;
 mod webhook;
+mod webhook_libraries;
