@@ -1,6 +1,7 @@
 //! Channels as the owner sees and changes them.
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{device::DeviceName, secret::Secret};
@@ -14,10 +15,20 @@ pub const CONFIGURED_ID: i64 = 0;
 /// Key of the Discord channel that the configuration owns (`webhook.url`).
 pub const CONFIGURED_DISCORD: &str = "config:discord";
 
+/// Name of that channel.
+pub const CONFIGURED_NAME: &str = "Discord";
+
 /// Returns the key under which the events for a channel wait in the outbox.
 #[must_use]
 pub fn key(id: i64) -> String {
     if id == CONFIGURED_ID { CONFIGURED_DISCORD.to_owned() } else { format!("channel:{id}") }
+}
+
+/// Returns the hash of a channel's settings, by which the database knows whether they have changed. Their secrets are random: the
+/// hash does not give them away.
+#[must_use]
+pub fn settings_hash(settings: &Value) -> Vec<u8> {
+    Sha256::digest(settings.to_string()).to_vec()
 }
 
 /// Who reads what is sent to a channel.

@@ -6,8 +6,8 @@ use heartbeat_core::{
     Config, Heartbeat,
     channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
-    database::{Session, SharedSession, Target},
-    jobs::{Eraser, JOBS_INTERVAL, Jobs, RollUp},
+    database::{Session, SharedSession, Target, evaluation::Configured},
+    jobs::{Eraser, Evaluated, Evaluator, JOBS_INTERVAL, Jobs, RollUp},
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     publication::Publisher,
@@ -15,7 +15,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
-    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup},
+    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site, watchdog::Watchdog},
     token::Token,
 };
 #[cfg(feature = "webhook")]
@@ -59,10 +59,13 @@ pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
 #[derive(Debug)]
 pub struct Background {
     session: SharedSession,
+    evaluator: Evaluator,
     jobs: Jobs,
     eraser: Eraser,
     roll_up: RollUp,
     publisher: Publisher,
+    #[cfg(feature = "webhook")]
+    watchdog: Option<Watchdog>,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
 }
@@ -75,21 +78,27 @@ impl Background {
         #[cfg(not(feature = "webhook"))]
         let _ = metrics;
         let session = SharedSession::new(Session::new(database.clone(), system_clock, runtime));
-        // For what may take long.
+        // For what may take long, and for what waits for nothing that does.
         let own_session = || match runtime {
             Runtime::Server => SharedSession::new(Session::new(database.clone(), system_clock, runtime)),
             Runtime::Lambda => session.clone(),
         };
+        let configured = Configured { choices: config.choices(), has_channel: config.webhook_url.is_some() };
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
+            evaluator: Evaluator::new(own_session(), configured),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
             roll_up: RollUp::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
+            watchdog: config.watchdog_url.clone().map(Watchdog::new),
+            #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
-                channels: Mutex::new(Channels::configured(config)),
+                channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
+                site: Site::of(config, runtime),
+                configured: config.choices(),
                 session,
                 clock: system_clock,
                 // No two processes share a name.
@@ -109,6 +118,8 @@ impl Background {
     /// Runs until `stop` is ready. For a server.
     pub async fn run(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
         tokio::select! {
+            () = self.evaluate_alerts(heartbeat) => {}
+            () = self.run_watchdog() => {}
             () = self.run_jobs() => {}
             () = self.erase() => {}
             () = self.roll_up() => {}
@@ -117,8 +128,16 @@ impl Background {
         }
     }
 
-    /// Runs all jobs once, then delivers until `until` has come or nothing is left that is due. For Lambda.
+    /// Evaluates alerts and runs all jobs once, then delivers until `until` has come or nothing is left that is due. For
+    /// Lambda.
     pub async fn run_until(&self, until: Instant) {
+        // The session has logged an error where it happened. Alerts are evaluated again with the next invocation.
+        let is_evaluated = matches!(self.evaluator.run().await, Ok(Evaluated::Told(_)));
+        tokio::join!(self.tell_watchdog(is_evaluated), self.work_until(until));
+    }
+
+    /// Runs all jobs once, then delivers.
+    async fn work_until(&self, until: Instant) {
         self.jobs.run_due(system_clock()).await;
         // Deliveries may take all the time that is left.
         let left = || until.saturating_duration_since(Instant::now());
@@ -129,6 +148,41 @@ impl Background {
         self.dispatcher.dispatch_until(until).await;
         #[cfg(not(feature = "webhook"))]
         let _ = until;
+    }
+
+    /// Evaluates alerts at each tick.
+    async fn evaluate_alerts(&self, heartbeat: &Heartbeat) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            let Ok(Evaluated::Told(events)) = self.evaluator.run().await else { continue };
+            if events > 0 {
+                heartbeat.note_queued_events();
+            }
+            #[cfg(feature = "webhook")]
+            if let Some(watchdog) = &self.watchdog {
+                watchdog.note_evaluation(Instant::now());
+            }
+        }
+    }
+
+    /// Tells the watchdog of evaluations, for ever.
+    async fn run_watchdog(&self) {
+        #[cfg(feature = "webhook")]
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.run().await;
+        }
+        std::future::pending().await
+    }
+
+    /// Tells the watchdog, if alerts were evaluated.
+    async fn tell_watchdog(&self, is_evaluated: bool) {
+        #[cfg(feature = "webhook")]
+        if let Some(watchdog) = self.watchdog.as_ref().filter(|_| is_evaluated) {
+            watchdog.tell().await;
+        }
+        #[cfg(not(feature = "webhook"))]
+        let _ = is_evaluated;
     }
 
     /// Runs all jobs at each tick.

@@ -2,23 +2,36 @@
 //!
 //! - [`absence`]: absences of several devices together.
 //! - [`clock`]: the clock by which absences last.
+//! - [`decision`]: what alerts tell, and when.
+//! - [`firing`]: what is known of an alert that fired.
+//! - [`notice`]: what an event tells of a firing.
+//! - `outlook`: what an alert is doing, as the owner sees it.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`preview`]: when an alert would have fired.
+//! - [`situation`]: all that is looked at to decide.
 //! - [`span`]: durations as people write them: `45m`, `36h`, `7d`.
+//! - [`status`]: what the owner sees of an alert besides its rule.
 //! - [`unusual`]: which absences are unusual.
 //! - [`window`]: a daily time of the wall clock, such as `23:00-07:00`.
 
 pub mod absence;
 pub mod clock;
+pub mod decision;
+pub mod firing;
+pub mod notice;
+mod outlook;
 pub mod past;
 pub mod preview;
+pub mod situation;
 pub mod span;
+pub mod status;
 pub mod unusual;
 pub mod window;
 
 use time::OffsetDateTime;
 
 pub use span::Span;
+pub use status::{AlertState, AlertStatus, FiringStatus, LinkedFiring, Told, ToldKind};
 pub use window::Window;
 
 /// Maximum number of alerts.

@@ -13,18 +13,22 @@
 //! - `former_ids`: replaces ids that are not exact in JavaScript in the rows of `beats` (feature `migrate`).
 //! - `rebuild_counters`: `devices` and `stats` worked out from `beats` (feature `migrate`).
 //! - `dump`: export and import (feature `migrate`).
-//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`outbox`], [`owner`],
-//!   [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
+//! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`firings`], [`outbox`],
+//!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
+//! - [`evaluation`]: what the evaluation of alerts reads, and whose turn it is.
+//! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
+//! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod alerts;
@@ -32,6 +36,7 @@ pub mod beats;
 pub mod channels;
 pub mod connection;
 pub mod credentials;
+pub mod dead_letters;
 mod deadline;
 pub mod delivery_state;
 pub mod device_notices;
@@ -42,11 +47,15 @@ pub mod dump;
 pub mod editor_keys;
 pub mod erasures;
 pub mod error;
+pub mod evaluation;
+pub mod failing_channels;
+pub mod firings;
 #[cfg(feature = "migrate")]
 mod former_ids;
 #[cfg(feature = "migrate")]
 pub mod legacy_import;
 mod legacy_schema;
+pub mod linked_firings;
 mod literal;
 pub mod metrics;
 pub mod migrate;

@@ -4,7 +4,10 @@ use super::Heartbeat;
 use crate::{
     Error,
     channel::{self, CONFIGURED_ID, ChannelUpdate, NewChannel, OwnedChannel},
-    database::owned_channels,
+    database::{
+        dead_letters::{self, DeadLetters},
+        owned_channels,
+    },
 };
 
 impl Heartbeat {
@@ -60,5 +63,22 @@ impl Heartbeat {
         self.reads.run(async |connection: &mut _| owned_channels::test(connection, &key).await).await?;
         self.queued_events.notify_one();
         Ok(())
+    }
+
+    /// Sends the dead letter with this id again. Returns whether there is one that still makes sense.
+    pub async fn resend_event(&self, id: i64) -> Result<bool, Error> {
+        Ok(self.resend(DeadLetters::One(id)).await? > 0)
+    }
+
+    /// Sends all dead letters of channel `id` again. Returns how many those are.
+    pub async fn resend_events_of_channel(&self, id: i64) -> Result<u64, Error> {
+        self.resend(DeadLetters::Of(&channel::key(id))).await
+    }
+
+    async fn resend(&self, letters: DeadLetters<'_>) -> Result<u64, Error> {
+        let revive = async |connection: &mut _| dead_letters::revive(connection, letters).await;
+        let revived = self.reads.run(revive).await?;
+        self.queued_events.notify_one();
+        Ok(revived)
     }
 }

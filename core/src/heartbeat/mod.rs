@@ -5,12 +5,14 @@
 //! - [`pairing`]: codes, and the tokens that they give.
 //! - [`alerts`]: the owner's alerts.
 //! - [`channels`]: the owner's channels.
+//! - [`firings`]: what alerts are doing, and what the links in their notifications do.
 //! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
 mod alerts;
 mod channels;
+mod firings;
 mod known_tokens;
 mod owner;
 mod pairing;
@@ -330,6 +332,12 @@ impl Heartbeat {
     /// Waits until this process has put events into the outbox since this last returned.
     pub async fn queued_events(&self) {
         self.queued_events.notified().await;
+    }
+
+    /// Wakes the one that waits for [`queued_events`](Self::queued_events): another part of this process has put events into
+    /// the outbox.
+    pub fn note_queued_events(&self) {
+        self.queued_events.notify_one();
     }
 
     /// Waits until the worker has ended. Unless [`stop`](Self::stop) was called it panicked, and the process must end as

@@ -2,9 +2,11 @@
 //!
 //! - [`adopt_events`]: takes over what programs of the release before left in their outbox.
 //! - [`dead_letter_events`]: dead-letters events that have waited for too long.
+//! - [`evaluate_alerts`]: decides what alerts tell.
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
+//! - [`report_late_alerts`]: tells the owner by other channels of alerts that could not be sent.
 //! - [`note_devices`]: tells of devices whose beats tell less than they seem to.
 //! - [`roll_up`]: reads beats once, and keeps what questions about the past need.
 //!
@@ -16,9 +18,11 @@
 mod adopt_events;
 mod dead_letter_events;
 pub(crate) mod erase_beats;
+pub mod evaluate_alerts;
 mod expire_events;
 mod expire_viewers;
 mod note_devices;
+mod report_late_alerts;
 mod roll_up;
 
 use std::time::Duration;
@@ -28,6 +32,7 @@ use tokio::time::Instant;
 
 use crate::database::{Connection, SharedSession};
 pub use erase_beats::Eraser;
+pub use evaluate_alerts::{Evaluated, Evaluator};
 pub use roll_up::RollUp;
 
 /// Interval at which a server runs its jobs.
@@ -57,6 +62,7 @@ impl Jobs {
         self.run("adopt_events", async |it| adopt_events::run(it, configured).await).await;
         self.run("dead_letter_events", async |it| dead_letter_events::run(it, now).await).await;
         self.run("expire_events", async |it| expire_events::run(it, now).await).await;
+        self.run("report_late_alerts", async |it| report_late_alerts::run(it, now, configured).await).await;
         self.run("expire_viewers", expire_viewers::run).await;
         self.run("note_devices", note_devices::run).await;
     }

@@ -4,4 +4,5 @@ mod devices;
 mod discord;
 mod outbox;
 mod refusals;
+mod watchdog;
 mod webhook;

@@ -1,0 +1,275 @@
+//! The decision: what alerts tell, and when. A pure function of the situation.
+//!
+//! What each channel should have been told of each firing is compared with what it was told, and the difference is told
+//! when that is allowed. So quiet hours, snoozes, channels that are added, and changes of rules need no cases of their own.
+
+use std::collections::HashSet;
+
+use time::OffsetDateTime;
+
+use super::{
+    Alert, ToldKind,
+    firing::{Ended, FRIEND_REPETITIONS_MAX, Firing, MINUTES_UNTIL_CERTAIN},
+    situation::{AlertChannel, Situation},
+};
+use crate::{channel::Audience, notify::event::EndedBy};
+
+/// What becomes of a firing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The firing as it is from now on, but for what is told.
+    pub firing: Firing,
+    /// What is told, to which channels. Each is told one thing at a time.
+    pub messages: Vec<(i64, ToldKind)>,
+    /// Events that are taken back: out of date before any attempt to send them.
+    pub withdrawn: Vec<i64>,
+}
+
+/// Decides what is to be told now. Returns the firings of which something changes.
+#[must_use]
+pub fn decide(situation: &Situation) -> Vec<Transition> {
+    let mut firings: Vec<Firing> =
+        situation.firings.iter().filter(|firing| firing.resolved_at.is_none()).cloned().collect();
+    for firing in &mut firings {
+        end(situation, firing);
+        count_minute(situation, firing);
+    }
+    let opened: Vec<Firing> =
+        situation.alerts.iter().filter_map(|alert| open(situation, alert, &firings)).collect();
+    firings.extend(opened);
+    // Newer ones first: who is told of one is not told the end of an older one.
+    firings.sort_by_key(|firing| std::cmp::Reverse(firing.since));
+    let mut newer = Newer::default();
+    for firing in situation.firings.iter().filter(|firing| firing.resolved_at.is_some()) {
+        newer.note_told(firing);
+    }
+    let transitions = firings.into_iter().map(|firing| tell(situation, firing, &mut newer));
+    transitions.filter(|transition| is_change(situation, transition)).collect()
+}
+
+fn is_change(situation: &Situation, transition: &Transition) -> bool {
+    let Transition { firing, messages, withdrawn } = transition;
+    let before = situation.firings.iter().find(|before| before.id == firing.id);
+    !messages.is_empty() || !withdrawn.is_empty() || before != Some(firing)
+}
+
+/// Ends the absence of a firing, if there was a sign of life since.
+fn end(situation: &Situation, firing: &mut Firing) {
+    if firing.ended.is_some() {
+        return;
+    }
+    // A time in the future is one of a clock that was wrong: any sign of life is later.
+    let is_later = |sign: &OffsetDateTime| *sign > firing.since || firing.since > situation.now;
+    let ok = situation.ok_at.filter(is_later).map(|at| Ended { at, by: EndedBy::Ok });
+    let beat = situation.last_beat(firing.device).filter(is_later).map(|at| Ended { at, by: EndedBy::Beat });
+    // A device can be erased by its owner alone.
+    let erased = Some(Ended { at: situation.now, by: EndedBy::Ok });
+    firing.ended = ok.or(beat).or(erased.filter(|_| !situation.has_device(firing.device)));
+}
+
+/// Counts the minute of the last beat after the absence, if it was not yet.
+fn count_minute(situation: &Situation, firing: &mut Firing) {
+    if firing.ended.is_none_or(|ended| ended.by != EndedBy::Beat) || firing.minutes >= MINUTES_UNTIL_CERTAIN {
+        return;
+    }
+    let beat =
+        situation.last_beat(firing.device).filter(|beat| firing.ended.is_some_and(|end| *beat >= end.at));
+    let minute = beat.and_then(|beat| beat.replace_second(0).ok()?.replace_nanosecond(0).ok());
+    if minute > firing.last_minute.filter(|last| *last <= situation.now) {
+        firing.minutes += 1;
+        firing.last_minute = minute;
+    }
+}
+
+/// Fires an alert, if the absence has lasted for long enough, and it has not fired for it yet.
+fn open(situation: &Situation, alert: &Alert, firings: &[Firing]) -> Option<Firing> {
+    let device = alert.rule.device;
+    let is_open = |firing: &Firing| firing.is_of(alert.id, device) && firing.ended.is_none();
+    if firings.iter().any(is_open) || situation.channels_of(alert).next().is_none() {
+        return None;
+    }
+    // Of the firings that end right now, too.
+    let ends =
+        firings.iter().filter(|firing| firing.is_of(alert.id, device)).filter_map(|firing| firing.ended);
+    let since = ends.map(|ended| ended.at).fold(situation.last_sign_of_life(alert)?, OffsetDateTime::max);
+    may_tell(situation, alert, since).then(|| Firing {
+        id: None,
+        alert: alert.id,
+        name: alert.rule.name.as_str().to_owned(),
+        device,
+        since,
+        fired_at: situation.now,
+        repetitions: 0,
+        repeated_at: None,
+        ended: None,
+        minutes: 0,
+        last_minute: None,
+        reached: None,
+        resolved_at: None,
+        told: Vec::new(),
+    })
+}
+
+/// Whether an alert may tell now that an absence lasts.
+fn may_tell(situation: &Situation, alert: &Alert, since: OffsetDateTime) -> bool {
+    told_from(situation, alert, since).is_some_and(|moment| situation.is_due(alert, moment))
+}
+
+/// Returns the moment from which on an alert may tell of an absence, if it tells of any.
+fn told_from(situation: &Situation, alert: &Alert, since: OffsetDateTime) -> Option<OffsetDateTime> {
+    let tells = alert.rule.enabled && situation.snoozed_until.is_none();
+    situation.fires_at(alert, since).filter(|_| tells)
+}
+
+/// Channels that were told of newer firings, by alert and device.
+#[derive(Debug, Default)]
+struct Newer(HashSet<(i64, Option<i64>, i64, bool)>);
+
+impl Newer {
+    fn note(&mut self, firing: &Firing, channel: i64) {
+        self.0.insert((firing.alert, firing.device, channel, firing.ended.is_some()));
+    }
+
+    fn note_told(&mut self, firing: &Firing) {
+        let told = firing.told.iter().filter(|note| note.withdrawn_at.is_none());
+        told.for_each(|note| self.note(firing, note.channel));
+    }
+
+    /// Whether the channel was told of one whose absence goes on (`false`) or has ended (`true`).
+    fn has(&self, firing: &Firing, channel: i64, ended: bool) -> bool {
+        self.0.contains(&(firing.alert, firing.device, channel, ended))
+    }
+}
+
+/// Decides what is told of one firing.
+fn tell(situation: &Situation, mut firing: Firing, newer: &mut Newer) -> Transition {
+    // An alert that is about another device by now has nothing to do with it.
+    let alert = situation.alert(firing.alert).filter(|alert| alert.rule.device == firing.device);
+    let withdrawn = withdraw(situation, &mut firing, alert);
+    let messages = if firing.ended.is_some() {
+        let (messages, is_done) = tell_end(situation, &firing, alert, newer);
+        firing.resolved_at = is_done.then_some(situation.now);
+        messages
+    } else {
+        let is_repeated = alert.is_some_and(|alert| repeat(situation, &mut firing, alert));
+        let may_tell = alert.is_some_and(|alert| may_tell(situation, alert, firing.since));
+        tell_absence(situation, &firing, alert, may_tell || is_repeated)
+    };
+    newer.note_told(&firing);
+    for (channel, _) in &messages {
+        newer.note(&firing, *channel);
+    }
+    Transition { firing, messages, withdrawn }
+}
+
+/// Takes back what no attempt was made to send and is out of date: the absence is over, or the alert does not tell this
+/// channel any more. Returns the events.
+fn withdraw(situation: &Situation, firing: &mut Firing, alert: Option<&Alert>) -> Vec<i64> {
+    let rule = alert.map(|alert| &alert.rule).filter(|rule| rule.enabled && firing.ended.is_none());
+    let is_current = |channel| rule.is_some_and(|rule| rule.channels.contains(&channel));
+    let waiting = firing.told.iter_mut().filter(|note| note.is_waiting && note.withdrawn_at.is_none());
+    let outdated = waiting.filter(|note| note.kind != ToldKind::Resolved && !is_current(note.channel));
+    outdated
+        .map(|note| {
+            note.withdrawn_at = Some(situation.now);
+            note.event
+        })
+        .collect()
+}
+
+/// Returns what is told of an absence that is over, and whether that is all.
+fn tell_end(
+    situation: &Situation,
+    firing: &Firing,
+    alert: Option<&Alert>,
+    newer: &Newer,
+) -> (Vec<(i64, ToldKind)>, bool) {
+    let is_certain = is_certain(situation, firing);
+    let mut messages = Vec::new();
+    let mut is_done = true;
+    for id in firing.told_channels() {
+        let Some(channel) = situation.channel(id) else { continue };
+        let is_resolved = firing.told(id).any(|note| note.kind == ToldKind::Resolved);
+        if firing.told(id).next().is_none() || is_resolved || newer.has(firing, id, true) {
+            continue;
+        }
+        // The newer one is resolved, unless it is taken back before it is sent.
+        let is_superseded = newer.has(firing, id, false);
+        let is_time = channel.audience == Audience::Owner || is_certain;
+        if is_time && !is_superseded && !situation.is_quiet(alert, channel.audience) {
+            messages.push((id, ToldKind::Resolved));
+        } else {
+            is_done = false;
+        }
+    }
+    (messages, is_done)
+}
+
+/// Whether friends may be told that an absence is over.
+fn is_certain(situation: &Situation, firing: &Firing) -> bool {
+    let Some(ended) = firing.ended else { return false };
+    ended.by == EndedBy::Ok
+        || firing.minutes >= MINUTES_UNTIL_CERTAIN
+        || situation.ok_at.is_some_and(|ok| ok > ended.at)
+        || !situation.has_device(firing.device)
+}
+
+/// Repeats a firing, if it is time and there is a channel that is told. Returns whether it did.
+fn repeat(situation: &Situation, firing: &mut Firing, alert: &Alert) -> bool {
+    let is_told = |channel: &AlertChannel| {
+        firing.told(channel.id).next().is_some() && wants_repetition(firing, channel)
+    };
+    let told_from = told_from(situation, alert, firing.since).filter(|_| !firing.is_reached(situation.now));
+    let repeated = alert
+        .rule
+        .repeat
+        .and_then(|interval| situation.clock(alert).fires_at(firing.last_told_at(), interval));
+    let moment = told_from.zip(repeated).map(|(told_from, repeated)| repeated.max(told_from));
+    let is_due = moment.is_some_and(|moment| situation.is_due(alert, moment));
+    let is_repeated = is_due && situation.channels_of(alert).any(is_told);
+    if is_repeated {
+        firing.repetitions += 1;
+        firing.repeated_at = Some(situation.now);
+    }
+    is_repeated
+}
+
+/// Whether a channel is told of one more repetition.
+fn wants_repetition(firing: &Firing, channel: &AlertChannel) -> bool {
+    channel.audience == Audience::Owner || firing.repetitions_told(channel.id) < FRIEND_REPETITIONS_MAX
+}
+
+/// Returns what is told of an absence that goes on.
+fn tell_absence(
+    situation: &Situation,
+    firing: &Firing,
+    alert: Option<&Alert>,
+    may_tell: bool,
+) -> Vec<(i64, ToldKind)> {
+    let of_alert = alert.map(|alert| &alert.rule.channels[..]).unwrap_or_default();
+    let mut ids = [of_alert, &firing.told_channels()].concat();
+    ids.sort_unstable();
+    ids.dedup();
+    let channels = ids.into_iter().filter_map(|id| situation.channel(id));
+    let audible = channels.filter(|channel| !situation.is_quiet(alert, channel.audience));
+    audible
+        .filter_map(|channel| {
+            let may_tell = may_tell && of_alert.contains(&channel.id);
+            Some((channel.id, next(situation, firing, channel, may_tell)?))
+        })
+        .collect()
+}
+
+/// Returns what a channel is to be told next of an absence that goes on.
+fn next(situation: &Situation, firing: &Firing, channel: &AlertChannel, may_tell: bool) -> Option<ToldKind> {
+    let Some(last) = firing.told(channel.id).map(|note| note.queued_at).max() else {
+        return may_tell.then_some(ToldKind::Fired);
+    };
+    let knows_reached = || firing.told(channel.id).any(|note| note.kind == ToldKind::Reached);
+    if firing.reached.is_some_and(|reached| reached.by != channel.id) && !knows_reached() {
+        return Some(ToldKind::Reached);
+    }
+    let is_behind = firing.repeated_at.is_some_and(|repeated_at| last < repeated_at);
+    let is_repeated = may_tell && is_behind && !firing.is_reached(situation.now);
+    (is_repeated && wants_repetition(firing, channel)).then_some(ToldKind::Repeated(firing.repetitions))
+}

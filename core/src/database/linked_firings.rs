@@ -1,0 +1,82 @@
+//! Statements on firings that the links in notifications are about.
+
+use time::OffsetDateTime;
+
+use super::connection::Connection;
+
+/// A firing whose absence goes on.
+#[derive(Debug)]
+pub struct OpenFiring {
+    /// Name of the alert.
+    pub name: String,
+    /// When a friend said that they have reached the owner.
+    pub reached_at: Option<OffsetDateTime>,
+}
+
+/// Returns the firing, if its absence goes on, and if `channel` was told of it and is still there; 0 is the channel that the
+/// configuration names, which always is.
+pub async fn open(
+    connection: &mut Connection,
+    firing: i64,
+    channel: i64,
+) -> Result<Option<OpenFiring>, sqlx::Error> {
+    sqlx::query_as!(
+        OpenFiring,
+        "
+        SELECT name, reached_at
+        FROM heartbeat.alert_firings
+        WHERE id = $1 AND ended_at IS NULL
+          AND EXISTS (SELECT FROM heartbeat.alert_notifications WHERE firing = $1 AND channel = $2)
+          AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2))
+        ",
+        firing,
+        channel,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Records that the owner is well, if the absence that `channel` was told of goes on. Returns whether it does.
+pub async fn record_ok(connection: &mut Connection, firing: i64, channel: i64) -> Result<bool, sqlx::Error> {
+    let recorded = sqlx::query!(
+        "
+        UPDATE heartbeat.owner SET ok_at = now()
+        WHERE EXISTS (
+            SELECT FROM heartbeat.alert_firings
+            WHERE id = $1 AND ended_at IS NULL
+              AND EXISTS (SELECT FROM heartbeat.alert_notifications WHERE firing = $1 AND channel = $2)
+              AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2))
+        )
+        ",
+        firing,
+        channel,
+    )
+    .execute(connection)
+    .await?;
+    Ok(recorded.rows_affected() > 0)
+}
+
+/// Records on all firings whose absences go on that the reader of `channel` has reached the owner, if it was told of
+/// `firing`. A friend who did so before stays the one. Returns whether that absence goes on.
+pub async fn record_reached(
+    connection: &mut Connection,
+    firing: i64,
+    channel: i64,
+) -> Result<bool, sqlx::Error> {
+    let recorded = sqlx::query!(
+        "
+        UPDATE heartbeat.alert_firings
+        SET reached_at = COALESCE(reached_at, now()),
+            reached_by = CASE WHEN reached_at IS NULL THEN $2 ELSE reached_by END
+        WHERE ended_at IS NULL
+          AND EXISTS (SELECT FROM heartbeat.alert_firings WHERE id = $1 AND ended_at IS NULL)
+          AND EXISTS (SELECT FROM heartbeat.alert_notifications WHERE firing = $1 AND channel = $2)
+          AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2))
+        ",
+        firing,
+        channel,
+    )
+    .execute(connection)
+    .await?;
+    Ok(recorded.rows_affected() > 0)
+}

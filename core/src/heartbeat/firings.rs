@@ -1,0 +1,63 @@
+//! What alerts are doing, and what the links in their notifications do.
+
+use super::Heartbeat;
+use crate::{
+    Error,
+    alert::{AlertStatus, LinkedFiring},
+    database::{
+        evaluation::{self, Configured},
+        linked_firings,
+    },
+    link::Link,
+};
+
+impl Heartbeat {
+    /// All alerts and what they are doing, ordered by the length of their absences. Changes nothing.
+    pub async fn alert_states(&self) -> Result<Vec<AlertStatus>, Error> {
+        // Whether the configuration names a channel is not known to each function. If it does not, none can be chosen.
+        let configured = Configured { choices: self.cache.settings().configured, has_channel: true };
+        let read = async |connection: &mut _| evaluation::situation(connection, &configured, false).await;
+        Ok(self.reads.run(read).await?.statuses())
+    }
+
+    /// What has become of the firing that `link` is about. Changes nothing.
+    pub async fn linked_firing(&self, link: Link) -> Result<LinkedFiring, Error> {
+        if link.firing == 0 {
+            return Ok(LinkedFiring::Test);
+        }
+        let find =
+            async |connection: &mut _| linked_firings::open(connection, link.firing, link.channel).await;
+        let open = self.reads.run(find).await?;
+        Ok(open.map_or(LinkedFiring::Over, |open| LinkedFiring::Open {
+            alert_name: open.name,
+            reached_at: open.reached_at,
+        }))
+    }
+
+    /// Records that the owner is well, by a link in a notification to them. It does what [`record_ok`](Self::record_ok) does
+    /// if the answer is [`LinkedFiring::Open`].
+    pub async fn ok_by_link(&self, link: Link) -> Result<LinkedFiring, Error> {
+        let linked = self.linked_firing(link).await?;
+        if !matches!(linked, LinkedFiring::Open { .. }) {
+            return Ok(linked);
+        }
+        let record =
+            async |connection: &mut _| linked_firings::record_ok(connection, link.firing, link.channel).await;
+        let recorded = self.reads.run(record).await?;
+        Ok(if recorded { linked } else { LinkedFiring::Over })
+    }
+
+    /// Records that a friend has reached the owner, by the link in a notification to that friend, if the answer is
+    /// [`LinkedFiring::Open`]. The owner and the other friends are told when alerts are evaluated next.
+    pub async fn reached(&self, link: Link) -> Result<LinkedFiring, Error> {
+        let linked = self.linked_firing(link).await?;
+        if !matches!(linked, LinkedFiring::Open { .. }) {
+            return Ok(linked);
+        }
+        let record = async |connection: &mut _| {
+            linked_firings::record_reached(connection, link.firing, link.channel).await
+        };
+        let recorded = self.reads.run(record).await?;
+        Ok(if recorded { linked } else { LinkedFiring::Over })
+    }
+}
