@@ -15,6 +15,9 @@ pub const CONFIGURED_ID: i64 = 0;
 /// Key of the Discord channel that the configuration owns (`webhook.url`).
 pub const CONFIGURED_DISCORD: &str = "config:discord";
 
+/// Why a channel is disabled whose reader wants no more.
+pub const UNSUBSCRIBED: &str = "unsubscribed";
+
 /// Name of that channel.
 pub const CONFIGURED_NAME: &str = "Discord";
 
@@ -84,6 +87,8 @@ pub struct ChannelUpdate {
     pub settings: Option<ChannelSettings>,
     /// Kinds of events that it wants.
     pub events: Option<Vec<String>>,
+    /// Telegram: the code by which its chat is found, if that is to be found anew.
+    pub start_code: Option<String>,
     /// Enables it again, after its service or a friend wanted no more.
     pub enable: bool,
 }
@@ -113,6 +118,10 @@ pub struct OwnedChannel {
     pub delivered_at: Option<OffsetDateTime>,
     /// The last failure, if nothing has arrived since.
     pub failing: Option<Failure>,
+    /// Number of events that wait to be sent.
+    pub waiting: i64,
+    /// Number of dead letters: events that could not be sent, and can be sent again for a week.
+    pub dead: i64,
 }
 
 /// When and why something failed. The reason holds no secret.
@@ -154,6 +163,17 @@ impl ChannelState {
 }
 
 impl OwnedChannel {
+    /// Returns the link by which the reader of a Telegram channel sends its code to the bot; `None` once the chat is known,
+    /// and until the name of the bot is.
+    ///
+    /// Source: Telegram's documentation of bots, "Deep linking".
+    #[must_use]
+    pub fn telegram_link(&self) -> Option<String> {
+        let code = self.start_code.as_ref()?;
+        let bot = self.settings.expose().get("bot_name").and_then(Value::as_str)?;
+        Some(format!("https://t.me/{bot}?start={code}"))
+    }
+
     /// Returns its state: the one that needs attention most.
     #[must_use]
     pub fn state(&self) -> ChannelState {

@@ -15,6 +15,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
+    jobs::TelegramChats,
     notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site, watchdog::Watchdog},
     token::Token,
 };
@@ -32,6 +33,10 @@ const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
 /// Timeout of moving the public figures on: all beats since the last time are looked at, some million in a second.
 const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// Timeout of finding the chats of Telegram's channels.
+#[cfg(feature = "webhook")]
+const CHATS_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Timeout of reading beats that were not rolled up yet: a tick goes on where the one before had to stop.
 const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
 
@@ -40,7 +45,8 @@ const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
 /// there is no URL.
 #[must_use]
 pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
-    let has_channel = runtime == Runtime::Lambda || config.webhook_url.is_some();
+    let has_level = config.webhook_level != WebhookLevel::None;
+    let has_channel = config.webhook_url.is_some() || (runtime == Runtime::Lambda && has_level);
     if !has_channel || !cfg!(feature = "webhook") {
         return Subscriptions::default();
     }
@@ -66,6 +72,8 @@ pub struct Background {
     publisher: Publisher,
     #[cfg(feature = "webhook")]
     watchdog: Option<Watchdog>,
+    #[cfg(feature = "webhook")]
+    telegram_chats: TelegramChats,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
 }
@@ -95,17 +103,22 @@ impl Background {
             #[cfg(feature = "webhook")]
             watchdog: config.watchdog_url.clone().map(Watchdog::new),
             #[cfg(feature = "webhook")]
-            dispatcher: Dispatcher::new(Setup {
-                channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
-                site: Site::of(config, runtime),
-                configured: config.choices(),
-                session,
-                clock: system_clock,
-                // No two processes share a name.
-                holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
-                metrics: metrics.clone(),
-                random,
-            }),
+            telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime)),
+            #[cfg(feature = "webhook")]
+            dispatcher: Dispatcher::new(
+                Setup {
+                    channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
+                    site: Site::of(config, runtime),
+                    configured: config.choices(),
+                    session,
+                    clock: system_clock,
+                    // No two processes share a name.
+                    holder: Token::generate(&mut UnwrapErr(SysRng)).expose().to_owned(),
+                    metrics: metrics.clone(),
+                    random,
+                },
+                runtime,
+            ),
         }
     }
 
@@ -124,6 +137,7 @@ impl Background {
             () = self.erase() => {}
             () = self.roll_up() => {}
             () = self.publish() => {}
+            () = self.find_chats() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
     }
@@ -145,7 +159,10 @@ impl Background {
         self.eraser.run(Instant::now() + left() / 2).await;
         self.roll_up.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
-        self.dispatcher.dispatch_until(until).await;
+        {
+            self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT.min(left() / 2)).await;
+            self.dispatcher.dispatch_until(until).await;
+        }
         #[cfg(not(feature = "webhook"))]
         let _ = until;
     }
@@ -219,6 +236,21 @@ impl Background {
             ticks.tick().await;
             self.publisher.run(Instant::now() + PUBLISHING_TIMEOUT).await;
         }
+    }
+
+    /// Asks Telegram's bots for the chats of their channels at each tick.
+    #[cfg(feature = "webhook")]
+    async fn find_chats(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.telegram_chats.run(Instant::now() + CHATS_TIMEOUT).await;
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    async fn find_chats(&self) {
+        std::future::pending().await
     }
 
     #[cfg(feature = "webhook")]

@@ -213,6 +213,11 @@ fn log_doubtful_settings(config: &Config) {
     if config.webhook_url.is_some() && !cfg!(feature = "webhook") {
         tracing::warn!("webhook.url is set, but this program was built without the feature webhook");
     }
+    match (&config.mail_url, &config.mail_from) {
+        (Some(_), None) => tracing::warn!("mail.url is set, but mail.from is not, so no mail can be sent"),
+        (None, Some(_)) => tracing::warn!("mail.from is set, but mail.url is not, so no mail can be sent"),
+        _ => {}
+    }
 }
 
 /// Polls the database with backoff until it answers. Returns only if this program cannot work with its schema.

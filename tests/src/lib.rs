@@ -11,6 +11,9 @@
 //! - [`rigs`]: desktops for the agent, without a screen.
 //! - [`load`]: load of beats, and a tally of the acknowledged ones.
 //! - [`fake_discord`]: a stand-in for Discord.
+//! - [`fake_service`]: stand-ins for services over HTTP, good days and bad.
+//! - [`fake_ntfy`], [`fake_telegram`]: the rules of two of them.
+//! - [`mail_server`]: a real mail server.
 //! - [`fake_secrets_manager`]: a stand-in for AWS Secrets Manager.
 //! - `signature`: verifies the signatures of requests to AWS.
 //! - [`viewer`]: a viewer of the stream.
@@ -40,9 +43,13 @@ pub mod counting_proxy;
 pub mod database;
 pub mod distance;
 pub mod fake_discord;
+pub mod fake_ntfy;
 pub mod fake_secrets_manager;
+pub mod fake_service;
+pub mod fake_telegram;
 pub mod lambda;
 pub mod load;
+pub mod mail_server;
 pub mod pgbouncer;
 pub mod port;
 pub mod recorder;
@@ -63,8 +70,11 @@ pub use counting_proxy::CountingProxy;
 pub use database::Database;
 pub use distance::Distance;
 pub use fake_secrets_manager::FakeSecretsManager;
+pub use fake_service::{BadDay, FakeService};
+pub use fake_telegram::FakeTelegram;
 pub use lambda::Function;
 pub use load::{Devices, Load};
+pub use mail_server::{MailServer, MailTls};
 pub use pgbouncer::PgBouncer;
 pub use port::ReservedPort;
 pub use server::{Server, ServerBuilder};

@@ -22,6 +22,7 @@
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
@@ -77,6 +78,8 @@ pub mod session;
 pub mod settings;
 pub mod stats;
 pub mod target;
+#[cfg(feature = "webhook")]
+pub mod telegram_chats;
 pub mod unusual;
 pub mod viewers;
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::connection::Connection;
+use crate::device::NAME_MAX_CHARS;
 
 /// An event in the outbox, of a kind that the caller knows.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub async fn first(
             CASE WHEN event.happened_at BETWEEN '0001-01-01' AND '9999-12-31' THEN event.happened_at END
                 AS happened_at,
             event.payload,
-            device.name AS "device_name?",
+            left(device.name, $5) AS device_name,
             COALESCE(device.visibility = 'public' AND device.archived_at IS NULL, false) AS "device_is_public!",
             event.firing
         FROM heartbeat.outbox AS event
@@ -65,6 +66,7 @@ pub async fn first(
         kinds,
         visible_before,
         limit,
+        i32::from(NAME_MAX_CHARS),
     )
     .fetch_all(connection)
     .await

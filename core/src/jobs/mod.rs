@@ -6,14 +6,15 @@
 //! - [`erase_beats`]: deletes the beats of erased devices.
 //! - [`expire_events`]: deletes dead letters that were kept for long enough.
 //! - [`expire_viewers`]: deletes viewers whose connections have been closed.
+//! - `find_telegram_chats`: finds the chats of Telegram's channels (feature `webhook`).
 //! - [`report_late_alerts`]: tells the owner by other channels of alerts that could not be sent.
 //! - [`note_devices`]: tells of devices whose beats tell less than they seem to.
 //! - [`roll_up`]: reads beats once, and keeps what questions about the past need.
 //!
 //! A job claims its work with one statement, so that any number of processes may run it at the same time. The
 //! local server ticks all jobs; on Lambda the function `minutely` runs them. Nothing else keeps timers of its own
-//! for such work. What may take minutes, as [`Eraser`], [`RollUp`] and [`Publisher`](crate::publication::Publisher) may, is
-//! ticked by itself, so that it keeps no other job waiting.
+//! for such work. What may take minutes, as [`Eraser`], [`RollUp`] and [`Publisher`](crate::publication::Publisher) may, or
+//! waits for services, as `TelegramChats` does, is ticked by itself, so that it keeps no other job waiting.
 
 mod adopt_events;
 mod dead_letter_events;
@@ -21,6 +22,8 @@ pub(crate) mod erase_beats;
 pub mod evaluate_alerts;
 mod expire_events;
 mod expire_viewers;
+#[cfg(feature = "webhook")]
+mod find_telegram_chats;
 mod note_devices;
 mod report_late_alerts;
 mod roll_up;
@@ -33,6 +36,8 @@ use tokio::time::Instant;
 use crate::database::{Connection, SharedSession};
 pub use erase_beats::Eraser;
 pub use evaluate_alerts::{Evaluated, Evaluator};
+#[cfg(feature = "webhook")]
+pub use find_telegram_chats::TelegramChats;
 pub use roll_up::RollUp;
 
 /// Interval at which a server runs its jobs.

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{event::Event, http::Http, site::Site, wording::Reader};
+use super::{event::Event, guard, http::Http, site::Site, wording::Reader};
 use crate::secret::Secret;
 
 /// A destination of notifications.
@@ -91,10 +91,17 @@ impl Setting {
 /// Makes a channel from its settings. The error says what is wrong with them, and holds no secret.
 pub type MakeChannel = fn(&Value, &Site) -> Result<Box<dyn Channel>, String>;
 
-/// Reads the setting called `name`, which must be an `http` or `https` URL.
-pub(super) fn url_setting(settings: &Value, name: &str) -> Result<Secret<Url>, String> {
-    let url = settings.get(name).and_then(Value::as_str).and_then(|text| Url::parse(text).ok());
-    url.filter(|url| matches!(url.scheme(), "http" | "https"))
-        .map(Secret::new)
-        .ok_or_else(|| format!("{name}: expected a URL that starts with http:// or https://"))
+/// Reads the setting called `name`, which must be an `http` or `https` URL of a server that channels may point to.
+pub(super) fn url_setting(settings: &Value, name: &str, site: &Site) -> Result<Secret<Url>, String> {
+    let url = text_setting(settings, name).and_then(|text| Url::parse(text).ok());
+    let url = url
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| format!("{name}: expected a URL that starts with http:// or https://"))?;
+    guard::check(&url, site.runtime).map_err(|forbidden| format!("{name}: {forbidden}"))?;
+    Ok(Secret::new(url))
+}
+
+/// Reads the setting called `name`; `None` if it is missing, or no text.
+pub(super) fn text_setting<'a>(settings: &'a Value, name: &str) -> Option<&'a str> {
+    settings.get(name).and_then(Value::as_str)
 }

@@ -6,19 +6,20 @@ use serde_json::{Value, json};
 
 use super::{
     channel::{Channel, ChannelKind},
-    discord,
+    discord, mail, ntfy,
     site::Site,
-    webhook,
+    telegram, webhook,
 };
 use crate::{
     Config,
     channel::{self, Audience, CONFIGURED_ID, CONFIGURED_NAME},
     database::channels::StoredChannel,
+    runtime::Runtime,
     secret::Secret,
 };
 
 /// Every kind of channel.
-const KINDS: [&ChannelKind; 2] = [&discord::KIND, &webhook::KIND];
+const KINDS: [&ChannelKind; 5] = [&discord::KIND, &mail::KIND, &ntfy::KIND, &telegram::KIND, &webhook::KIND];
 
 /// A channel, with what the dispatcher needs to know of it.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ impl Channels {
     pub fn configured(config: &Config, site: Site) -> Self {
         let discord = config.webhook_url.as_ref().map(|url| json!({ "url": url.expose().as_str() }));
         let keyed = discord.and_then(|settings| {
+            // Who writes the configuration is trusted as on a server.
+            let site = Site { runtime: Runtime::Server, ..site.clone() };
             let channel = (discord::KIND.make)(&settings, &site).ok()?;
             Some(KeyedChannel {
                 key: channel::key(CONFIGURED_ID),

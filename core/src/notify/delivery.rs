@@ -136,7 +136,8 @@ impl Delivery<'_> {
         let visible_before = self.round.visible_before(self.channel);
         self.query(async |it| {
             loop {
-                let rows = outbox::first(it, key, &kinds, visible_before, limit).await?;
+                let mut rows = outbox::first(it, key, &kinds, visible_before, limit).await?;
+                rows.truncate(first_message(&rows));
                 let withdrawable: Vec<i64> =
                     rows.iter().filter(|row| row.firing.is_some()).map(|row| row.id).collect();
                 if withdrawable.is_empty()
@@ -221,6 +222,12 @@ impl Delivery<'_> {
     ) -> Result<T, Error> {
         self.setup.session.run(Instant::now() + STATEMENT_TIMEOUT, work).await
     }
+}
+
+/// How many of the first events one message tells of: an alert has a message of its own, which is not cut for others.
+fn first_message(rows: &[outbox::Row]) -> usize {
+    let is_of_alert = |row: &outbox::Row| EventKind::OF_ALERTS.contains(&row.kind.as_str());
+    rows.iter().position(is_of_alert).map_or(rows.len(), |at| at.max(1))
 }
 
 pub(super) fn ids(events: &[Event]) -> Vec<i64> {

@@ -13,12 +13,20 @@ use super::{
     event::{EndedAbsence, Event, EventKind},
     http::{Http, Message},
     site::Site,
-    wording::Reader,
+    text,
+    wording::{self, Reader, Tone, Wording},
 };
-use crate::{device::UNNAMED, humanize, secret::Secret};
+use crate::{humanize, secret::Secret};
 
 /// Embeds that one message holds at most.
 const MAX_EMBEDS: usize = 10;
+
+/// Characters that a title, a description and the name of an author have at most, and all of those in one message. Whether Discord
+/// counts characters beyond the first 65,536 as one or two is not documented: two is safe.
+const TITLE_MAX: usize = 256;
+const DESCRIPTION_MAX: usize = 4_096;
+const AUTHOR_MAX: usize = 256;
+const MESSAGE_MAX: usize = 6_000;
 
 /// Statuses for a webhook or a thread that does not exist (any more). Discord forbids to try again.
 const GONE: [u16; 2] = [404, 410];
@@ -30,13 +38,11 @@ pub(super) const KIND: ChannelKind =
 #[derive(Debug)]
 struct Discord {
     url: Secret<Url>,
-    /// URL of this server, which messages link to.
-    live_url: Url,
 }
 
 fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
-    let url = waiting(url_setting(settings, "url")?.expose());
-    Ok(Box::new(Discord { url: Secret::new(url), live_url: site.live_url.clone() }))
+    let url = waiting(url_setting(settings, "url", site)?.expose());
+    Ok(Box::new(Discord { url: Secret::new(url) }))
 }
 
 /// Adds `wait=true` to the URL of a webhook, which may have parameters such as `thread_id`. Without it, Discord
@@ -53,33 +59,40 @@ impl Channel for Discord {
         MAX_EMBEDS
     }
 
-    fn send<'a>(&'a self, events: &'a [Event], _: &'a Reader<'a>, http: &'a Http) -> BoxFuture<'a, Outcome> {
-        let body = serde_json::to_vec(&Body::new(events, &self.live_url)).expect("text is JSON");
+    fn send<'a>(
+        &'a self,
+        events: &'a [Event],
+        reader: &'a Reader<'a>,
+        http: &'a Http,
+    ) -> BoxFuture<'a, Outcome> {
+        let body = serde_json::to_vec(&Body::new(events, reader)).expect("text is JSON");
         let message = Message { url: self.url.clone(), headers: Vec::new(), body };
         Box::pin(http.deliver(message, &GONE))
     }
 }
 
 #[derive(Debug, Serialize)]
-struct Body<'a> {
-    username: &'a str,
+struct Body {
+    username: &'static str,
     avatar_url: String,
-    embeds: Vec<Embed<'a>>,
+    embeds: Vec<Embed>,
     allowed_mentions: AllowedMentions,
 }
 
 #[derive(Debug, Serialize)]
-struct Embed<'a> {
-    title: &'a str,
+struct Embed {
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     description: String,
     color: u32,
-    author: Author<'a>,
+    author: Author,
 }
 
 #[derive(Debug, Serialize)]
-struct Author<'a> {
-    name: &'a str,
-    url: &'a str,
+struct Author {
+    name: String,
+    url: String,
     icon_url: String,
 }
 
@@ -89,43 +102,80 @@ struct AllowedMentions {
     parse: [&'static str; 0],
 }
 
-impl<'a> Body<'a> {
-    fn new(events: &[Event], live_url: &'a Url) -> Self {
+impl Body {
+    fn new(events: &[Event], reader: &Reader<'_>) -> Self {
+        let share = MESSAGE_MAX / events.len().max(1);
         Self {
             username: "Heartbeat",
-            avatar_url: icon(live_url),
-            embeds: events.iter().map(|event| Embed::new(event, live_url)).collect(),
+            avatar_url: icon(&reader.site.live_url),
+            embeds: events.iter().map(|event| Embed::new(event, reader, share)).collect(),
             allowed_mentions: AllowedMentions { parse: [] },
         }
     }
 }
 
-impl<'a> Embed<'a> {
-    fn new(event: &Event, live_url: &'a Url) -> Self {
-        let name = event.device.as_ref().and_then(|device| device.name.as_deref());
-        let name = name.map_or(UNNAMED.to_owned(), plain);
-        let at = event.happened_at.unix_timestamp();
-        let (title, description, color) = match &event.kind {
-            EventKind::Beat => {
-                ("Heartbeat", format!("**{name}** beat on <t:{at}:D> at <t:{at}:T>."), 0x00e5_484d)
-            }
-            EventKind::DeviceAdded => {
-                ("New device", format!("**{name}** was added on <t:{at}:D> at <t:{at}:T>."), 0x003b_82f6)
-            }
-            EventKind::AbsenceEnded(EndedAbsence { started_at }) => {
-                let length = humanize::duration((event.happened_at - *started_at).whole_seconds());
-                let since = started_at.unix_timestamp();
-                let span = format!("from <t:{since}:D> <t:{since}:T> to <t:{at}:D> <t:{at}:T>");
-                ("Absence ended", format!("**{name}** ended an absence of {length}, {span}."), 0x0016_a34a)
-            }
-            kind => (kind.name(), name, 0x0064_748b),
-        };
+impl Embed {
+    /// Makes an embed whose texts have at most `share` characters together.
+    fn new(event: &Event, reader: &Reader<'_>, share: usize) -> Self {
+        let live_url = &reader.site.live_url;
+        let host = live_url.host_str().unwrap_or_default();
         let author = Author {
-            name: live_url.host_str().unwrap_or_default(),
-            url: live_url.as_str(),
+            name: text::cut_to_utf16(host, AUTHOR_MAX.min(share / 6)),
+            url: live_url.to_string(),
             icon_url: icon(live_url),
         };
-        Self { title, description, color, author }
+        let title_max = TITLE_MAX.min(share / 4);
+        let max = DESCRIPTION_MAX.min(share - share / 6 - title_max);
+        if let Some((title, description, color)) = short(event) {
+            let description = text::cut_to_utf16(&description, max);
+            return Self { title: title.to_owned(), url: None, description, color, author };
+        }
+        let wording = wording::of(event, reader);
+        Self {
+            title: plain_within(&wording.title, title_max),
+            description: description(&wording, max),
+            color: color(wording.tone),
+            url: Some(wording.page),
+            author,
+        }
+    }
+}
+
+/// What there is to say of events that come by the dozen, with times in the reader's own time zone.
+fn short(event: &Event) -> Option<(&'static str, String, u32)> {
+    let name = plain(event.device_name());
+    let at = event.happened_at.unix_timestamp();
+    match &event.kind {
+        EventKind::Beat => {
+            Some(("Heartbeat", format!("**{name}** beat on <t:{at}:D> at <t:{at}:T>."), 0x00e5_484d))
+        }
+        EventKind::DeviceAdded => {
+            Some(("New device", format!("**{name}** was added on <t:{at}:D> at <t:{at}:T>."), 0x003b_82f6))
+        }
+        EventKind::AbsenceEnded(EndedAbsence { started_at }) => {
+            let length = humanize::duration((event.happened_at - *started_at).whole_seconds());
+            let since = started_at.unix_timestamp();
+            let span = format!("from <t:{since}:D> <t:{since}:T> to <t:{at}:D> <t:{at}:T>");
+            Some(("Absence ended", format!("**{name}** ended an absence of {length}, {span}."), 0x0016_a34a))
+        }
+        _ => None,
+    }
+}
+
+/// The text of a wording. What does not fit is cut before the links.
+fn description(wording: &Wording, max: usize) -> String {
+    let links = wording.links.iter().map(|link| format!("\n\n[{}]({})", plain(link.label), link.url));
+    let links: String = links.collect();
+    let max = max.saturating_sub(links.len());
+    format!("{}{links}", plain_within(&wording.paragraphs.join("\n\n"), max))
+}
+
+fn color(tone: Tone) -> u32 {
+    match tone {
+        Tone::Alarm => 0x00dc_2626,
+        Tone::Warning => 0x00f5_9e0b,
+        Tone::Good => 0x0016_a34a,
+        Tone::Notice => 0x0064_748b,
     }
 }
 
@@ -139,22 +189,63 @@ fn plain(text: &str) -> String {
     text.chars().flat_map(escaped).collect()
 }
 
+/// The same, cut to `max` characters, and not within what a backslash escapes.
+fn plain_within(text: &str, max: usize) -> String {
+    let mut cut = text::cut_to_utf16(&plain(text), max);
+    let backslashes = |text: &str| text.len() - text.trim_end_matches('\\').len();
+    if let Some(before) = cut.strip_suffix('…').filter(|before| backslashes(before) % 2 == 1) {
+        cut = format!("{}…", &before[..before.len() - 1]);
+    }
+    cut
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use time::macros::datetime;
 
     use super::*;
-    use crate::notify::event::EventDevice;
+    use crate::{
+        channel::Audience,
+        notify::event::EventDevice,
+        runtime::Runtime,
+        settings::Timezone,
+        token::{Purpose, SecretKey},
+    };
 
-    fn message(kind: EventKind, device: Option<&str>) -> String {
-        let event = Event {
+    fn body(events: &[Event]) -> Body {
+        let site = Site {
+            live_url: Url::parse("https://beat.example.org/").expect("a URL"),
+            server_name: "Anna's heartbeat".to_owned(),
+            links: Some(SecretKey::parse("correct horse").expect("a key").derive(Purpose::Link)),
+            mail_url: None,
+            mail_from: None,
+            runtime: Runtime::Server,
+        };
+        let (audience, is_confirmed, timezone) = (Audience::Owner, true, &Timezone::default());
+        let now = datetime!(2023-11-02 10:00:00 UTC);
+        Body::new(events, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })
+    }
+
+    fn event(kind: EventKind, device: Option<&str>) -> Event {
+        Event {
             id: 1,
             kind,
             device: Some(EventDevice { id: 3, name: device.map(str::to_owned), is_public: true }),
             happened_at: datetime!(2023-11-02 09:48:40.9 UTC),
-        };
-        let live_url = Url::parse("https://beat.example.org/").expect("a URL");
-        serde_json::to_string_pretty(&Body::new(&[event], &live_url)).expect("JSON")
+        }
+    }
+
+    fn message(kind: EventKind, device: Option<&str>) -> String {
+        serde_json::to_string_pretty(&body(&[event(kind, device)])).expect("JSON")
+    }
+
+    fn alert(message: &str) -> EventKind {
+        let payload = json!({
+            "firing": 7, "alert": 2, "name": "For Mum", "since": "2023-11-01T07:12:40Z", "message": message,
+            "public_since": "2023-11-01T07:00:00Z", "timezone": "UTC",
+        });
+        EventKind::parse("alert.fired", &payload).expect("a kind")
     }
 
     #[test]
@@ -252,5 +343,49 @@ mod tests {
             plain("[a](https://b) <t:1:R> `c`"),
             "\\[a\\]\\(https\\:\\/\\/b\\) \\<t\\:1\\:R\\> \\`c\\`"
         );
+    }
+
+    #[test]
+    fn an_alert() {
+        let message = message(alert("Call **me** @everyone <b>now</b>."), Some("Phone"));
+        insta::assert_snapshot!(message.split("/ok/").next().expect("a message"), @r#"
+        {
+          "username": "Heartbeat",
+          "avatar_url": "https://beat.example.org/assets/icon-512.png",
+          "embeds": [
+            {
+              "title": "Anna\\'s heartbeat\\, Phone\\: silent for 26 hours",
+              "url": "https://beat.example.org/",
+              "description": "Call \\*\\*me\\*\\* \\@everyone \\<b\\>now\\<\\/b\\>\\.\n\nThe device “Phone” was last used on Wednesday\\, 1 November 2023\\, 07\\:12 UTC\\, 26 hours ago\\.\n\nIf you are well\\, say so\\: all alerts then count from that moment\\.\n\n[I\\'m fine](https://beat.example.org
+        "#);
+    }
+
+    #[test]
+    fn texts_of_any_length_fit_and_links_stay_whole() {
+        let hostile = "@everyone *👩‍👩‍👧* <b> \u{202e}[x](https://x)\n".repeat(200);
+        let quiet = EventKind::parse("device.quiet", &json!({ "last_beat": "2023-11-01T07:12:40Z" }));
+        let ten = vec![event(quiet.expect("a kind"), Some(&hostile)); MAX_EMBEDS];
+        for events in [vec![event(alert(&hostile), Some(&hostile))], ten] {
+            let body = body(&events);
+            let size = |text: &str| text.encode_utf16().count();
+            let mut total = 0;
+            for embed in &body.embeds {
+                assert!(size(&embed.title) <= TITLE_MAX && size(&embed.description) <= DESCRIPTION_MAX);
+                total += size(&embed.title) + size(&embed.description) + size(&embed.author.name);
+            }
+            assert!(total <= MESSAGE_MAX, "{total}");
+            if events.len() == 1 {
+                assert!(body.embeds[0].description.ends_with(')'), "{}", body.embeds[0].description);
+            }
+            assert!(body.allowed_mentions.parse.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_cut_does_not_fall_into_an_escape() {
+        assert_eq!(plain_within("****", 5), "\\*\\*…");
+        assert_eq!(plain_within("****", 4), "\\*…");
+        assert_eq!(plain_within("\\\\\\", 4), "\\\\…");
+        assert_eq!(plain_within("****", 8), "\\*\\*\\*\\*");
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     Error, Heartbeat,
     channel::CONFIGURED_ID,
     database::{channels::all, dispatch_leases, settings},
+    runtime::Runtime,
     settings::{OwnerSettings, Precision, Settings},
 };
 
@@ -52,13 +53,15 @@ impl Next {
 pub struct Dispatcher {
     setup: Setup,
     http: Http,
+    /// For the channel that the configuration names: who writes that is trusted as on a server.
+    configured_http: Http,
 }
 
 impl Dispatcher {
-    /// Returns a dispatcher. The database is first contacted when it is first needed.
+    /// Returns a dispatcher for a program with this runtime. The database is first contacted when it is first needed.
     #[must_use]
-    pub fn new(setup: Setup) -> Self {
-        Self { setup, http: Http::default() }
+    pub fn new(setup: Setup, runtime: Runtime) -> Self {
+        Self { setup, http: Http::new(runtime), configured_http: Http::new(Runtime::Server) }
     }
 
     /// Delivers until `until` has come or nothing is left that is due. For Lambda, where a process is there only
@@ -117,7 +120,8 @@ impl Dispatcher {
         if seconds > 0.0 {
             return Next::After(Duration::from_secs_f64(seconds).min(QUOTA_DELAY_MAX));
         }
-        let delivery = Delivery { setup: &self.setup, http: &self.http, channel, round };
+        let http = if channel.id == CONFIGURED_ID { &self.configured_http } else { &self.http };
+        let delivery = Delivery { setup: &self.setup, http, channel, round };
         delivery.run().await.map_or(Next::Idle, Next::After)
     }
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use time::{OffsetDateTime, serde::rfc3339};
 
+use crate::device::UNNAMED;
+
 /// An absence is *long*, and worth an event when it ends, above this.
 pub const LONG_ABSENCE: time::Duration = time::Duration::HOUR;
 
@@ -154,6 +156,12 @@ pub struct FailingChannel {
 }
 
 impl Event {
+    /// Returns the name of the device that it is about, or words for it: a friend does not learn of hidden ones.
+    #[must_use]
+    pub fn device_name(&self) -> &str {
+        self.device.as_ref().map_or("A device", |device| device.name.as_deref().unwrap_or(UNNAMED))
+    }
+
     /// Returns what it tells of an alert, if it is about one.
     #[must_use]
     pub fn alert(&self) -> Option<&AlertNotice> {

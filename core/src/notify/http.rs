@@ -1,13 +1,16 @@
 //! The one HTTP client of all channels, and the one classification of responses.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 use url::Url;
 
-use super::channel::Outcome;
-use crate::{secret::Secret, tls};
+use super::{
+    channel::Outcome,
+    guard::{Forbidden, Guard},
+};
+use crate::{runtime::Runtime, secret::Secret, tls};
 
 /// Timeout of connecting to a service.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,18 +25,21 @@ pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Http(reqwest::Client);
 
-impl Default for Http {
-    /// Returns a client that trusts the roots built into the program and follows no redirects.
+impl Http {
+    /// Returns a client for channels of a program with this runtime, which the [guard](super::guard) keeps from servers that
+    /// none may point to. It follows no redirects.
     ///
     /// # Panics
     ///
     /// Never: what could fail is fixed when the program is built.
-    fn default() -> Self {
+    #[must_use]
+    pub fn new(runtime: Runtime) -> Self {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(SEND_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(Guard(runtime)))
             .user_agent(concat!("Heartbeat/", env!("CARGO_PKG_VERSION")))
             .build();
         Self(client.expect("a client"))
@@ -83,6 +89,9 @@ impl Http {
         };
         // The library's own text holds the URL, which is a secret, and the host's IP address.
         answer.await.map_err(|error: reqwest::Error| {
+            if Forbidden::caused(&error) {
+                return Outcome::Denied(Forbidden.to_string());
+            }
             let reason = if error.is_timeout() {
                 "no answer in time"
             } else if error.is_connect() {

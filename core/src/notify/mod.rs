@@ -4,6 +4,7 @@
 //! - [`subscriptions`]: which configured channel wants which event.
 //! - `channel`: what a channel is (feature `webhook`, as is everything below).
 //! - `channels`: the list of kinds of channels, and making channels from settings.
+//! - `settings`: settings of channels, as their owner writes and reads them.
 //! - `http`: the one HTTP client, and the one classification of responses.
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
@@ -14,7 +15,9 @@
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `watchdog`: tells a service elsewhere that alerts are evaluated.
-//! - `discord`, `webhook`: one file for each kind of channel.
+//! - `guard`: which servers a channel may point to.
+//! - `webhook_payload`: what webhooks send.
+//! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
 pub mod channel;
@@ -28,9 +31,17 @@ mod discord;
 pub mod dispatcher;
 pub mod event;
 #[cfg(feature = "webhook")]
+pub mod guard;
+#[cfg(feature = "webhook")]
 pub mod http;
 #[cfg(feature = "webhook")]
+mod mail;
+#[cfg(feature = "webhook")]
+mod ntfy;
+#[cfg(feature = "webhook")]
 mod recording;
+#[cfg(feature = "webhook")]
+pub mod settings;
 #[cfg(feature = "webhook")]
 pub mod setup;
 #[cfg(feature = "webhook")]
@@ -38,10 +49,14 @@ pub mod site;
 mod strangers;
 pub mod subscriptions;
 #[cfg(feature = "webhook")]
+pub(crate) mod telegram;
+#[cfg(feature = "webhook")]
 pub mod text;
 #[cfg(feature = "webhook")]
 pub mod watchdog;
 #[cfg(feature = "webhook")]
 mod webhook;
+#[cfg(feature = "webhook")]
+pub mod webhook_payload;
 #[cfg(feature = "webhook")]
 pub mod wording;

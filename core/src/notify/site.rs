@@ -55,3 +55,18 @@ impl Site {
         Some(self.page(&format!("{}/{code}", action.path())))
     }
 }
+
+#[cfg(test)]
+impl Site {
+    /// A site for tests, on a server.
+    pub(super) fn example() -> Self {
+        Self {
+            live_url: Url::parse("https://beat.example.org/").expect("a URL"),
+            server_name: "Anna's heartbeat".to_owned(),
+            links: crate::token::SecretKey::parse("correct horse").map(|key| key.derive(Purpose::Link)),
+            mail_url: Url::parse("smtps://user:password@mail.example.org").map(Secret::new).ok(),
+            mail_from: Some("heartbeat@example.org".to_owned()),
+            runtime: Runtime::Server,
+        }
+    }
+}

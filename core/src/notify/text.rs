@@ -11,6 +11,12 @@ pub fn cut_to_chars(text: &str, max: usize) -> String {
     cut(text, max, |part| part.chars().count(), 1)
 }
 
+/// Cuts a text to at most `max` units of UTF-16, between what readers take for characters.
+#[must_use]
+pub fn cut_to_utf16(text: &str, max: usize) -> String {
+    cut(text, max, |part| part.encode_utf16().count(), 1)
+}
+
 /// Cuts a text to at most `max` bytes of UTF-8, between what readers take for characters.
 #[must_use]
 pub fn cut_to_bytes(text: &str, max: usize) -> String {
@@ -69,6 +75,8 @@ mod tests {
         assert_eq!(cut_to_chars("abcdefg", 6), "abcde…");
         assert_eq!(cut_to_chars(&family.repeat(2), 6), format!("{family}…"));
         assert_eq!(cut_to_chars(&family.repeat(2), 5), "…");
+        assert_eq!(cut_to_utf16(&family.repeat(2), 9), format!("{family}…"));
+        assert_eq!(cut_to_utf16(&family.repeat(2), 8), "…");
         assert_eq!(cut_to_bytes("äöü", 6), "äöü");
         assert_eq!(cut_to_bytes("äöüß", 7), "äö…");
         assert_eq!(cut_to_bytes("äöüß", 2), "");

@@ -1,28 +1,25 @@
 //! Webhooks: events as JSON to any URL, signed.
 //!
 //! Source: the Standard Webhooks specification, version 1.0.0 (standardwebhooks.com), "Webhook metadata" and
-//! "Signature scheme".
+//! "Signature scheme". The crate of its authors signs.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
-use hmac::{Hmac, KeyInit, Mac};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
-use sha2::Sha256;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use serde_json::Value;
 use url::Url;
 
 use super::{
     channel::{Channel, ChannelKind, Outcome, Setting, url_setting},
-    event::{EndedAbsence, Event, EventKind},
+    event::Event,
     http::{Http, Message},
     site::Site,
+    webhook_payload::WebhookBody,
     wording::Reader,
 };
 use crate::secret::Secret;
 
 /// Prefix of the secret as people copy it; the rest is base64.
-const SECRET_PREFIX: &str = "whsec_";
+pub(super) const SECRET_PREFIX: &str = "whsec_";
 
 /// Random bytes that a secret may have, decoded.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -45,8 +42,8 @@ struct Webhook {
     secrets: Vec<Secret<Vec<u8>>>,
 }
 
-fn make(settings: &Value, _: &Site) -> Result<Box<dyn Channel>, String> {
-    Ok(Box::new(Webhook::new(settings)?))
+fn make(settings: &Value, site: &Site) -> Result<Box<dyn Channel>, String> {
+    Ok(Box::new(Webhook::new(settings, site)?))
 }
 
 fn secret(settings: &Value, name: &str) -> Result<Secret<Vec<u8>>, String> {
@@ -69,13 +66,13 @@ impl Channel for Webhook {
         reader: &'a Reader<'a>,
         http: &'a Http,
     ) -> BoxFuture<'a, Outcome> {
-        Box::pin(http.deliver(self.message(&events[0], reader.now), &GONE))
+        Box::pin(http.deliver(self.message(&events[0], reader), &GONE))
     }
 }
 
 impl Webhook {
-    fn new(settings: &Value) -> Result<Self, String> {
-        let url = url_setting(settings, "url")?;
+    fn new(settings: &Value, site: &Site) -> Result<Self, String> {
+        let url = url_setting(settings, "url", site)?;
         let mut secrets = vec![secret(settings, "secret")?];
         if settings.get("secret_previous").is_some() {
             secrets.push(secret(settings, "secret_previous")?);
@@ -83,66 +80,41 @@ impl Webhook {
         Ok(Self { url, secrets })
     }
 
-    fn message(&self, event: &Event, now: OffsetDateTime) -> Message {
+    fn message(&self, event: &Event, reader: &Reader<'_>) -> Message {
         // The same in every attempt, so that receivers can tell a retry from another event.
         let id = format!("evt_{}_{}", event.id, event.happened_at.unix_timestamp());
-        let timestamp = now.unix_timestamp().to_string();
-        let body = serde_json::to_vec(&Body::of(event)).expect("text and numbers are JSON");
+        let timestamp = reader.now.unix_timestamp();
+        let body = serde_json::to_vec(&WebhookBody::of(event, reader)).expect("text and numbers are JSON");
         let signatures: Vec<String> =
-            self.secrets.iter().map(|secret| sign(secret.expose(), &id, &timestamp, &body)).collect();
+            self.secrets.iter().map(|secret| sign(secret, &id, timestamp, &body)).collect();
         let headers = vec![
             ("webhook-id", id),
-            ("webhook-timestamp", timestamp),
+            ("webhook-timestamp", timestamp.to_string()),
             ("webhook-signature", signatures.join(" ")),
         ];
         Message { url: self.url.clone(), headers, body }
     }
 }
 
-/// Signs an attempt: HMAC-SHA256 of `id.timestamp.body`, in base64 behind the version of the scheme.
-fn sign(secret: &[u8], id: &str, timestamp: &str, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
-    for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
-        mac.update(part);
-    }
-    format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
-}
-
-#[derive(Debug, Serialize)]
-struct Body {
-    r#type: &'static str,
-    /// When it happened.
-    timestamp: String,
-    data: Map<String, Value>,
-}
-
-impl Body {
-    fn of(event: &Event) -> Self {
-        let mut data = Map::new();
-        if let Some(device) = &event.device {
-            data.insert("device".to_owned(), json!({ "id": device.id, "name": device.name }));
-        }
-        if let EventKind::AbsenceEnded(EndedAbsence { started_at }) = event.kind {
-            data.insert("started_at".to_owned(), rfc3339(started_at).into());
-            data.insert("ended_at".to_owned(), rfc3339(event.happened_at).into());
-            data.insert("seconds".to_owned(), (event.happened_at - started_at).whole_seconds().into());
-        }
-        Self { r#type: event.kind.name(), timestamp: rfc3339(event.happened_at), data }
-    }
-}
-
-/// A time in UTC (RFC 3339), to the second.
-fn rfc3339(time: OffsetDateTime) -> String {
-    let whole = time.replace_nanosecond(0).unwrap_or(time).to_offset(time::UtcOffset::UTC);
-    whole.format(&Rfc3339).unwrap_or_default()
+/// Signs an attempt.
+fn sign(secret: &Secret<Vec<u8>>, id: &str, timestamp: i64, body: &[u8]) -> String {
+    let signer = standardwebhooks::Webhook::from_bytes(secret.expose().clone());
+    signer.and_then(|it| it.sign(id, timestamp, body)).expect("a key of any length signs JSON")
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use time::macros::datetime;
 
     use super::*;
-    use crate::notify::event::EventDevice;
+    use crate::{
+        channel::Audience,
+        notify::event::{EndedAbsence, EventDevice, EventKind},
+        runtime::Runtime,
+        settings::Timezone,
+        token::{Purpose, SecretKey},
+    };
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -155,18 +127,24 @@ mod tests {
         Event { id: 7, kind, device, happened_at: datetime!(2023-11-02 09:48:40.9 UTC) }
     }
 
+    fn read_by(webhook: &Webhook, event: &Event, audience: Audience) -> Message {
+        let site = Site::example();
+        let now = datetime!(2023-11-02 10:00:00 UTC);
+        let (timezone, is_confirmed) = (&Timezone::default(), true);
+        webhook.message(event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })
+    }
+
     fn message(settings: &Value, event: &Event) -> Message {
-        let webhook = Webhook::new(settings).expect("sound settings");
-        webhook.message(event, datetime!(2023-11-02 10:00:00 UTC))
+        let webhook = Webhook::new(settings, &Site::example()).expect("sound settings");
+        read_by(&webhook, event, Audience::Owner)
     }
 
     #[test]
     fn signatures_are_those_of_the_reference_libraries() {
         // The example that the libraries of Standard Webhooks test themselves with.
-        let secret = BASE64_STANDARD.decode(SECRET.trim_start_matches(SECRET_PREFIX)).expect("base64");
-        let body = br#"{"test": 2432232314}"#;
+        let secret = secret(&settings(), "secret").expect("a secret");
         assert_eq!(
-            sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body),
+            sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
@@ -188,8 +166,48 @@ mod tests {
         let message = message(&settings(), &event(EventKind::AbsenceEnded(EndedAbsence { started_at })));
         insta::assert_snapshot!(
             String::from_utf8_lossy(&message.body),
-            @r#"{"type":"absence.ended","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"ended_at":"2023-11-02T09:48:40Z","seconds":84898,"started_at":"2023-11-01T10:13:42Z"}}"#
+            @r#"
+            {"type":"absence.ended","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"started_at":"2023-11-01T10:13:42Z","ended_at":"2023-11-02T09:48:40Z","seconds":84898}}
+            "#
         );
+    }
+
+    #[test]
+    fn alerts_and_what_is_said_of_channels() {
+        let payload = json!({
+            "firing": 7, "alert": 2, "name": "For Mum", "since": "2023-11-01T07:12:40Z",
+            "public_since": "2023-11-01T07:00:00Z", "timezone": "UTC", "unconfirmed": ["Ben"], "channel": 4,
+            "reason": "status 404", "disabled": true, "last_beat": "2023-10-01T07:12:40Z",
+        });
+        let kinds =
+            ["alert.fired", "alert.resolved", "channel.failing", "channel.confirm", "device.quiet", "test"];
+        let webhook = Webhook::new(&settings()).expect("sound settings");
+        let bodies = kinds.map(|name| {
+            let mut event = event(EventKind::parse(name, &payload).expect("a kind"));
+            event.device = event.device.filter(|_| name == "device.quiet");
+            String::from_utf8(read_by(&webhook, &event, Audience::Owner).body).expect("text")
+        });
+        insta::assert_snapshot!(bodies.join("\n"), @r#"
+        {"type":"alert.fired","timestamp":"2023-11-02T09:48:40Z","data":{"alert":{"id":2,"name":"For Mum"},"firing":7,"since":"2023-11-01T07:12:40Z","repetition":0,"unconfirmed":["Ben"],"ok_url":"https://beat.example.org/ok/AQAAAAAAAAAHAAAAAAAAAAVXXTMy8zMyTy4cF19arC8J","test":false}}
+        {"type":"alert.resolved","timestamp":"2023-11-02T09:48:40Z","data":{"alert":{"id":2,"name":"For Mum"},"firing":7,"since":"2023-11-01T07:12:40Z","repetition":0,"unconfirmed":["Ben"],"test":false}}
+        {"type":"channel.failing","timestamp":"2023-11-02T09:48:40Z","data":{"channel":{"id":4,"name":"For Mum"},"reason":"status 404","disabled":true}}
+        {"type":"channel.confirm","timestamp":"2023-11-02T09:48:40Z","data":{"confirm_url":"https://beat.example.org/confirm/AwAAAAAAAAAAAAAAAAAAAAWIi3fJDgHaFbv03tLkDJjC","unsubscribe_url":"https://beat.example.org/unsubscribe/BAAAAAAAAAAAAAAAAAAAAAWxF31YTeEyUTQjsz_aFBP2"}}
+        {"type":"device.quiet","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"since":"2023-10-01T07:12:40Z"}}
+        {"type":"test","timestamp":"2023-11-02T09:48:40Z","data":{}}
+        "#);
+    }
+
+    #[test]
+    fn bodies_stay_below_20_kilobytes() {
+        let long = "👩".repeat(100);
+        let payload = json!({
+            "firing": i64::MAX, "alert": i64::MAX, "name": long, "since": "2023-11-01T07:12:40Z",
+            "public_since": "2023-11-01T07:00:00Z", "timezone": "UTC", "unconfirmed": vec![&long; 50],
+            "message": "👩".repeat(500), "reached_by": long,
+        });
+        let body =
+            message(&settings(), &event(EventKind::parse("alert.fired", &payload).expect("a kind"))).body;
+        assert!(body.len() < 20_000, "{}", body.len());
     }
 
     #[test]
@@ -209,7 +227,7 @@ mod tests {
         for (name, value) in [("url", "ftp://hush"), ("secret", "hush"), ("secret", "whsec_aHVzaA==")] {
             let mut settings = settings();
             settings[name] = value.into();
-            let error = Webhook::new(&settings).map(drop).expect_err(value);
+            let error = Webhook::new(&settings, &Site::example()).map(drop).expect_err(value);
             assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
         }
     }

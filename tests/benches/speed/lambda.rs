@@ -33,7 +33,7 @@ const LARGE: [&str; 7] =
 const ADDED_TIME_MAX: f64 = 12.0;
 
 /// Function that has two secrets, read at the same time.
-const FUNCTION_WITH_SECRETS: &str = "devices";
+const FUNCTION_WITH_SECRETS: &str = "owner";
 
 /// Maximum of what reading them adds to its cold start, in milliseconds. TLS and the network come on top.
 const SECRETS_TIME_MAX: f64 = 25.0;

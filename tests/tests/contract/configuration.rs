@@ -143,6 +143,9 @@ async fn secrets_are_never_repeated() {
         with_variable("HEARTBEAT_DATABASE_DSN", "mysql://root:hush@localhost/db"),
         with_variable("HEARTBEAT_DATABASE_DSN", "postgresql://root:hush@local host:port/db"),
         with_variable("HEARTBEAT_WEBHOOK_URL", "discord.com/api/webhooks/1/hush"),
+        with_variable("HEARTBEAT_MAIL_URL", "https://user:hush@mail.example.org"),
+        with_variable("HEARTBEAT_MAIL_URL", "smtps://user:hush@mail.example.org/hush"),
+        with_variable("HEARTBEAT_WATCHDOG_URL", "watchdog.example.org/hush"),
         with_file("secret_key = \"hush\nhush\""),
         with_file("secret_key = hush"),
         with_file("secret_key = 'hush' hush"),
@@ -162,14 +165,14 @@ async fn secrets_are_never_repeated() {
 #[tokio::test]
 async fn unknown_keys_are_errors_wherever_they_stand() {
     assert_snapshot!(refusal(&with_file("sekret_key = 'x'")).await,
-        @"heartbeat: sekret_key (~/config.toml): unknown key, expected one of database.dsn, database.pooler, webhook.url, webhook.level, secret_key, metrics_token, repo, server_name, live_url, bind, bind_mode, bind_group, ws_url, management_bind, trusted_proxies, client_ip_header, max_viewers, timezone, precision, history");
+        @"heartbeat: sekret_key (~/config.toml): unknown key, expected one of database.dsn, database.pooler, webhook.url, webhook.level, mail.url, mail.from, watchdog_url, secret_key, metrics_token, repo, server_name, live_url, bind, bind_mode, bind_group, ws_url, management_bind, trusted_proxies, client_ip_header, max_viewers, timezone, precision, history");
     assert_snapshot!(refusal(&with_file("[database]\nurl = 'x'")).await,
-        @"heartbeat: database.url (~/config.toml): unknown key, expected one of database.dsn, database.pooler, webhook.url, webhook.level, secret_key, metrics_token, repo, server_name, live_url, bind, bind_mode, bind_group, ws_url, management_bind, trusted_proxies, client_ip_header, max_viewers, timezone, precision, history");
+        @"heartbeat: database.url (~/config.toml): unknown key, expected one of database.dsn, database.pooler, webhook.url, webhook.level, mail.url, mail.from, watchdog_url, secret_key, metrics_token, repo, server_name, live_url, bind, bind_mode, bind_group, ws_url, management_bind, trusted_proxies, client_ip_header, max_viewers, timezone, precision, history");
     // In the table of the other profile too: a typo there would show only after the release.
     assert_snapshot!(refusal(&with_file("[release.server]\nname = 'x'")).await,
-        @"heartbeat: server (~/config.toml, table [release]): unknown key, expected one of database.dsn, database.pooler, webhook.url, webhook.level, secret_key, metrics_token, repo, server_name, live_url, bind, bind_mode, bind_group, ws_url, management_bind, trusted_proxies, client_ip_header, max_viewers, timezone, precision, history");
+        @"heartbeat: server (~/config.toml, table [release]): unknown key, expected one of database.dsn, database.pooler, webhook.url, webhook.level, mail.url, mail.from, watchdog_url, secret_key, metrics_token, repo, server_name, live_url, bind, bind_mode, bind_group, ws_url, management_bind, trusted_proxies, client_ip_header, max_viewers, timezone, precision, history");
     assert_snapshot!(refusal(&with_variable("HEARTBEAT_DSN", "x")).await,
-        @"heartbeat: HEARTBEAT_DSN (environment): unknown key, expected one of HEARTBEAT_DATABASE_DSN, HEARTBEAT_DATABASE_POOLER, HEARTBEAT_WEBHOOK_URL, HEARTBEAT_WEBHOOK_LEVEL, HEARTBEAT_SECRET_KEY, HEARTBEAT_METRICS_TOKEN, HEARTBEAT_REPO, HEARTBEAT_SERVER_NAME, HEARTBEAT_LIVE_URL, HEARTBEAT_BIND, HEARTBEAT_BIND_MODE, HEARTBEAT_BIND_GROUP, HEARTBEAT_WS_URL, HEARTBEAT_MANAGEMENT_BIND, HEARTBEAT_TRUSTED_PROXIES, HEARTBEAT_CLIENT_IP_HEADER, HEARTBEAT_MAX_VIEWERS, HEARTBEAT_TIMEZONE, HEARTBEAT_PRECISION, HEARTBEAT_HISTORY");
+        @"heartbeat: HEARTBEAT_DSN (environment): unknown key, expected one of HEARTBEAT_DATABASE_DSN, HEARTBEAT_DATABASE_POOLER, HEARTBEAT_WEBHOOK_URL, HEARTBEAT_WEBHOOK_LEVEL, HEARTBEAT_MAIL_URL, HEARTBEAT_MAIL_FROM, HEARTBEAT_WATCHDOG_URL, HEARTBEAT_SECRET_KEY, HEARTBEAT_METRICS_TOKEN, HEARTBEAT_REPO, HEARTBEAT_SERVER_NAME, HEARTBEAT_LIVE_URL, HEARTBEAT_BIND, HEARTBEAT_BIND_MODE, HEARTBEAT_BIND_GROUP, HEARTBEAT_WS_URL, HEARTBEAT_MANAGEMENT_BIND, HEARTBEAT_TRUSTED_PROXIES, HEARTBEAT_CLIENT_IP_HEADER, HEARTBEAT_MAX_VIEWERS, HEARTBEAT_TIMEZONE, HEARTBEAT_PRECISION, HEARTBEAT_HISTORY");
     assert_snapshot!(refusal(&ServerBuilder::bare().argument("--dsn=x")).await,
         @"heartbeat: --dsn (command line): unknown; heartbeat --help lists commands and flags");
 }

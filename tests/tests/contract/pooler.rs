@@ -204,7 +204,7 @@ async fn every_function_works() {
     let url = pooler.url(&database);
     let migrator = function("migrator", &database, &url).await;
     migrator.invoke(serde_json::json!({})).await.expect("migrations");
-    let devices = function("devices", &database, &url).await;
+    let devices = function("owner", &database, &url).await;
     let made =
         devices.request(&Method::POST, "/api/devices", Some(SECRET_KEY), br#"{"name": "Laptop"}"#).await;
     assert_eq!(made.status, 200, "{made}");

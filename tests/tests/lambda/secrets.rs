@@ -44,7 +44,7 @@ async fn a_function_reads_its_secrets_once_when_it_starts() {
     let database = Database::create().await;
     let manager = manager(&(database.url() + "\n")).await;
     let url = manager.url();
-    let devices = start("devices", &database, &url, &[DATABASE, KEY]).await;
+    let devices = start("owner", &database, &url, &[DATABASE, KEY]).await;
     let first = register(&devices).await;
     assert_ne!(register(&devices).await, first);
     assert_eq!((manager.reads(DATABASE.1), manager.reads(KEY.1)), (1, 1));
@@ -95,7 +95,7 @@ async fn after_a_rotation_of_the_password_no_request_fails() {
     let (_cluster, database) = database_with_password("first").await;
     let manager = manager(&database.url_as(USER, "first")).await;
     let url = manager.url();
-    let devices = start("devices", &database, &url, &[DATABASE, KEY]).await;
+    let devices = start("owner", &database, &url, &[DATABASE, KEY]).await;
     let token = register(&devices).await;
     let function = start("beat", &database, &url, &[DATABASE]).await;
     assert_eq!(beat(&function, &token).await, 200);
@@ -139,7 +139,7 @@ async fn the_webhook_is_known_to_the_function_that_notifies() {
     manager.put(WEBHOOK.1, &discord.url);
     let url = manager.url();
     let level = ("HEARTBEAT_WEBHOOK_LEVEL", "new_devices");
-    register(&start("devices", &database, &url, &[DATABASE, KEY, level]).await).await;
+    register(&start("owner", &database, &url, &[DATABASE, KEY, level]).await).await;
     assert_eq!(manager.reads(WEBHOOK.1), 0);
     let minutely = start("minutely", &database, &url, &[DATABASE, WEBHOOK, level]).await;
     assert_eq!(minutely.invoke(json!({})).await, Ok(json!({})));

@@ -9,6 +9,9 @@ use crate::{
     settings::Timezone,
 };
 
+/// Names of unconfirmed channels that are listed at most: what to do must not be cut for them.
+const NAMES_MAX: usize = 5;
+
 /// An alert fired, or repeats itself.
 pub(super) fn fired(event: &Event, notice: &AlertNotice, reader: &Reader<'_>) -> Wording {
     let zone = timezone(notice, reader);
@@ -136,8 +139,11 @@ fn unconfirmed(notice: &AlertNotice, reader: &Reader<'_>) -> Option<String> {
         let text = "You have not confirmed yet that these messages reach you: please do.";
         return (!reader.is_confirmed).then(|| text.to_owned());
     }
-    let names: Vec<String> =
-        notice.unconfirmed.iter().map(|name| format!("“{}”", text::name(name))).collect();
+    let quoted = |name: &String| format!("“{}”", text::name(name));
+    let mut names: Vec<String> = notice.unconfirmed.iter().take(NAMES_MAX).map(quoted).collect();
+    if let more @ 1.. = notice.unconfirmed.len().saturating_sub(NAMES_MAX) {
+        names.push(format!("and {more} more"));
+    }
     (!names.is_empty()).then(|| format!("Not confirmed yet: {}.", names.join(", ")))
 }
 

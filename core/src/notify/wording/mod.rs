@@ -18,7 +18,7 @@ use super::{
     site::Site,
     text,
 };
-use crate::{channel::Audience, device::UNNAMED, humanize, link::LinkAction, settings::Timezone};
+use crate::{channel::Audience, humanize, link::LinkAction, settings::Timezone};
 
 /// Who reads a notification, and when it is sent.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +105,7 @@ pub fn of(event: &Event, reader: &Reader<'_>) -> Wording {
 }
 
 fn of_device(event: &Event, reader: &Reader<'_>) -> Wording {
-    let name = device_name(event);
+    let name = text::name(event.device_name());
     let at = when::local(event.happened_at, reader.timezone);
     let manage = reader.site.page("manage");
     match &event.kind {
@@ -213,9 +213,4 @@ fn for_owner(reader: &Reader<'_>, text: String, advice: String) -> Vec<String> {
 fn link(reader: &Reader<'_>, label: &'static str, action: LinkAction, firing: i64) -> Option<WordingLink> {
     let url = reader.site.link(action, firing, reader.channel)?;
     Some(WordingLink { label, url, action })
-}
-
-fn device_name(event: &Event) -> String {
-    let name = event.device.as_ref().and_then(|device| device.name.as_deref());
-    name.map_or_else(|| UNNAMED.to_owned(), text::name)
 }

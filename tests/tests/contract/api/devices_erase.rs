@@ -210,7 +210,7 @@ async fn a_function_erases_and_the_minutely_one_finishes_what_was_left() {
     }
     insert_beats(&database).await;
     drop(server);
-    let function = Function::start("devices_device", &database, &[]).await;
+    let function = Function::start("owner", &database, &[]).await;
     let response = function.request(&Method::DELETE, "/api/devices/2", Some(SECRET_KEY), b"").await;
     assert_eq!(response.status, 204, "{response}");
     assert_records(&database).await;

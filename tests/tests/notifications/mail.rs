@@ -1,0 +1,201 @@
+//! Channels of the kind `mail`, through a real mail server; what arrives is parsed by another library.
+
+use heartbeat_tests::{MailServer, MailTls, ServerBuilder, eventually, mail_server::CREDENTIALS};
+use serde_json::{Value, json};
+
+use crate::channel::{LIVE_URL, add, disabled, fire, notice, prepared, queue, waiting};
+
+fn to(address: &str) -> Value {
+    json!({ "to": address })
+}
+
+fn sending(builder: ServerBuilder, url: &str) -> ServerBuilder {
+    builder.environment("HEARTBEAT_MAIL_URL", url).environment("HEARTBEAT_MAIL_FROM", "heart@beat.example")
+}
+
+fn trusting(builder: ServerBuilder, mail: &MailServer) -> ServerBuilder {
+    builder.environment("SSL_CERT_FILE", &mail.ca_file().display().to_string())
+}
+
+#[tokio::test]
+async fn mail_goes_through_tls_with_a_password_and_is_read_by_other_programs() {
+    for tls in [MailTls::Implicit, MailTls::Starttls] {
+        let Some(mut mail) = MailServer::start(tls).await else { return };
+        let (builder, database) = prepared().await;
+        let channel = add(&database, "mail", "owner", &to("anna@example.org")).await;
+        let fired = notice(
+            &json!({ "message": "Call Ben <b>now</b> & \"always\":\nhis number is on the fridge – ☎" }),
+        );
+        queue(&database, channel, "alert.fired", &fired).await;
+        let _server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
+        let message = mail.message().await;
+        assert_eq!((&message["tls"], &message["defects"]), (&json!(true), &json!([])));
+        assert_eq!(
+            (&message["from"], &message["to"]),
+            (&json!("heart@beat.example"), &json!(["anna@example.org"]))
+        );
+        assert_eq!(
+            (&message["display_name"], &message["kind"]),
+            (&json!("Anna's heartbeat"), &json!("multipart/alternative"))
+        );
+        let headers = &message["headers"];
+        assert!(
+            headers["subject"].as_str().expect("a subject").starts_with("Anna's heartbeat: silent for"),
+            "{headers}"
+        );
+        assert_eq!(headers["auto-submitted"], "auto-generated");
+        assert_eq!(headers["list-unsubscribe"], Value::Null);
+        let text = message["text"].as_str().expect("text");
+        assert!(
+            text.starts_with("Call Ben <b>now</b> & \"always\":\nhis number is on the fridge – ☎\n"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("I'm fine:\n{LIVE_URL}/ok/")), "{text}");
+        let html = message["html"].as_str().expect("HTML");
+        assert!(
+            html.contains("Call Ben &lt;b&gt;now&lt;/b&gt; &amp; &quot;always&quot;:<br>his number"),
+            "{html}"
+        );
+        for loading in ["<img", "src=", "<link", "<script", "url(", "@import"] {
+            assert!(!html.contains(loading), "{html}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_of_one_firing_are_one_thread() {
+    let Some(mut mail) = MailServer::start(MailTls::Implicit).await else { return };
+    let (builder, database) = prepared().await;
+    let channel = add(&database, "mail", "owner", &to("anna@example.org")).await;
+    fire(&database, channel).await;
+    queue(&database, channel, "alert.fired", &notice(&json!({ "repetition": 1 }))).await;
+    let resolved = notice(&json!({ "ended_at": "2026-11-25T09:00:00Z", "ended_by": "ok" }));
+    queue(&database, channel, "alert.resolved", &resolved).await;
+    queue(&database, channel, "test", &json!({})).await;
+    let _server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
+    let first = mail.message().await["headers"].clone();
+    let id = &first["message-id"];
+    assert!(id.as_str().expect("an id").ends_with("@beat.example.org>"), "{first}");
+    assert_eq!(first["references"], Value::Null);
+    for _ in 0..2 {
+        let later = mail.message().await["headers"].clone();
+        assert_eq!((&later["references"], &later["in-reply-to"]), (id, id));
+        assert_ne!(&later["message-id"], id);
+    }
+    assert_eq!(mail.message().await["headers"]["references"], Value::Null);
+}
+
+#[tokio::test]
+async fn friends_can_unsubscribe_with_one_click_where_the_server_is_reached_by_https() {
+    for (live_url, is_one_click) in [(LIVE_URL, true), ("http://beat.example.org", false)] {
+        let Some(mut mail) = MailServer::start(MailTls::Starttls).await else { return };
+        let (builder, database) = prepared().await;
+        let channel = add(&database, "mail", "friend", &to("ben@example.org")).await;
+        queue(&database, channel, "channel.confirm", &json!({})).await;
+        let builder = builder.environment("HEARTBEAT_LIVE_URL", live_url);
+        let _server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
+        let message = mail.message().await;
+        let header = &message["headers"]["list-unsubscribe"];
+        let line = |start: &str| {
+            let lines = message["lines"].as_array().expect("lines");
+            lines.iter().any(|line| line.as_str().is_some_and(|line| line.starts_with(start)))
+        };
+        if is_one_click {
+            let url = header.as_str().expect("a header").trim_matches(['<', '>']);
+            assert!(url.starts_with(&format!("{LIVE_URL}/unsubscribe/")), "{header}");
+            assert!(message["text"].as_str().expect("text").contains(url), "{message}");
+            // Unfolded, as some providers want it.
+            assert!(line(&format!("List-Unsubscribe: <{url}>")), "{message}");
+            assert!(line("List-Unsubscribe-Post: List-Unsubscribe=One-Click"), "{message}");
+        } else {
+            assert_eq!(*header, Value::Null);
+            assert!(!line("List-Unsubscribe-Post"), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_server_without_tls_or_with_a_certificate_that_is_not_trusted() {
+    for (tls, trusts, reason) in [
+        (MailTls::Implicit, false, "no TLS, or a certificate that is not trusted"),
+        (MailTls::Starttls, false, "no TLS, or a certificate that is not trusted"),
+        (MailTls::None, true, "the server offers no TLS"),
+    ] {
+        let Some(mail) = MailServer::start(tls).await else { return };
+        let (builder, database) = prepared().await;
+        let channel = add(&database, "mail", "owner", &to("anna@example.org")).await;
+        fire(&database, channel).await;
+        let mut builder = sending(builder, &mail.url(CREDENTIALS));
+        if trusts {
+            builder = trusting(builder, &mail);
+        }
+        let mut server = builder.start().await;
+        let line = server.wait_for("delivery failed").await;
+        assert!(line.contains(&format!("reason={reason} ")), "{line}");
+        assert_eq!(database.number(&waiting(channel)).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let Some(mail) = MailServer::start(MailTls::Implicit).await else { return };
+    let (builder, database) = prepared().await;
+    let mut channels = Vec::new();
+    for name in ["unknown", "full", "policy", "busy"] {
+        let channel = add(&database, "mail", "owner", &to(&format!("{name}@example.org"))).await;
+        fire(&database, channel).await;
+        channels.push(channel);
+    }
+    let [unknown, full, policy, busy] = channels[..] else { unreachable!("four channels") };
+    let mut server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
+    let query = disabled(unknown, "status 550: recipient refused");
+    eventually("a channel that is disabled", async || database.number(&query).await == 1).await;
+    for (channel, what, reason, delay) in [
+        (
+            full,
+            "the service takes no more for now",
+            "status 452: quota reached",
+            "> now() + interval '50 minutes'",
+        ),
+        (policy, "delivery failed", "status 550: recipient refused", "> now() + interval '9 minutes'"),
+        (busy, "delivery failed", "status 451: recipient refused", "< now() + interval '1 minute'"),
+    ] {
+        let line = server.wait_for(&format!("{what} channel=channel:{channel} ")).await;
+        assert!(line.contains(&format!("reason={reason} ")), "{line}");
+        let query = format!(
+            "SELECT count(*) FROM heartbeat.dispatch_leases WHERE channel = 'channel:{channel}' AND due_at {delay}"
+        );
+        eventually(reason, async || database.number(&query).await == 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_rarely_and_never_shown() {
+    let Some(mail) = MailServer::start(MailTls::Starttls).await else { return };
+    let (builder, database) = prepared().await;
+    let channel = add(&database, "mail", "owner", &to("anna@example.org")).await;
+    fire(&database, channel).await;
+    let mut server =
+        trusting(sending(builder, &mail.url("heart%40beat.example:hush-hush")), &mail).start().await;
+    let line = server.wait_for("delivery failed").await;
+    assert!(line.contains("reason=status 535: user or password refused "), "{line}");
+    let rarely = "SELECT count(*) FROM heartbeat.dispatch_leases WHERE due_at > now() + interval '9 minutes'";
+    eventually("a long delay", async || database.number(rarely).await == 1).await;
+    assert!(!server.log().contains("hush"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_message_cannot_be_made_into_another_one() {
+    let Some(mut mail) = MailServer::start(MailTls::Implicit).await else { return };
+    let (builder, database) = prepared().await;
+    let channel = add(&database, "mail", "owner", &to("anna@example.org")).await;
+    let message = "\n.\nMAIL FROM:<evil@example.org>\n.";
+    queue(&database, channel, "alert.fired", &notice(&json!({ "message": message }))).await;
+    let name = "Anna\" <evil@example.org>, <b>☎️";
+    let builder = builder.environment("HEARTBEAT_SERVER_NAME", name);
+    let _server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
+    let arrived = mail.message().await;
+    assert_eq!((&arrived["display_name"], &arrived["from"]), (&json!(name), &json!("heart@beat.example")));
+    assert!(arrived["text"].as_str().expect("text").contains(message), "{arrived}");
+    assert_eq!(arrived["defects"], json!([]));
+}
