@@ -64,7 +64,7 @@ async fn show(
     Followed(link): Followed,
 ) -> Result<Response, Response> {
     let message = message::before(&app, link).await.map_err(error::page)?;
-    respond(&app, &live_url, message)
+    respond(&app, &live_url, message).map_err(error::page)
 }
 
 /// Does what a link is for, and says what came of it. To do it twice is to do it once.
@@ -74,12 +74,12 @@ async fn act(
     Followed(link): Followed,
 ) -> Result<Response, Response> {
     let message = message::after(&app, link).await.map_err(error::page)?;
-    respond(&app, &live_url, message)
+    respond(&app, &live_url, message).map_err(error::page)
 }
 
-fn respond(app: &App, live_url: &LiveUrl, message: Message) -> Result<Response, Response> {
+fn respond(app: &App, live_url: &LiveUrl, message: Message) -> Result<Response, Problem> {
     let frame = Frame::new("", message.title, String::new(), &app.config, live_url.url());
-    let html = html::render(&Page { frame, message }).map_err(error::page)?;
+    let html = html::render(&Page { frame, message })?;
     Ok(html::response(html, BASE_POLICY))
 }
 
