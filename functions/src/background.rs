@@ -16,7 +16,7 @@ use heartbeat_core::{
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
     jobs::TelegramChats,
-    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site},
+    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site, watchdog::Watchdog},
     token::Token,
 };
 #[cfg(feature = "webhook")]
@@ -71,6 +71,8 @@ pub struct Background {
     roll_up: RollUp,
     publisher: Publisher,
     #[cfg(feature = "webhook")]
+    watchdog: Option<Watchdog>,
+    #[cfg(feature = "webhook")]
     telegram_chats: TelegramChats,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
@@ -98,6 +100,8 @@ impl Background {
             eraser: Eraser::new(session.clone(), own_session()),
             roll_up: RollUp::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
+            #[cfg(feature = "webhook")]
+            watchdog: config.watchdog_url.clone().map(Watchdog::new),
             #[cfg(feature = "webhook")]
             telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime)),
             #[cfg(feature = "webhook")]
@@ -128,6 +132,7 @@ impl Background {
     pub async fn run(&self, heartbeat: &Heartbeat, stop: impl Future<Output = ()>) {
         tokio::select! {
             () = self.evaluate_alerts(heartbeat) => {}
+            () = self.run_watchdog() => {}
             () = self.run_jobs() => {}
             () = self.erase() => {}
             () = self.roll_up() => {}
@@ -141,7 +146,12 @@ impl Background {
     /// Lambda.
     pub async fn run_until(&self, until: Instant) {
         // The session has logged an error where it happened. Alerts are evaluated again with the next invocation.
-        let _ = self.evaluator.run().await;
+        let is_evaluated = matches!(self.evaluator.run().await, Ok(Evaluated::Told(_)));
+        tokio::join!(self.tell_watchdog(is_evaluated), self.work_until(until));
+    }
+
+    /// Runs all jobs once, then delivers.
+    async fn work_until(&self, until: Instant) {
         self.jobs.run_due(system_clock()).await;
         // Deliveries may take all the time that is left.
         let left = || until.saturating_duration_since(Instant::now());
@@ -162,10 +172,34 @@ impl Background {
         let mut ticks = ticks();
         loop {
             ticks.tick().await;
-            if let Ok(Evaluated::Told(1..)) = self.evaluator.run().await {
+            let Ok(Evaluated::Told(events)) = self.evaluator.run().await else { continue };
+            if events > 0 {
                 heartbeat.note_queued_events();
             }
+            #[cfg(feature = "webhook")]
+            if let Some(watchdog) = &self.watchdog {
+                watchdog.note_evaluation(Instant::now());
+            }
         }
+    }
+
+    /// Tells the watchdog of evaluations, for ever.
+    async fn run_watchdog(&self) {
+        #[cfg(feature = "webhook")]
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.run().await;
+        }
+        std::future::pending().await
+    }
+
+    /// Tells the watchdog, if alerts were evaluated.
+    async fn tell_watchdog(&self, is_evaluated: bool) {
+        #[cfg(feature = "webhook")]
+        if let Some(watchdog) = self.watchdog.as_ref().filter(|_| is_evaluated) {
+            watchdog.tell().await;
+        }
+        #[cfg(not(feature = "webhook"))]
+        let _ = is_evaluated;
     }
 
     /// Runs all jobs at each tick.

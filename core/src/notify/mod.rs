@@ -14,6 +14,7 @@
 //! - `strangers`: events as friends may know them.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
+//! - `watchdog`: tells a service elsewhere that alerts are evaluated.
 //! - `guard`: which servers a channel may point to.
 //! - `webhook_payload`: what webhooks send.
 //! - `watchdog`: tells a service elsewhere that alerts are evaluated.

@@ -10,4 +10,6 @@ mod ntfy;
 mod outbox;
 mod refusals;
 mod telegram;
+mod watchdog;
 mod webhook;
+mod webhook_libraries;
