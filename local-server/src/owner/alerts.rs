@@ -151,8 +151,7 @@ fn preview(json: &Value, timezone: Option<&TimeZone>) -> String {
     if times.is_empty() {
         return format!("After {}, it would not have fired in the last year.\n", shown(after));
     }
-    let times: String = times.iter().map(|time| format!("    {time}\n")).collect();
-    format!("After {}, it would have fired in the last year:\n\n{times}", shown(after))
+    format!("After {}, it would have fired in the last year:\n\n    {}\n", shown(after), times.join("\n    "))
 }
 
 /// Returns how the alerts are taken together.

@@ -66,16 +66,17 @@ async fn find(api: &Api<'_>, named: &str) -> Result<Channel, OwnerError> {
 /// Says what comes after a channel was added.
 fn added(json: Value) -> Result<Output, OwnerError> {
     let channel: Channel = serde_json::from_value(json.clone()).map_err(|_| OwnerError::Unreadable)?;
-    let mut text = format!("Added {} (id {}).\n", shown(&channel.name), channel.id);
+    let mut lines = vec![format!("Added {} (id {}).", shown(&channel.name), channel.id)];
     if let Some(secret) = json["secret"].as_str() {
-        text += &format!("Its secret, which is shown this once:\n\n    {secret}\n\n");
+        lines.push(format!("Its secret, which is shown this once:\n\n    {secret}\n"));
     }
     if let Some(code) = json["start_code"].as_str() {
-        text += &format!("In the chat that it is to write to, send the bot\n\n    /start {code}\n\n");
+        lines.push(format!("In the chat that it is to write to, send the bot\n\n    /start {code}\n"));
     }
     if channel.audience == "friend" {
-        text += "Its reader gets a message with a link to confirm it.\n";
+        lines.push("Its reader gets a message with a link to confirm it.".to_owned());
     }
+    let text = lines.join("\n") + "\n";
     Ok(Output { text, json })
 }
 

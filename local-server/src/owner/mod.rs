@@ -75,7 +75,7 @@ async fn status(api: &Api<'_>, config: &Config) -> Result<Output, OwnerError> {
         "{}\n\n{}{}{}",
         config.server_name,
         show::summary(&devices, Timestamp::now()),
-        show::snooze(&snooze, snooze::timezone(config)),
+        show::snooze(&snooze, snooze::timezone(config).as_ref()),
         alerts::summary(&alerts, &channels)
     );
     let json = json!({
@@ -88,5 +88,5 @@ async fn status(api: &Api<'_>, config: &Config) -> Result<Output, OwnerError> {
 }
 
 fn snooze_output(config: &Config, snooze: &api::Snooze) -> Output {
-    Output { text: show::snooze(snooze, snooze::timezone(config)), json: json!(snooze) }
+    Output { text: show::snooze(snooze, snooze::timezone(config).as_ref()), json: json!(snooze) }
 }

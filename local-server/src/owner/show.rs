@@ -45,8 +45,8 @@ pub(super) fn summary(devices: &[Device], now: Timestamp) -> String {
 }
 
 /// Returns whether alerts are snoozed, with the end as the clocks of `timezone` show it, or those of UTC.
-pub(super) fn snooze(snooze: &Snooze, timezone: Option<TimeZone>) -> String {
-    let until = snooze.until.as_deref().and_then(|until| local_time(until, timezone.as_ref()));
+pub(super) fn snooze(snooze: &Snooze, timezone: Option<&TimeZone>) -> String {
+    let until = snooze.until.as_deref().and_then(|until| local_time(until, timezone));
     let Some(until) = until else { return "Alerts     not snoozed\n".to_owned() };
     let note: String =
         snooze.note.iter().flat_map(|note| note.chars()).filter(|it| !it.is_control()).collect();
@@ -122,6 +122,6 @@ mod tests {
         let snoozed =
             Snooze { until: Some("2026-12-06T18:00:00Z".to_owned()), note: Some("Hills\n".to_owned()) };
         let berlin = TimeZone::get("Europe/Berlin").expect("a time zone");
-        insta::assert_snapshot!(snooze(&snoozed, Some(berlin)), @"Alerts     snoozed until 2026-12-06 19:00 CET (Hills)");
+        insta::assert_snapshot!(snooze(&snoozed, Some(&berlin)), @"Alerts     snoozed until 2026-12-06 19:00 CET (Hills)");
     }
 }
