@@ -185,6 +185,8 @@ async fn the_status_is_a_few_lines() {
     Beats      0
     Devices    1
     Alerts     not snoozed
+    Ladder     no alerts
+    Channels   0
     ");
     assert_snapshot!(shell.print(&["ok"]).await, @"Noted: you are well.");
     assert_snapshot!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use heartbeat_core::notify::event::EventKind;
 use heartbeat_functions::routes::ROUTES;
 use heartbeat_tests::{Database, Server, ServerBuilder};
 use serde_json::{Value, json};
@@ -72,7 +73,21 @@ async fn it_names_the_credentials_of_each_operation() {
         }
     }
     let expected = [
+        ("/api/alerts", "ownerKey"),
+        ("/api/alerts", "ownerKey"),
+        ("/api/alerts/preview", "ownerKey"),
+        ("/api/alerts/{id}", "ownerKey"),
+        ("/api/alerts/{id}", "ownerKey"),
+        ("/api/alerts/{id}", "ownerKey"),
+        ("/api/alerts/{id}/test", "ownerKey"),
         ("/api/beat", "deviceToken"),
+        ("/api/channels", "ownerKey"),
+        ("/api/channels", "ownerKey"),
+        ("/api/channels/{id}", "ownerKey"),
+        ("/api/channels/{id}", "ownerKey"),
+        ("/api/channels/{id}", "ownerKey"),
+        ("/api/channels/{id}/resend", "ownerKey"),
+        ("/api/channels/{id}/test", "ownerKey"),
         ("/api/devices", "ownerKey"),
         ("/api/devices", "ownerKey"),
         ("/api/devices/{id}", "ownerKey"),
@@ -102,6 +117,27 @@ async fn it_names_the_credentials_of_each_operation() {
         assert_eq!((&schemes[name]["type"], &schemes[name]["scheme"]), (&json!("http"), &json!("bearer")));
         let bare = &schemes[format!("{name}Bare")];
         assert_eq!((&bare["in"], &bare["name"]), (&json!("header"), &json!("Authorization")));
+    }
+}
+
+#[tokio::test]
+async fn every_event_that_a_webhook_tells_of_is_in_it_with_an_example_that_its_schema_allows() {
+    let document = document().await;
+    let webhooks = document["webhooks"].as_object().expect("webhooks");
+    let names: BTreeSet<&str> = webhooks.keys().map(String::as_str).collect();
+    assert_eq!(names, BTreeSet::from(EventKind::NAMES));
+    for (name, webhook) in webhooks {
+        let content = &webhook["post"]["requestBody"]["content"]["application/json"];
+        assert_eq!(
+            (&content["schema"]["properties"]["type"]["enum"], &content["example"]["type"]),
+            (&json!([name]), &json!(name))
+        );
+        let reference = content["schema"]["properties"]["data"]["$ref"].as_str().expect("a reference");
+        let schema = &document["components"]["schemas"][reference.rsplit('/').next().expect("a name")];
+        let data = content["example"]["data"].as_object().expect("details");
+        assert!(data.keys().all(|member| !schema["properties"][member].is_null()), "{name}");
+        let required = schema["required"].as_array().into_iter().flatten();
+        assert!(required.filter_map(Value::as_str).all(|member| data.contains_key(member)), "{name}");
     }
 }
 
