@@ -66,6 +66,57 @@ function offerTimezone(button) {
   button.addEventListener("click", () => { field.value = timeZone; });
 }
 
+/** Delay, in milliseconds, after the last key until an alert as typed is asked about. */
+const TYPING_DELAY = 300;
+
+/** Says when an alert would have fired, while its rule is typed. */
+class Preview {
+  #form;
+  #timer;
+  #request;
+
+  constructor(form) {
+    this.#form = form;
+    form.querySelector("[value=preview]").hidden = true;
+    form.addEventListener("input", ({ target }) => {
+      if (["after", "device", "rest_from", "rest_to"].includes(target.name)) this.#askLater();
+    });
+    this.#ask();
+  }
+
+  #askLater() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), TYPING_DELAY);
+  }
+
+  async #ask() {
+    // An answer to what was typed before is of no use.
+    this.#request?.abort();
+    this.#request = new AbortController();
+    const typed = new FormData(this.#form);
+    const query = new URLSearchParams();
+    for (const name of ["after", "device", "rest_from", "rest_to"]) query.set(name, typed.get(name));
+    try {
+      const response = await fetch(`${this.#form.dataset.previews}?${query}`, { signal: this.#request.signal });
+      if (response.ok) this.#show(await response.json());
+    } catch {
+      // The server is away for the moment, or more was typed.
+    }
+  }
+
+  #show({ text, dates, more }) {
+    const box = this.#form.querySelector(".would");
+    write(box.querySelector("[role=status]"), text);
+    box.querySelector("ul").replaceChildren(...dates.map((date) => {
+      const item = document.createElement("li");
+      item.textContent = date;
+      return item;
+    }));
+    write(box.querySelector(".more"), more);
+  }
+}
+
+for (const form of document.querySelectorAll("[data-previews]")) new Preview(form);
 for (const box of document.querySelectorAll("[data-progress]")) new Progress(box);
 for (const form of document.querySelectorAll("form.keep")) form.addEventListener("submit", keep);
 for (const button of document.querySelectorAll("[data-offers-timezone]")) offerTimezone(button);

@@ -70,7 +70,12 @@ impl MailServer {
             MailTls::None => "none",
         };
         let mut command = Command::new(python);
-        command.arg(manifest.join("src/smtp_server.py")).arg(mode).arg(certificate).arg(key);
+        command
+            .args(["-W", "ignore"])
+            .arg(manifest.join("src/smtp_server.py"))
+            .arg(mode)
+            .arg(certificate)
+            .arg(key);
         let mut process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("Python");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let port = next(&mut lines).await.parse().expect("a port");

@@ -8,6 +8,7 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 import ssl
 import sys
 
@@ -35,7 +36,7 @@ class Handler:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         if "refuse this" in str(message["Subject"]):
             return "554 5.6.0 message refused"
-        part = lambda kind: message.get_body((kind,)).get_content()
+        part = lambda kind: message.get_body((kind,)).get_content().replace("\r\n", "\n")
         taken = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
@@ -80,5 +81,7 @@ async def main(mode, certificate, key):
     await server.serve_forever()
 
 
+# It warns of what is wanted here.
+logging.disable(logging.WARNING)
 MODE = sys.argv[1]
 asyncio.run(main(*sys.argv[1:]))

@@ -249,8 +249,13 @@ pub async fn confirm(connection: &mut Connection, id: i64) -> Result<bool, sqlx:
 }
 
 /// Disables a channel whose reader wants no more, and puts into the outbox that the owner is to learn of it, by the other
-/// channels. Nothing happens if that was done before.
-pub async fn unsubscribe(connection: &mut Connection, channel: &OwnedChannel) -> Result<(), sqlx::Error> {
+/// channels: those in the database, and the one of the configuration where there is one. Nothing happens if that was done
+/// before.
+pub async fn unsubscribe(
+    connection: &mut Connection,
+    channel: &OwnedChannel,
+    has_configured: bool,
+) -> Result<(), sqlx::Error> {
     let failing = FailingChannel {
         channel: channel.id,
         name: channel.name.clone(),
@@ -277,7 +282,7 @@ pub async fn unsubscribe(connection: &mut Connection, channel: &OwnedChannel) ->
         FROM disabled, (
             SELECT 'channel:' || id AS channel FROM heartbeat.channels WHERE audience = 'owner'
             UNION ALL
-            SELECT channel FROM heartbeat.dispatch_leases WHERE channel = $6
+            SELECT $6 WHERE $7
         ) AS other
         WHERE other.channel <> disabled.channel
           AND other.channel NOT IN (SELECT channel FROM heartbeat.disabled_channels)
@@ -288,6 +293,7 @@ pub async fn unsubscribe(connection: &mut Connection, channel: &OwnedChannel) ->
         UNSUBSCRIBED,
         serde_json::to_value(&failing).unwrap_or_default(),
         CONFIGURED_DISCORD,
+        has_configured,
     )
     .execute(connection)
     .await

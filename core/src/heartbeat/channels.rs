@@ -63,9 +63,14 @@ impl Heartbeat {
     /// Disables channel `id`, as its reader wants no more, and tells the owner by the other channels. Returns whether there is
     /// such a channel. If its settings change meanwhile, that enables it again.
     pub async fn unsubscribe_channel(&self, id: i64) -> Result<bool, Error> {
-        let find = async |connection: &mut _| owned_channels::one(connection, id, None).await;
-        let Some(channel) = self.reads.run(find).await? else { return Ok(false) };
-        let disable = async |connection: &mut _| owned_channels::unsubscribe(connection, &channel).await;
+        let channel = match self.channel(id).await {
+            Err(Error::UnknownChannel) => return Ok(false),
+            found => found?,
+        };
+        let has_configured = self.configured_channel.is_some();
+        let disable = async |connection: &mut _| {
+            owned_channels::unsubscribe(connection, &channel, has_configured).await
+        };
         self.reads.run(disable).await?;
         self.queued_events.notify_one();
         Ok(true)

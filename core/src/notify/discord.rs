@@ -205,23 +205,10 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{
-        channel::Audience,
-        notify::event::EventDevice,
-        runtime::Runtime,
-        settings::Timezone,
-        token::{Purpose, SecretKey},
-    };
+    use crate::{channel::Audience, notify::event::EventDevice, settings::Timezone};
 
     fn body(events: &[Event]) -> Body {
-        let site = Site {
-            live_url: Url::parse("https://beat.example.org/").expect("a URL"),
-            server_name: "Anna's heartbeat".to_owned(),
-            links: Some(SecretKey::parse("correct horse").expect("a key").derive(Purpose::Link)),
-            mail_url: None,
-            mail_from: None,
-            runtime: Runtime::Server,
-        };
+        let site = Site::example();
         let (audience, is_confirmed, timezone) = (Audience::Owner, true, &Timezone::default());
         let now = datetime!(2023-11-02 10:00:00 UTC);
         Body::new(events, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })

@@ -17,6 +17,7 @@
 //! - `watchdog`: tells a service elsewhere that alerts are evaluated.
 //! - `guard`: which servers a channel may point to.
 //! - `webhook_payload`: what webhooks send.
+//! - `watchdog`: tells a service elsewhere that alerts are evaluated.
 //! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]

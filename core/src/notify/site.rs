@@ -59,7 +59,7 @@ impl Site {
 #[cfg(test)]
 impl Site {
     /// A site for tests, on a server.
-    pub(super) fn example() -> Self {
+    pub(in crate::notify) fn example() -> Self {
         Self {
             live_url: Url::parse("https://beat.example.org/").expect("a URL"),
             server_name: "Anna's heartbeat".to_owned(),

@@ -111,9 +111,7 @@ mod tests {
     use crate::{
         channel::Audience,
         notify::event::{EndedAbsence, EventDevice, EventKind},
-        runtime::Runtime,
         settings::Timezone,
-        token::{Purpose, SecretKey},
     };
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -181,7 +179,7 @@ mod tests {
         });
         let kinds =
             ["alert.fired", "alert.resolved", "channel.failing", "channel.confirm", "device.quiet", "test"];
-        let webhook = Webhook::new(&settings()).expect("sound settings");
+        let webhook = Webhook::new(&settings(), &Site::example()).expect("sound settings");
         let bodies = kinds.map(|name| {
             let mut event = event(EventKind::parse(name, &payload).expect("a kind"));
             event.device = event.device.filter(|_| name == "device.quiet");

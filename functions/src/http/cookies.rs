@@ -53,6 +53,8 @@ impl Transport {
             (Self::Loopback, CookieName::Session) => "heartbeat_session",
             (Self::Https, CookieName::Handover) => "__Host-heartbeat-handover",
             (Self::Loopback, CookieName::Handover) => "heartbeat_handover",
+            (Self::Https, CookieName::WebhookSecret) => "__Host-heartbeat-webhook",
+            (Self::Loopback, CookieName::WebhookSecret) => "heartbeat_webhook",
         }
     }
 
@@ -87,6 +89,8 @@ pub(crate) enum CookieName {
     Session,
     /// What the next page shows, and no other.
     Handover,
+    /// The secret of a webhook, which the next page shows, and no other.
+    WebhookSecret,
 }
 
 /// Returns the host that a request is for, with its port if it names one.

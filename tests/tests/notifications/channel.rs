@@ -51,9 +51,12 @@ pub(crate) fn notice(members: &Value) -> Value {
     notice
 }
 
-/// Query for the number of events that wait for a channel.
+/// Query for the number of events about alerts that wait for a channel.
 pub(crate) fn waiting(channel: i64) -> String {
-    format!("SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NULL AND channel = 'channel:{channel}'")
+    format!(
+        "SELECT count(*) FROM heartbeat.outbox
+         WHERE dead_at IS NULL AND channel = 'channel:{channel}' AND kind LIKE 'alert.%'"
+    )
 }
 
 /// Query for the number of channels that are disabled for a reason that contains `reason`.

@@ -12,3 +12,4 @@ mod refusals;
 mod telegram;
 mod watchdog;
 mod webhook;
+mod webhook_libraries;

@@ -86,7 +86,7 @@ async fn quotas_are_waited_for_and_a_server_that_lets_nobody_in_is_asked_rarely(
         )
     };
     // Tomorrow, as UTC has it.
-    let midnight = "(date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'";
+    let midnight = "((date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC')";
     let expected = [
         format!("{midnight} AND {midnight} + interval '2 minutes'"),
         "now() + interval '30 seconds' AND now() + interval '61 seconds'".to_owned(),

@@ -3,7 +3,7 @@
 //! Sources: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 4954 (authentication), RFC 3463 (enhanced
 //! status codes).
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
 use lettre::{
     Address, Message,
@@ -159,7 +159,7 @@ fn classify(step: Step, error: &Error) -> Outcome {
 }
 
 fn without_answer(step: Step, error: &Error) -> &'static str {
-    if error.is_tls() {
+    if is_tls(error) {
         "no TLS, or a certificate that is not trusted"
     } else if error.is_timeout() {
         "no answer in time"
@@ -171,4 +171,17 @@ fn without_answer(step: Step, error: &Error) -> &'static str {
             _ => "the connection broke",
         }
     }
+}
+
+/// Whether TLS is among the causes of an error.
+fn is_tls(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    error.is_tls()
 }

@@ -1,25 +1,11 @@
 use serde_json::{Value, json};
 use time::macros::datetime;
-use url::Url;
 
 use super::*;
 use crate::{
     notify::event::EventDevice,
-    runtime::Runtime,
     settings::{Choices, OwnerSettings, Precision},
-    token::{Purpose, SecretKey},
 };
-
-fn site() -> Site {
-    Site {
-        live_url: Url::parse("https://beat.example.org/").expect("a URL"),
-        server_name: "Anna's heartbeat".to_owned(),
-        links: Some(SecretKey::parse("correct horse").expect("a key").derive(Purpose::Link)),
-        mail_url: None,
-        mail_from: None,
-        runtime: Runtime::Server,
-    }
-}
 
 fn event(name: &str, payload: &Value, device: Option<&str>) -> Event {
     Event {
@@ -51,7 +37,7 @@ fn read(event: Event, audience: Audience, is_confirmed: bool) -> String {
         Audience::Friend => event.for_strangers(&settings),
     };
     let now = datetime!(2026-11-25 09:13 UTC);
-    let (timezone, site) = (&Timezone::parse("Europe/Berlin").expect("a time zone"), &site());
+    let (timezone, site) = (&Timezone::parse("Europe/Berlin").expect("a time zone"), &Site::example());
     let wording = of(&event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site });
     let text = wording.text();
     let words = text.split(' ').map(|word| match word.rsplit_once('/') {

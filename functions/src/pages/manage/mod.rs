@@ -5,20 +5,36 @@
 //! - [`connect`]: `GET /manage/devices/{id}`
 //! - [`actions`]: what the other forms do.
 //! - [`devices`], [`visibility`], [`snooze`], [`deliveries`]: the parts of the overview.
-//! - [`handover`]: what a form made and the next page shows.
+//! - [`handover`], [`webhook_secret`]: what a form made and the next page shows.
+//! - [`alerts`]: `/manage/alerts`, [`alert`]: `/manage/alerts/{id}`
+//! - [`ladder`], [`alert_form`], [`preview`]: alerts in words, as typed, and as they would have fired.
+//! - [`channels`]: `/manage/channels`, [`channel`]: `/manage/channels/{id}`
+//! - [`kinds`]: the fields of each kind of channel.
+//! - [`notice`], [`when`]: what forms did, and times, in words.
 //!
 //! Each form is posted to the page that it stands on, and answered with a redirect to a page, so that reloading that does
 //! nothing twice. All of it works without a script. Views are not counted as visits.
 
 mod actions;
+mod alert;
+mod alert_form;
+mod alerts;
+mod channel;
+mod channels;
 mod connect;
 mod deliveries;
 mod devices;
 mod handover;
+mod kinds;
+mod ladder;
+mod notice;
 mod overview;
+mod preview;
 mod sign_in;
 mod snooze;
 mod visibility;
+mod webhook_secret;
+mod when;
 
 use std::borrow::Cow;
 
@@ -56,10 +72,28 @@ const DEVICE_PATH: &str = "/manage/devices/{id}";
 
 const PAIRING_PATH: &str = "/manage/devices/{id}/pairing";
 
+const ALERT_PATH: &str = "/manage/alerts/{id}";
+
+const PREVIEW_PATH: &str = "/manage/alerts/preview";
+
+const CHANNEL_PATH: &str = "/manage/channels/{id}";
+
+/// What stands in place of an id where something is to be made.
+const NEW: &str = "new";
+
 /// `/manage` and what is below it.
 pub const ROUTE: Route = Route {
     name: "manage",
-    paths: &[PATH, DEVICE_PATH, PAIRING_PATH],
+    paths: &[
+        PATH,
+        DEVICE_PATH,
+        PAIRING_PATH,
+        alerts::PATH,
+        ALERT_PATH,
+        PREVIEW_PATH,
+        channels::PATH,
+        CHANNEL_PATH,
+    ],
     methods: &[Method::GET, Method::POST],
     router,
     audience: Audience::Owner,
@@ -71,6 +105,11 @@ fn router(_: &App) -> Router<App> {
         .route(PATH, get(overview::overview).post(post))
         .route(DEVICE_PATH, get(connect::page).post(actions::of_device))
         .route(PAIRING_PATH, get(connect::progress))
+        .route(alerts::PATH, get(alerts::page).post(alerts::post))
+        .route(ALERT_PATH, get(alert::page).post(alert::post))
+        .route(PREVIEW_PATH, get(alert::preview))
+        .route(channels::PATH, get(channels::page))
+        .route(CHANNEL_PATH, get(channel::page).post(channel::post))
 }
 
 /// Proof that the owner is signed in. Others get the form to sign in in place of the page.
@@ -129,6 +168,11 @@ impl Form {
     fn field(&self, name: &str) -> Cow<'_, str> {
         let mut fields = form_urlencoded::parse(&self.0);
         fields.find(|(found, _)| found == name).map(|(_, value)| value).unwrap_or_default()
+    }
+
+    /// Returns all values of a field, such as those of checkboxes.
+    fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        form_urlencoded::parse(&self.0).filter(move |(found, _)| found == name).map(|(_, value)| value)
     }
 }
 

@@ -13,13 +13,15 @@ use heartbeat_core::{
     recency::Recency,
     snooze::NOTE_MAX_CHARS,
 };
-use url::form_urlencoded;
 
 use super::{
     SignedIn,
+    alerts::Known,
     deliveries::{self, ChannelNote, DeadNote},
     devices::{self, DeviceList},
     error,
+    ladder::Ladder,
+    notice,
     snooze::{self, SnoozeForm},
     visibility::VisibilityForm,
 };
@@ -44,6 +46,7 @@ struct Page<'a> {
     devices_sentence: String,
     total_beats: i64,
     list: DeviceList<'a>,
+    ladder: Ladder,
     snooze: SnoozeForm,
     visibility: VisibilityForm,
     channels: Vec<ChannelNote>,
@@ -58,23 +61,25 @@ pub(super) async fn overview(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {
     let heartbeat = &app.heartbeat;
-    let devices = heartbeat.devices().await.map_err(error::page)?;
+    let known = Known::read(&app).await.map_err(error::page)?;
+    let devices = &known.devices;
     let settings = heartbeat.settings().await.map_err(error::page)?;
     let channels = heartbeat.reads().run(delivery_state::channels).await.map_err(error::page)?;
     let letters = heartbeat.reads().run(delivery_state::dead_letters).await.map_err(error::page)?;
     let query = query.unwrap_or_default();
     let channel_notes = deliveries::notes(&channels, now);
-    let last = last_beat(&devices);
+    let last = last_beat(devices);
     let age = last.and_then(|device| devices::age(device, now));
     let page = Page {
         frame: Frame::new("", "Owner", String::new(), &app.config, live_url.url()),
-        notice: parameter(&query, "done").and_then(|done| notice(&done)),
+        notice: notice::of_query(Some(&query)),
         verdict: verdict(age, channel_notes.is_empty()),
         recency: if channel_notes.is_empty() { Recency::of(age).name() } else { Recency::Late.name() },
         last_beat: last_beat_sentence(last, age),
-        devices_sentence: devices::sentence(&devices),
-        total_beats: devices::total_beats(&devices),
-        list: DeviceList::new(&devices, page_number(&query), now),
+        devices_sentence: devices::sentence(devices),
+        total_beats: devices::total_beats(devices),
+        list: DeviceList::new(devices, page_number(&query), now),
+        ladder: known.ladder(now),
         snooze: SnoozeForm::new(
             heartbeat.snooze().await.map_err(error::page)?,
             &settings.effective().timezone,
@@ -86,33 +91,8 @@ pub(super) async fn overview(
     Ok(super::response(StatusCode::OK, html::render(&page).map_err(error::page)?))
 }
 
-/// Returns the value of a parameter of the query.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    let mut parameters = form_urlencoded::parse(query.as_bytes());
-    parameters.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
-}
-
 fn page_number(query: &str) -> usize {
-    parameter(query, "page").and_then(|number| canonical_number(&number)).unwrap_or(1)
-}
-
-/// Returns what to say after a form, which [`see_other_done`](super::see_other_done) has named.
-fn notice(done: &str) -> Option<&'static str> {
-    Some(match done {
-        "rename" => "The device has its new name.",
-        "hide" => "Hidden: strangers do not see the device any more. Its beats still count.",
-        "show" => "Strangers see the device again.",
-        "archive" => "Archived: its token is dead. Its beats still count.",
-        "unarchive" => "Back from the archive. It needs a new token: connect it.",
-        "erase" => "Erased, with all its beats.",
-        "sign-of-life" => "Its beats say again that you are well.",
-        "no-sign-of-life" => "Its beats do not say any more that you are well.",
-        "snooze" => "Snoozed: no alert fires before the snooze ends.",
-        "end-snooze" => "The snooze has ended.",
-        "ok" => "Noted: you are well.",
-        "settings" => "Saved. It applies to everything that strangers see.",
-        _ => return None,
-    })
+    notice::parameter(query, "page").and_then(|number| canonical_number(&number)).unwrap_or(1)
 }
 
 fn last_beat(devices: &[OwnedDevice]) -> Option<&OwnedDevice> {

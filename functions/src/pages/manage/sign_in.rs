@@ -132,6 +132,7 @@ impl SignIn {
         if let Some(transport) = self.transport {
             transport.remove(response.headers_mut(), CookieName::Session);
             transport.remove(response.headers_mut(), CookieName::Handover);
+            transport.remove(response.headers_mut(), CookieName::WebhookSecret);
         }
     }
 

@@ -41,6 +41,15 @@ pub(super) fn changes() -> Vec<(Method, String, String)> {
         post("/manage/devices/0", &[("do", "sign-of-life")]),
         post("/manage/devices/0", &[("do", "archive")]),
         post("/manage/devices/0", &[("do", "unarchive")]),
+        post(
+            "/manage/channels/new?kind=discord",
+            &[("do", "save"), ("name", "Forged"), ("url", "http://127.0.0.1:9/")],
+        ),
+        post("/manage/channels/1", &[("do", "save"), ("name", "Forged")]),
+        post("/manage/channels/1", &[("do", "test")]),
+        post("/manage/alerts", &[("do", "ladder"), ("channel", "1")]),
+        post("/manage/alerts/new", &[("do", "save"), ("after", "48h")]),
+        post("/manage/alerts/1", &[("do", "disable")]),
         (Method::PATCH, "/api/devices/0".to_owned(), r#"{"name": "Forged"}"#.to_owned()),
         (Method::POST, "/api/devices/0/pairing".to_owned(), String::new()),
         (Method::DELETE, "/api/snooze".to_owned(), String::new()),
@@ -57,8 +66,11 @@ async fn with_a_session_only_our_own_pages_change_anything() {
     server.owner().register("Laptop").await;
     let session = cookie(&sign_in(&server, SECRET_KEY).await);
     let port = server.port().to_string();
-    let state =
-        "SELECT hashtext(string_agg(device::text, ',' ORDER BY id))::bigint FROM heartbeat.devices AS device";
+    let state = "SELECT hashtext(concat(
+            (SELECT string_agg(it::text, ',' ORDER BY id) FROM heartbeat.devices AS it),
+            (SELECT string_agg(it::text, ',' ORDER BY id) FROM heartbeat.channels AS it),
+            (SELECT string_agg(it::text, ',' ORDER BY id) FROM heartbeat.alerts AS it)
+        ))::bigint";
     for (headers, is_ours) in SENDERS {
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| (*name, value.replace("PORT", &port))).collect();

@@ -1,5 +1,6 @@
 //! `/manage`: the owner's pages.
 
+mod alerts;
 mod cross_site;
 mod devices;
 mod sessions;
