@@ -189,7 +189,7 @@ impl Background {
         if let Some(watchdog) = &self.watchdog {
             watchdog.run().await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Tells the watchdog, if alerts were evaluated.
