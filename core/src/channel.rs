@@ -1,6 +1,7 @@
 //! Channels as the owner sees and changes them.
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{device::DeviceName, secret::Secret};
@@ -14,10 +15,23 @@ pub const CONFIGURED_ID: i64 = 0;
 /// Key of the Discord channel that the configuration owns (`webhook.url`).
 pub const CONFIGURED_DISCORD: &str = "config:discord";
 
+/// Name of that channel.
+pub const CONFIGURED_NAME: &str = "Discord";
+
+/// Why a channel is disabled whose reader wants no more.
+pub const UNSUBSCRIBED: &str = "unsubscribed";
+
 /// Returns the key under which the events for a channel wait in the outbox.
 #[must_use]
 pub fn key(id: i64) -> String {
     if id == CONFIGURED_ID { CONFIGURED_DISCORD.to_owned() } else { format!("channel:{id}") }
+}
+
+/// Returns the hash of a channel's settings, by which the database knows whether they have changed. Their secrets are random: the
+/// hash does not give them away.
+#[must_use]
+pub fn settings_hash(settings: &Value) -> Vec<u8> {
+    Sha256::digest(settings.to_string()).to_vec()
 }
 
 /// Who reads what is sent to a channel.
@@ -73,6 +87,8 @@ pub struct ChannelUpdate {
     pub settings: Option<ChannelSettings>,
     /// Kinds of events that it wants.
     pub events: Option<Vec<String>>,
+    /// Telegram: the code by which its chat is found, if that is to be found anew.
+    pub start_code: Option<String>,
     /// Enables it again, after its service or a friend wanted no more.
     pub enable: bool,
 }
@@ -102,6 +118,10 @@ pub struct OwnedChannel {
     pub delivered_at: Option<OffsetDateTime>,
     /// The last failure, if nothing has arrived since.
     pub failing: Option<Failure>,
+    /// Number of events that wait to be sent.
+    pub waiting: i64,
+    /// Number of dead letters: events that could not be sent, and can be sent again for a week.
+    pub dead: i64,
 }
 
 /// When and why something failed. The reason holds no secret.

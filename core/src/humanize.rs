@@ -46,6 +46,22 @@ pub fn ago(seconds: i64) -> String {
     unit.map_or("just now".to_owned(), |(_, unit, length)| format!("{} ago", count(seconds / length, unit)))
 }
 
+/// Hours up to which absences that worry readers are counted in hours: "26 hours" and "2 days" are not the same to them.
+const HOURS_MAX: i64 = 72;
+
+/// Formats the length of an absence in one unit, in hours up to three days: `45 minutes`, `26 hours`, `3 days`.
+#[must_use]
+pub fn in_hours(seconds: i64) -> String {
+    let hours = seconds / 3_600;
+    if hours < 1 {
+        count((seconds / 60).max(0), "minute")
+    } else if hours < HOURS_MAX {
+        count(hours, "hour")
+    } else {
+        count(hours / 24, "day")
+    }
+}
+
 /// Formats a number of things: `1 beat`, `1,234 beats`.
 #[must_use]
 pub fn count(number: i64, singular: &str) -> String {
@@ -127,6 +143,20 @@ mod tests {
             (86_400 * 1_234, "1,234 days ago"),
         ] {
             assert_eq!(ago(seconds), words, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn absences_are_counted_in_hours_up_to_three_days() {
+        for (seconds, words) in [
+            (-1, "0 minutes"),
+            (600, "10 minutes"),
+            (3_600, "1 hour"),
+            (26 * 3_600 + 3_599, "26 hours"),
+            (72 * 3_600 - 1, "71 hours"),
+            (72 * 3_600, "3 days"),
+        ] {
+            assert_eq!(in_hours(seconds), words, "{seconds}");
         }
     }
 

@@ -38,6 +38,12 @@ impl LinkAction {
         }
     }
 
+    /// Returns the action whose pages have this first part of their path.
+    #[must_use]
+    pub fn of_path(part: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.path() == part)
+    }
+
     /// Returns the number that stands for it in codes. Never changes.
     fn number(self) -> u8 {
         match self {

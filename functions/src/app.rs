@@ -48,6 +48,8 @@ pub struct Dependencies {
     pub(crate) request_metrics: RequestMetrics,
     /// Rate limiter of wrong pairing codes.
     pub(crate) pairing_rate_limiter: RateLimiter,
+    /// Rate limiter of wrong codes in links.
+    pub(crate) link_rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
     pub(crate) page_cache: ResponseCache<Arc<Document>>,
     /// Response cache of the badges, each with its `Cache-Control`.
@@ -84,6 +86,7 @@ impl App {
             counts_visits: true,
             rate_limiter: RateLimiter::of_authentication(),
             pairing_rate_limiter: RateLimiter::of_pairing(),
+            link_rate_limiter: RateLimiter::of_links(),
             page_cache: ResponseCache::default(),
             config,
             clock,

@@ -7,7 +7,7 @@ use heartbeat_core::{
     channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
     database::{Session, SharedSession, Target, evaluation::Configured},
-    jobs::{Eraser, Evaluated, Evaluator, JOBS_INTERVAL, Jobs},
+    jobs::{Eraser, Evaluated, Evaluator, JOBS_INTERVAL, Jobs, RollUp},
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,
     publication::Publisher,
@@ -15,7 +15,7 @@ use heartbeat_core::{
 };
 #[cfg(feature = "webhook")]
 use heartbeat_core::{
-    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup},
+    notify::{channels::Channels, dispatcher::Dispatcher, setup::Setup, site::Site},
     token::Token,
 };
 #[cfg(feature = "webhook")]
@@ -32,12 +32,16 @@ const ERASING_TIMEOUT: Duration = Duration::from_mins(10);
 /// Timeout of moving the public figures on: all beats since the last time are looked at, some million in a second.
 const PUBLISHING_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// Timeout of reading beats that were not rolled up yet: a tick goes on where the one before had to stop.
+const ROLL_UP_TIMEOUT: Duration = Duration::from_mins(10);
+
 /// Returns what the configured channels subscribe to. On Lambda the functions that record events have no
 /// `webhook.url`, which is a secret: there the level alone counts, which the deployment sets to `none` where
 /// there is no URL.
 #[must_use]
 pub fn subscriptions(config: &Config, runtime: Runtime) -> Subscriptions {
-    let has_channel = runtime == Runtime::Lambda || config.webhook_url.is_some();
+    let has_level = config.webhook_level != WebhookLevel::None;
+    let has_channel = config.webhook_url.is_some() || (runtime == Runtime::Lambda && has_level);
     if !has_channel || !cfg!(feature = "webhook") {
         return Subscriptions::default();
     }
@@ -59,6 +63,7 @@ pub struct Background {
     evaluator: Evaluator,
     jobs: Jobs,
     eraser: Eraser,
+    roll_up: RollUp,
     publisher: Publisher,
     #[cfg(feature = "webhook")]
     dispatcher: Dispatcher,
@@ -84,10 +89,13 @@ impl Background {
             evaluator: Evaluator::new(own_session(), configured),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
+            roll_up: RollUp::new(session.clone(), own_session()),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(Setup {
-                channels: Mutex::new(Channels::configured(config)),
+                channels: Mutex::new(Channels::configured(config, Site::of(config, runtime))),
+                site: Site::of(config, runtime),
+                configured: config.choices(),
                 session,
                 clock: system_clock,
                 // No two processes share a name.
@@ -110,6 +118,7 @@ impl Background {
             () = self.evaluate_alerts(heartbeat) => {}
             () = self.run_jobs() => {}
             () = self.erase() => {}
+            () = self.roll_up() => {}
             () = self.publish() => {}
             () = self.dispatch(heartbeat, stop) => {}
         }
@@ -125,6 +134,7 @@ impl Background {
         let left = || until.saturating_duration_since(Instant::now());
         self.publisher.run(Instant::now() + left() / 2).await;
         self.eraser.run(Instant::now() + left() / 2).await;
+        self.roll_up.run(Instant::now() + left() / 2).await;
         #[cfg(feature = "webhook")]
         self.dispatcher.dispatch_until(until).await;
         #[cfg(not(feature = "webhook"))]
@@ -157,6 +167,15 @@ impl Background {
         loop {
             ticks.tick().await;
             self.eraser.run(Instant::now() + ERASING_TIMEOUT).await;
+        }
+    }
+
+    /// Rolls beats up at each tick.
+    async fn roll_up(&self) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            self.roll_up.run(Instant::now() + ROLL_UP_TIMEOUT).await;
         }
     }
 

@@ -23,7 +23,19 @@ const BODY_MAX_BYTES: usize = 16 * 1024;
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
+    api::alerts::ROUTE,
+    api::alerts::alert::ROUTE,
+    api::alerts::preview::ROUTE,
+    api::alerts::test::ROUTE,
     api::beat::ROUTE,
+    #[cfg(feature = "webhook")]
+    api::channels::ROUTE,
+    #[cfg(feature = "webhook")]
+    api::channels::channel::ROUTE,
+    #[cfg(feature = "webhook")]
+    api::channels::resend::ROUTE,
+    #[cfg(feature = "webhook")]
+    api::channels::test::ROUTE,
     api::devices::ROUTE,
     api::devices::device::ROUTE,
     api::devices::editor_key::ROUTE,
@@ -41,6 +53,7 @@ pub const ROUTES: &[Route] = &[
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
     pages::home::ROUTE,
+    pages::links::ROUTE,
     pages::manage::ROUTE,
     pages::pair::ROUTE,
     pages::privacy::ROUTE,

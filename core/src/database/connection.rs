@@ -107,7 +107,7 @@ impl Connection {
     }
 
     /// Begins a transaction, unless one has begun. The session commits what it runs.
-    pub(super) async fn ensure_transaction(&mut self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn ensure_transaction(&mut self) -> Result<(), sqlx::Error> {
         if self.in_transaction { Ok(()) } else { self.begin("BEGIN").await }
     }
 

@@ -22,6 +22,8 @@ pub struct ChannelState {
     pub dead: i64,
     /// Failed attempts since the last that succeeded.
     pub failed_attempts: i32,
+    /// Why the last of them failed.
+    pub failure: Option<String>,
     /// When the next attempt may be made, if that is not now.
     pub next_attempt_at: Option<OffsetDateTime>,
     /// What its service said when it refused everything for good.
@@ -33,12 +35,16 @@ pub struct ChannelState {
 /// An event that was given up.
 #[derive(Debug)]
 pub struct DeadLetter {
+    /// Its id in the outbox.
+    pub id: i64,
     /// The channel's key.
     pub channel: String,
     /// Kind of event.
     pub kind: String,
     /// Time of the event, if it is one that a calendar has.
     pub happened_at: Option<OffsetDateTime>,
+    /// Why it was given up.
+    pub failure: Option<String>,
 }
 
 /// Returns the channels that events wait for or were given up for, and those that are disabled.
@@ -63,7 +69,8 @@ pub async fn channels(connection: &mut Connection) -> Result<Vec<ChannelState>, 
                 AS waiting_since,
             coalesce(events.dead, 0) AS "dead!",
             coalesce(lease.attempts, 0) AS "failed_attempts!",
-            CASE WHEN lease.due_at BETWEEN now() AND now() + interval '2 hours' THEN lease.due_at END
+            CASE WHEN lease.attempts > 0 THEN lease.failure END AS failure,
+            CASE WHEN lease.due_at BETWEEN now() AND now() + interval '26 hours' THEN lease.due_at END
                 AS next_attempt_at,
             disabled.reason AS "disabled_reason?",
             disabled.disabled_at AS "disabled_at?"
@@ -86,9 +93,11 @@ pub async fn dead_letters(connection: &mut Connection) -> Result<Vec<DeadLetter>
         DeadLetter,
         r#"
         SELECT
+            id,
             channel,
             kind,
-            CASE WHEN happened_at BETWEEN '0001-01-01' AND '9999-12-31' THEN happened_at END AS happened_at
+            CASE WHEN happened_at BETWEEN '0001-01-01' AND '9999-12-31' THEN happened_at END AS happened_at,
+            failure
         FROM heartbeat.outbox
         WHERE dead_at IS NOT NULL
         ORDER BY dead_at DESC, id DESC

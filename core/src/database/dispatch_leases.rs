@@ -1,6 +1,8 @@
 //! Leases on channels: which dispatcher delivers to which channel, and when the next delivery may be attempted. All
-//! statements go by the database's clock. No lease and no delay is longer than an hour: times that are later than
-//! that were written while the clock was ahead, and count for nothing.
+//! statements go by the database's clock. No lease is longer than an hour, and no delay longer than 25: times that are
+//! later than that were written while the clock was ahead, and count for nothing.
+
+use time::OffsetDateTime;
 
 use super::connection::Connection;
 
@@ -14,11 +16,14 @@ pub struct Due {
 }
 
 /// Returns those of the `channels` that events of these `kinds` wait for, without the disabled ones.
-/// `settings_hashes` has the hash of each channel's settings.
+/// `settings_hashes` has the hash of each channel's settings, `visible_before` a time as [`outbox::first`] takes it.
+///
+/// [`outbox::first`]: super::outbox::first
 pub async fn due(
     connection: &mut Connection,
     channels: &[String],
     settings_hashes: &[Vec<u8>],
+    visible_before: &[Option<OffsetDateTime>],
     kinds: &[String],
 ) -> Result<Vec<Due>, sqlx::Error> {
     // PostgreSQL up to 16 cannot subtract from `-infinity`: only times that are to come are looked at.
@@ -28,17 +33,30 @@ pub async fn due(
         SELECT
             known.channel AS "channel!",
             coalesce(
-                extract(epoch FROM GREATEST(lease.due_at, lease.held_until) - clock_timestamp()), 0
+                extract(epoch FROM GREATEST(
+                    CASE
+                        WHEN lease.due_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '26 hours'
+                        THEN lease.due_at
+                    END,
+                    CASE
+                        WHEN lease.held_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '2 hours'
+                        THEN lease.held_until
+                    END
+                ) - clock_timestamp()), 0
             )::float8 AS "seconds!"
-        FROM unnest($1::text[], $2::bytea[]) AS known (channel, settings_hash)
+        FROM unnest($1::text[], $2::bytea[], $4::timestamptz[]) AS known (channel, settings_hash, visible_before)
         LEFT JOIN heartbeat.dispatch_leases AS lease
-            ON lease.channel = known.channel
-            AND lease.settings_hash = known.settings_hash
-            AND GREATEST(lease.due_at, lease.held_until)
-                BETWEEN clock_timestamp() AND clock_timestamp() + interval '2 hours'
+            ON lease.channel = known.channel AND lease.settings_hash = known.settings_hash
         WHERE EXISTS (
             SELECT FROM heartbeat.outbox
-            WHERE outbox.channel = known.channel AND dead_at IS NULL AND kind = ANY ($3)
+            WHERE outbox.channel = known.channel
+              AND dead_at IS NULL
+              AND kind = ANY ($3)
+              AND (
+                  known.visible_before IS NULL
+                  OR kind NOT IN ('beat', 'absence.ended')
+                  OR happened_at < known.visible_before
+              )
         )
         AND NOT EXISTS (
             SELECT FROM heartbeat.disabled_channels AS disabled
@@ -48,6 +66,7 @@ pub async fn due(
         channels,
         settings_hashes,
         kinds,
+        visible_before as _,
     )
     .fetch_all(connection)
     .await
@@ -86,7 +105,7 @@ pub async fn claim(
         AND (
             lease.settings_hash IS DISTINCT FROM excluded.settings_hash
             OR lease.due_at <= now()
-            OR lease.due_at > now() + interval '2 hours'
+            OR lease.due_at > now() + interval '26 hours'
         )
         RETURNING attempts
         ",
@@ -99,23 +118,28 @@ pub async fn claim(
     .await
 }
 
-/// Counts a failed attempt, and allows the next after some seconds. Returns whether `holder` still had the lease;
+/// Counts a failed attempt, keeps the reason, and allows the next after some seconds. Returns whether `holder` still had the lease;
 /// without it nothing changes.
 pub async fn retry_later(
     connection: &mut Connection,
     channel: &str,
     holder: &str,
     seconds: f64,
+    reason: &str,
 ) -> Result<bool, sqlx::Error> {
     let updated = sqlx::query!(
         "
         UPDATE heartbeat.dispatch_leases
-        SET attempts = attempts + 1, due_at = now() + make_interval(secs => $3)
+        SET attempts = attempts + 1,
+            due_at = now() + make_interval(secs => $3),
+            failed_at = now(),
+            failure = $4
         WHERE channel = $1 AND holder = $2
         ",
         channel,
         holder,
         seconds,
+        reason,
     )
     .execute(connection)
     .await?;

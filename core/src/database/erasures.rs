@@ -38,6 +38,10 @@ pub async fn erase(connection: &mut Connection, id: i64) -> Result<Option<Erased
         ), former AS (
             DELETE FROM heartbeat.former_ids USING erased WHERE former_ids.device = erased.id
             RETURNING former_id
+        ), absence AS (
+            DELETE FROM heartbeat.device_absences USING erased WHERE device_absences.device = erased.id
+        ), rolled AS (
+            DELETE FROM heartbeat.rolled_devices USING erased WHERE rolled_devices.device = erased.id
         ), recorded AS (
             INSERT INTO heartbeat.erasures (device, former_id)
             SELECT id, (SELECT former_id FROM former) FROM erased

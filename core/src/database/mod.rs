@@ -22,9 +22,13 @@
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
+//! - [`dead_letters`]: events that are no longer sent.
+//! - [`roll_up`]: what is kept of beats, which are read once for it.
+//! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
+//! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod alerts;
@@ -32,8 +36,10 @@ pub mod beats;
 pub mod channels;
 pub mod connection;
 pub mod credentials;
+pub mod dead_letters;
 mod deadline;
 pub mod delivery_state;
+pub mod device_notices;
 pub mod devices;
 pub mod dispatch_leases;
 #[cfg(feature = "migrate")]
@@ -42,6 +48,7 @@ pub mod editor_keys;
 pub mod erasures;
 pub mod error;
 pub mod evaluation;
+pub mod failing_channels;
 pub mod firings;
 #[cfg(feature = "migrate")]
 mod former_ids;
@@ -64,6 +71,7 @@ pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
+pub mod roll_up;
 mod schema;
 pub mod session;
 pub mod settings;

@@ -1,4 +1,4 @@
-//! The transactional outbox: events that wait to be delivered, and dead letters. All statements go by the
+//! The transactional outbox: events that wait to be delivered. All statements go by the
 //! database's clock.
 //!
 //! Events are delivered in the order of their ids. Those that one process writes get their ids in the order in
@@ -25,25 +25,17 @@ pub struct Row {
     pub device_name: Option<String>,
     /// Whether strangers may see that device.
     pub device_is_public: bool,
+    /// The firing of an alert that it tells of.
+    pub firing: Option<i64>,
 }
 
-/// Events of one channel that were dead-lettered.
-#[derive(Debug)]
-pub struct DeadLettered {
-    /// The channel's key.
-    pub channel: String,
-    /// How many they are.
-    pub events: i64,
-}
-
-/// Rows that one statement of a job works on at most, so that it ends before its timeout. A job is run again soon.
-const JOB_ROWS_MAX: i64 = 10_000;
-
-/// Returns the first events of these `kinds` that wait for `channel`, at most `limit`.
+/// Returns the first events of these `kinds` that wait for `channel`, at most `limit`. With `visible_before`, those that
+/// tell when the owner was present wait until that time is later than they are.
 pub async fn first(
     connection: &mut Connection,
     channel: &str,
     kinds: &[String],
+    visible_before: Option<OffsetDateTime>,
     limit: i64,
 ) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as!(
@@ -56,24 +48,44 @@ pub async fn first(
                 AS happened_at,
             event.payload,
             device.name AS "device_name?",
-            COALESCE(device.visibility = 'public' AND device.archived_at IS NULL, false) AS "device_is_public!"
+            COALESCE(device.visibility = 'public' AND device.archived_at IS NULL, false) AS "device_is_public!",
+            event.firing
         FROM heartbeat.outbox AS event
         LEFT JOIN heartbeat.devices AS device ON device.id = CASE
             WHEN event.payload ->> 'device' ~ '^[0-9]{1,18}$' THEN (event.payload ->> 'device')::bigint
         END
-        WHERE event.channel = $1 AND event.dead_at IS NULL AND event.kind = ANY ($2)
+        WHERE event.channel = $1
+          AND event.dead_at IS NULL
+          AND event.kind = ANY ($2)
+          AND ($3::timestamptz IS NULL OR event.kind NOT IN ('beat', 'absence.ended') OR event.happened_at < $3)
         ORDER BY event.id
-        LIMIT $3
+        LIMIT $4
         "#,
         channel,
         kinds,
+        visible_before,
         limit,
     )
     .fetch_all(connection)
     .await
 }
 
-/// Deletes events that were delivered, and allows the next delivery after some seconds. Returns whether `holder`
+/// Notes that an attempt to send these events begins. Returns those that are still there: the others were withdrawn, and
+/// may not be sent any more.
+pub async fn attempt(connection: &mut Connection, events: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "
+        UPDATE heartbeat.outbox SET attempted_at = COALESCE(attempted_at, now())
+        WHERE id = ANY ($1) AND dead_at IS NULL
+        RETURNING id
+        ",
+        events,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Deletes events that were delivered, notes of what alerts that it was told, and allows the next delivery after some seconds. Returns whether `holder`
 /// still had the lease on the channel; without it nothing changes.
 pub async fn ack(
     connection: &mut Connection,
@@ -86,13 +98,17 @@ pub async fn ack(
         "
         WITH lease AS (
             UPDATE heartbeat.dispatch_leases
-            SET attempts = 0, due_at = now() + make_interval(secs => $4)
+            SET attempts = 0, due_at = now() + make_interval(secs => $4), delivered_at = now()
             WHERE channel = $1 AND holder = $2
             RETURNING channel
         ), delivered AS (
             DELETE FROM heartbeat.outbox
             USING lease
             WHERE outbox.channel = lease.channel AND outbox.id = ANY ($3)
+        ), told AS (
+            UPDATE heartbeat.alert_notifications SET sent_at = now()
+            FROM lease
+            WHERE event = ANY ($3) AND sent_at IS NULL
         )
         SELECT channel FROM lease
         ",
@@ -113,17 +129,18 @@ pub async fn dead_letter(
     channel: &str,
     holder: &str,
     events: &[i64],
+    reason: &str,
 ) -> Result<bool, sqlx::Error> {
     let lease = sqlx::query_scalar!(
         "
         WITH lease AS (
             UPDATE heartbeat.dispatch_leases
-            SET attempts = 0
+            SET attempts = 0, failed_at = now(), failure = $4
             WHERE channel = $1 AND holder = $2
             RETURNING channel
         ), dead AS (
             UPDATE heartbeat.outbox
-            SET dead_at = now()
+            SET dead_at = now(), failure = $4
             FROM lease
             WHERE outbox.channel = lease.channel AND outbox.id = ANY ($3)
         )
@@ -132,93 +149,11 @@ pub async fn dead_letter(
         channel,
         holder,
         events,
+        reason,
     )
     .fetch_optional(connection)
     .await?;
     Ok(lease.is_some())
-}
-
-/// Events that are too old to wait any longer, for any channel.
-#[derive(Debug, Clone, Copy)]
-pub struct TooOld {
-    /// Whether this is about the kinds of events that the program knows, or about all others.
-    pub known_kinds: bool,
-    /// The age in seconds, counted from when the event happened or was written, whichever is earlier.
-    pub max_age: f64,
-    /// Seconds after which an event that is too old takes along those of its channel that just got too old: they
-    /// are a few at a time, and one line in the log.
-    pub margin: f64,
-}
-
-/// Dead-letters events that are too old at `now`, by that clock and the database's.
-pub async fn dead_letter_old(
-    connection: &mut Connection,
-    now: OffsetDateTime,
-    kinds: &[String],
-    too_old: TooOld,
-) -> Result<Vec<DeadLettered>, sqlx::Error> {
-    sqlx::query_as!(
-        DeadLettered,
-        r#"
-        WITH old AS MATERIALIZED (
-            SELECT id, channel, LEAST(queued_at, happened_at) AS since
-            FROM heartbeat.outbox
-            WHERE dead_at IS NULL
-              AND LEAST(queued_at, happened_at) < LEAST($1, now()) - make_interval(secs => $4)
-              AND (kind = ANY ($2)) = $3
-            ORDER BY LEAST(queued_at, happened_at)
-            LIMIT $6
-        ), dead AS (
-            UPDATE heartbeat.outbox
-            SET dead_at = now()
-            WHERE dead_at IS NULL
-              AND id IN (
-                  SELECT id FROM old WHERE channel IN (
-                      SELECT channel
-                      FROM old
-                      WHERE since < LEAST($1, now()) - make_interval(secs => $4) - make_interval(secs => $5)
-                  )
-              )
-            RETURNING channel
-        )
-        SELECT channel, count(*) AS "events!" FROM dead GROUP BY channel ORDER BY channel
-        "#,
-        now,
-        kinds,
-        too_old.known_kinds,
-        too_old.max_age,
-        too_old.margin,
-        JOB_ROWS_MAX,
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// Deletes dead letters that are older than `max_age` seconds at `now`, by that clock and the database's. Returns
-/// how many those were.
-pub async fn expire(
-    connection: &mut Connection,
-    now: OffsetDateTime,
-    max_age: f64,
-) -> Result<u64, sqlx::Error> {
-    let expired = sqlx::query!(
-        "
-        DELETE FROM heartbeat.outbox
-        WHERE id IN (
-            SELECT id
-            FROM heartbeat.outbox
-            WHERE dead_at < LEAST($1, now()) - make_interval(secs => $2)
-            ORDER BY dead_at
-            LIMIT $3
-        )
-        ",
-        now,
-        max_age,
-        JOB_ROWS_MAX,
-    )
-    .execute(connection)
-    .await?;
-    Ok(expired.rows_affected())
 }
 
 /// Moves events that a program of release 0.1 left in its own outbox, for its one channel, into ours as events

@@ -5,8 +5,12 @@ use time::OffsetDateTime;
 
 use super::connection::Connection;
 use crate::{
-    channel::{Audience, CHANNELS_MAX, ChannelUpdate, Failure, NewChannel, OwnedChannel},
+    channel::{
+        Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, ChannelUpdate, Failure, NewChannel,
+        OwnedChannel, UNSUBSCRIBED, settings_hash,
+    },
     device::DeviceName,
+    notify::event::FailingChannel,
     secret::Secret,
 };
 
@@ -25,6 +29,8 @@ struct Row {
     delivered_at: Option<OffsetDateTime>,
     failed_at: Option<OffsetDateTime>,
     failure: Option<String>,
+    waiting: i64,
+    dead: i64,
 }
 
 impl From<Row> for OwnedChannel {
@@ -43,6 +49,8 @@ impl From<Row> for OwnedChannel {
             disabled: failure(row.disabled_at, row.disabled_reason),
             delivered_at: row.delivered_at,
             failing: failure(row.failed_at, row.failure),
+            waiting: row.waiting,
+            dead: row.dead,
         }
     }
 }
@@ -54,41 +62,69 @@ fn members(settings: Value) -> Map<String, Value> {
     }
 }
 
-/// Returns the channels in the database, ordered by id.
-pub async fn all(connection: &mut Connection) -> Result<Vec<OwnedChannel>, sqlx::Error> {
-    read(connection, None).await
+/// Returns all channels, ordered by id. `configured`: the kinds of events that the channel of the configuration wants, if there
+/// is one.
+pub async fn all(
+    connection: &mut Connection,
+    configured: Option<&[String]>,
+) -> Result<Vec<OwnedChannel>, sqlx::Error> {
+    read(connection, None, configured).await
 }
 
-/// Returns the channel in the database that has this id.
-pub async fn one(connection: &mut Connection, id: i64) -> Result<Option<OwnedChannel>, sqlx::Error> {
-    Ok(read(connection, Some(id)).await?.pop())
+/// Returns the channel that has this id.
+pub async fn one(
+    connection: &mut Connection,
+    id: i64,
+    configured: Option<&[String]>,
+) -> Result<Option<OwnedChannel>, sqlx::Error> {
+    Ok(read(connection, Some(id), configured).await?.pop())
 }
 
-async fn read(connection: &mut Connection, id: Option<i64>) -> Result<Vec<OwnedChannel>, sqlx::Error> {
+async fn read(
+    connection: &mut Connection,
+    id: Option<i64>,
+    configured: Option<&[String]>,
+) -> Result<Vec<OwnedChannel>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
         r#"
+        WITH known AS (
+            SELECT 'channel:' || id AS key, id, name, kind, audience, settings, events, confirmed_at, start_code
+            FROM heartbeat.channels
+            UNION ALL
+            SELECT $3, $4, 'Discord', 'discord', 'owner', '{}', $2, NULL, NULL
+            WHERE $2::text[] IS NOT NULL
+        )
         SELECT
-            stored.id,
-            stored.name,
-            stored.kind,
-            stored.audience,
-            stored.settings,
-            stored.events,
-            stored.confirmed_at,
-            stored.start_code,
+            known.id AS "id!",
+            known.name AS "name!",
+            known.kind AS "kind!",
+            known.audience AS "audience!",
+            known.settings AS "settings!",
+            known.events AS "events!",
+            known.confirmed_at,
+            known.start_code,
             disabled.disabled_at AS "disabled_at?",
             disabled.reason AS "disabled_reason?",
             lease.delivered_at AS "delivered_at?",
             CASE WHEN lease.attempts > 0 THEN lease.failed_at END AS failed_at,
-            lease.failure AS "failure?"
-        FROM heartbeat.channels AS stored
-        LEFT JOIN heartbeat.dispatch_leases AS lease ON lease.channel = 'channel:' || stored.id
-        LEFT JOIN heartbeat.disabled_channels AS disabled ON disabled.channel = 'channel:' || stored.id
-        WHERE $1::bigint IS NULL OR stored.id = $1
-        ORDER BY stored.id
+            lease.failure AS "failure?",
+            (
+                SELECT count(*) FROM heartbeat.outbox WHERE channel = known.key AND dead_at IS NULL
+            ) AS "waiting!",
+            (
+                SELECT count(*) FROM heartbeat.outbox WHERE channel = known.key AND dead_at IS NOT NULL
+            ) AS "dead!"
+        FROM known
+        LEFT JOIN heartbeat.dispatch_leases AS lease ON lease.channel = known.key
+        LEFT JOIN heartbeat.disabled_channels AS disabled ON disabled.channel = known.key
+        WHERE $1::bigint IS NULL OR known.id = $1
+        ORDER BY known.id
         "#,
         id,
+        configured,
+        CONFIGURED_DISCORD,
+        CONFIGURED_ID,
     )
     .fetch_all(connection)
     .await?;
@@ -136,7 +172,12 @@ pub async fn update(
         "
         WITH updated AS (
             UPDATE heartbeat.channels
-            SET name = COALESCE($2, name), settings = COALESCE($3, settings), events = COALESCE($4, events)
+            SET
+                name = COALESCE($2, name),
+                settings = COALESCE($3, settings),
+                events = COALESCE($4, events),
+                -- A chat that the owner names need not be found.
+                start_code = CASE WHEN $3::jsonb ? 'chat_id' THEN NULL ELSE COALESCE($6, start_code) END
             WHERE id = $1
             RETURNING id
         ), enabled AS (
@@ -151,6 +192,7 @@ pub async fn update(
         update.settings.as_ref().map(|settings| Value::Object(settings.expose().clone())),
         update.events.as_deref(),
         update.enable,
+        update.start_code,
     )
     .fetch_optional(connection)
     .await?;
@@ -203,4 +245,50 @@ pub async fn confirm(connection: &mut Connection, id: i64) -> Result<bool, sqlx:
     .execute(connection)
     .await?;
     Ok(confirmed.rows_affected() > 0)
+}
+
+/// Disables a channel whose reader wants no more, and puts into the outbox that the owner is to learn of it, by the other
+/// channels. Nothing happens if that was done before.
+pub async fn unsubscribe(connection: &mut Connection, channel: &OwnedChannel) -> Result<(), sqlx::Error> {
+    let failing = FailingChannel {
+        channel: channel.id,
+        name: channel.name.clone(),
+        reason: UNSUBSCRIBED.to_owned(),
+        disabled: true,
+        alert_name: None,
+    };
+    let settings = Value::Object(channel.settings.expose().clone());
+    sqlx::query!(
+        "
+        WITH disabled AS (
+            INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
+            SELECT 'channel:' || id, $3, $4 FROM heartbeat.channels WHERE id = $1 AND settings = $2
+            ON CONFLICT (channel) DO UPDATE
+            SET settings_hash = excluded.settings_hash,
+                disabled_at = excluded.disabled_at,
+                reason = excluded.reason
+            WHERE disabled_channels.settings_hash <> excluded.settings_hash
+               OR disabled_channels.reason <> excluded.reason
+            RETURNING channel
+        )
+        INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+        SELECT other.channel, 'channel.failing', now(), $5
+        FROM disabled, (
+            SELECT 'channel:' || id AS channel FROM heartbeat.channels WHERE audience = 'owner'
+            UNION ALL
+            SELECT channel FROM heartbeat.dispatch_leases WHERE channel = $6
+        ) AS other
+        WHERE other.channel <> disabled.channel
+          AND other.channel NOT IN (SELECT channel FROM heartbeat.disabled_channels)
+        ",
+        channel.id,
+        settings,
+        settings_hash(&settings),
+        UNSUBSCRIBED,
+        serde_json::to_value(&failing).unwrap_or_default(),
+        CONFIGURED_DISCORD,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -27,16 +27,33 @@ pub async fn snooze(connection: &mut Connection) -> Result<Option<StoredSnooze>,
     .await
 }
 
-/// Sets the end of the snooze and its note, or ends it.
+/// Sets the end of the snooze and its note, or ends it. The past knows when there was one: those of the last 400 days, which
+/// is further than alerts look back.
 pub async fn set_snooze(
     connection: &mut Connection,
     until: Option<OffsetDateTime>,
     note: Option<&str>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE heartbeat.owner SET snoozed_until = $1, snooze_note = $2", until, note)
-        .execute(connection)
-        .await
-        .map(drop)
+    sqlx::query!(
+        "
+        WITH owner AS (
+            UPDATE heartbeat.owner SET snoozed_until = $1, snooze_note = $2
+        ), forgotten AS (
+            DELETE FROM heartbeat.snoozes
+            WHERE started_at > now() OR ended_at < now() - interval '400 days'
+        ), ended AS (
+            UPDATE heartbeat.snoozes SET ended_at = now() WHERE started_at < now() AND ended_at > now()
+        )
+        INSERT INTO heartbeat.snoozes (started_at, ended_at)
+        SELECT now(), $1 WHERE $1 > now()
+        ON CONFLICT (started_at) DO UPDATE SET ended_at = EXCLUDED.ended_at
+        ",
+        until,
+        note,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Records that the owner is well.

@@ -217,7 +217,7 @@ async fn offer(
 }
 
 /// Makes `token`, if it is on offer, the token of its device. The one before is dead, the device has no other offers, and its
-/// code is used. Returns whether a device may have the token then: another process may have been first.
+/// code is used; channels that subscribe to it are notified. Returns whether a device may have the token then: another process may have been first.
 pub async fn promote(connection: &mut Connection, token: TokenHash) -> Result<bool, sqlx::Error> {
     if !is_offered_or_valid(connection, token).await? {
         return Ok(false);
@@ -244,6 +244,10 @@ pub async fn promote(connection: &mut Connection, token: TokenHash) -> Result<bo
         ), used AS (
             UPDATE heartbeat.pairings SET used_at = now()
             FROM promoted WHERE pairings.device = promoted.device
+        ), queued AS (
+            INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+            SELECT channel, kind, now(), jsonb_build_object('device', device)
+            FROM promoted JOIN heartbeat.subscriptions ON kind = 'device.paired'
         )
         DELETE FROM heartbeat.offered_tokens USING promoted WHERE offered_tokens.device = promoted.device
         ",

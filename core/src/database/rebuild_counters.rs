@@ -1,7 +1,7 @@
 //! Rebuilds the counters: what `devices` and `stats` hold is computed from `beats`, after an import. It reads all
 //! beats, which takes long.
 
-use super::connection::Connection;
+use super::{connection::Connection, roll_up};
 
 /// Upper bound of the ids after which those of new devices continue. Larger ids, up to those of
 /// 2^53 that are no longer exact in JavaScript, would leave no room.
@@ -9,7 +9,7 @@ pub(super) const NEXT_ID_MAX: i64 = 1 << 52;
 
 /// Counts the beats of each device, and finds the last one whose time does not lie in the future. A device that has beats but no row gets one, without a name
 /// and with the hash of a random token, so that all beats count. Ids of new devices continue after all that were ever given, those
-/// of erased devices included.
+/// of erased devices included. The roll-up reads all beats again.
 pub(super) async fn rebuild_counters(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
@@ -30,6 +30,7 @@ pub(super) async fn rebuild_counters(connection: &mut Connection) -> Result<(), 
     sqlx::query!("UPDATE heartbeat.stats SET last_beat = (SELECT max(last_beat) FROM heartbeat.devices)")
         .execute(&mut *connection)
         .await?;
+    roll_up::reset(connection).await?;
     sqlx::query!(
         "
         SELECT setval(pg_get_serial_sequence('heartbeat.devices', 'id'), GREATEST(max(id) + 1, 0), false)

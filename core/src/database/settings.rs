@@ -1,4 +1,7 @@
-//! Statements on the settings that the owner chooses in the browser. They are read with the stats.
+//! Statements on the settings that the owner chooses in the browser. What shows
+//! stats reads them with these.
+
+use time::OffsetDateTime;
 
 use super::connection::Connection;
 use crate::settings::Choices;
@@ -19,4 +22,21 @@ pub async fn choose(connection: &mut Connection, choices: &Choices) -> Result<()
     .fetch_all(connection)
     .await
     .map(drop)
+}
+
+/// Returns what the owner chose, and the time by the database's clock.
+pub async fn chosen(connection: &mut Connection) -> Result<(Choices, OffsetDateTime), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT
+            clock_timestamp() AS "now!",
+            (SELECT value FROM heartbeat.settings WHERE name = 'precision') AS precision,
+            (SELECT value FROM heartbeat.settings WHERE name = 'history') AS history,
+            (SELECT value FROM heartbeat.settings WHERE name = 'timezone') AS timezone
+        "#
+    )
+    .fetch_one(connection)
+    .await?;
+    let [precision, history, timezone] = [&row.precision, &row.history, &row.timezone];
+    Ok((Choices::stored(precision.as_deref(), history.as_deref(), timezone.as_deref()), row.now))
 }

@@ -106,6 +106,7 @@ pub async fn read(
     Ok(unusual_after(&past, rest, timezone))
 }
 
+/// Keeps a length, and forgets those that were kept for a day: no alert is about them any more.
 async fn keep(
     connection: &mut Connection,
     subject: &Subject,
@@ -114,6 +115,11 @@ async fn keep(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
+        WITH forgotten AS (
+            DELETE FROM heartbeat.unusual_absences
+            WHERE computed_at NOT BETWEEN now() - interval '1 day' AND now()
+              AND (device, rest, timezone) <> ($1, $2, $3)
+        )
         INSERT INTO heartbeat.unusual_absences (device, rest, timezone, after_seconds, computed_at)
         VALUES ($1, $2, $3, $4, now())
         ON CONFLICT (device, rest, timezone)
@@ -123,16 +129,6 @@ async fn keep(
         subject.rest,
         timezone.name(),
         after.map(Span::seconds),
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// Forgets lengths that were kept for a day: no alert is about them any more.
-pub async fn forget(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "DELETE FROM heartbeat.unusual_absences WHERE computed_at NOT BETWEEN now() - interval '1 day' AND now()"
     )
     .execute(connection)
     .await

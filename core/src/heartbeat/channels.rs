@@ -4,18 +4,23 @@ use super::Heartbeat;
 use crate::{
     Error,
     channel::{self, CONFIGURED_ID, ChannelUpdate, NewChannel, OwnedChannel},
-    database::owned_channels,
+    database::{
+        dead_letters::{self, DeadLetters},
+        owned_channels,
+    },
 };
 
 impl Heartbeat {
-    /// The channels in the database, ordered by id.
+    /// All channels, ordered by id: first the one that the configuration names, if it does.
     pub async fn channels(&self) -> Result<Vec<OwnedChannel>, Error> {
-        self.reads.run(owned_channels::all).await
+        let configured = self.configured_channel.as_deref();
+        self.reads.run(async |connection: &mut _| owned_channels::all(connection, configured).await).await
     }
 
-    /// The channel in the database that has this id.
+    /// The channel that has this id.
     pub async fn channel(&self, id: i64) -> Result<OwnedChannel, Error> {
-        let find = async |connection: &mut _| owned_channels::one(connection, id).await;
+        let configured = self.configured_channel.as_deref();
+        let find = async |connection: &mut _| owned_channels::one(connection, id, configured).await;
         self.reads.run(find).await?.ok_or(Error::UnknownChannel)
     }
 
@@ -34,9 +39,7 @@ impl Heartbeat {
 
     /// Changes channel `id`.
     pub async fn update_channel(&self, id: i64, update: ChannelUpdate) -> Result<OwnedChannel, Error> {
-        if id == CONFIGURED_ID {
-            return Err(Error::ConfiguredChannel);
-        }
+        self.refuse_configured(id)?;
         let change = async |connection: &mut _| owned_channels::update(connection, id, &update).await;
         if !self.reads.run(change).await? {
             return Err(Error::UnknownChannel);
@@ -47,18 +50,58 @@ impl Heartbeat {
 
     /// Deletes channel `id`, with what waits for it.
     pub async fn delete_channel(&self, id: i64) -> Result<(), Error> {
-        if id == CONFIGURED_ID {
-            return Err(Error::ConfiguredChannel);
-        }
+        self.refuse_configured(id)?;
         let delete = async |connection: &mut _| owned_channels::delete(connection, id).await;
         self.reads.run(delete).await?.then_some(()).ok_or(Error::UnknownChannel)
     }
 
-    /// Sends a test through channel `id`, which has to be there.
+    /// Records that the reader of channel `id` is reached by it. Returns whether there is one.
+    pub async fn confirm_channel(&self, id: i64) -> Result<bool, Error> {
+        self.reads.run(async |connection: &mut _| owned_channels::confirm(connection, id).await).await
+    }
+
+    /// Disables channel `id`, as its reader wants no more, and tells the owner by the other channels. Returns whether there is
+    /// such a channel. If its settings change meanwhile, that enables it again.
+    pub async fn unsubscribe_channel(&self, id: i64) -> Result<bool, Error> {
+        let find = async |connection: &mut _| owned_channels::one(connection, id, None).await;
+        let Some(channel) = self.reads.run(find).await? else { return Ok(false) };
+        let disable = async |connection: &mut _| owned_channels::unsubscribe(connection, &channel).await;
+        self.reads.run(disable).await?;
+        self.queued_events.notify_one();
+        Ok(true)
+    }
+
+    /// Sends a test through channel `id`.
     pub async fn test_channel(&self, id: i64) -> Result<(), Error> {
-        let key = channel::key(id);
+        let key = channel::key(self.channel(id).await?.id);
         self.reads.run(async |connection: &mut _| owned_channels::test(connection, &key).await).await?;
         self.queued_events.notify_one();
+        Ok(())
+    }
+
+    /// Sends the dead letter with this id again. Returns whether there is one that still makes sense.
+    pub async fn resend_event(&self, id: i64) -> Result<bool, Error> {
+        Ok(self.resend(DeadLetters::One(id)).await? > 0)
+    }
+
+    /// Sends all dead letters of channel `id` again. Returns how many those are.
+    pub async fn resend_events_of_channel(&self, id: i64) -> Result<u64, Error> {
+        let key = channel::key(self.channel(id).await?.id);
+        self.resend(DeadLetters::Of(&key)).await
+    }
+
+    async fn resend(&self, letters: DeadLetters<'_>) -> Result<u64, Error> {
+        let revive = async |connection: &mut _| dead_letters::revive(connection, letters).await;
+        let revived = self.reads.run(revive).await?;
+        self.queued_events.notify_one();
+        Ok(revived)
+    }
+
+    /// Fails if the configuration owns channel `id`, which is changed there.
+    fn refuse_configured(&self, id: i64) -> Result<(), Error> {
+        if id == CONFIGURED_ID && self.configured_channel.is_some() {
+            return Err(Error::ConfiguredChannel);
+        }
         Ok(())
     }
 }

@@ -81,6 +81,8 @@ pub struct Heartbeat {
     clock: Clock,
     runtime: Runtime,
     queued_events: Arc<Notify>,
+    /// Kinds of events that the channel of the configuration wants, if there is one.
+    configured_channel: Option<Arc<[String]>>,
     worker: Arc<watch::Sender<WorkerState>>,
     metrics: ProcessMetrics,
     known_tokens: KnownTokens,
@@ -145,6 +147,7 @@ impl Heartbeat {
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
         let metrics = ProcessMetrics::default();
+        let configured_channel = configured.of_configured_channel().map(Arc::from);
         let worker = Worker::new(writes, Arc::clone(&cache), queue, configured, &queued_events, &metrics);
         let worker = start(worker.run());
         let publication = Publication::new(reads.clone(), settings);
@@ -158,6 +161,7 @@ impl Heartbeat {
             clock,
             runtime,
             queued_events,
+            configured_channel,
             worker,
             metrics,
             known_tokens: KnownTokens::default(),

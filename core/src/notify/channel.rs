@@ -2,34 +2,27 @@
 
 use std::{fmt, time::Duration};
 
-use serde_json::Value;
-use time::OffsetDateTime;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
 use url::Url;
 
-use super::event::Event;
+use super::{event::Event, http::Http, site::Site, wording::Reader};
 use crate::secret::Secret;
-
-/// A message over HTTP: a `POST` with a JSON body.
-#[derive(Debug)]
-pub struct Message {
-    /// URL to post to; often the secret that allows to write there.
-    pub url: Secret<Url>,
-    /// Headers besides the content type.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body, as JSON.
-    pub body: Vec<u8>,
-    /// Statuses by which this service says that it will never take anything again.
-    pub gone: &'static [u16],
-}
 
 /// A destination of notifications.
 pub trait Channel: fmt::Debug + Send + Sync {
     /// Events that one message holds at most.
     fn max_events(&self) -> usize;
 
-    /// Makes the message of an attempt at `now` to deliver these events: at least one, at most
-    /// [`max_events`](Self::max_events), in the order in which they happened.
-    fn message(&self, events: &[Event], now: OffsetDateTime) -> Message;
+    /// Makes one attempt to deliver these events: at least one, at most [`max_events`](Self::max_events), in the order in
+    /// which they happened, for a friend [as strangers may know them](Event::for_strangers). It may be given up after
+    /// [`SEND_TIMEOUT`](super::http::SEND_TIMEOUT).
+    fn send<'a>(
+        &'a self,
+        events: &'a [Event],
+        reader: &'a Reader<'a>,
+        http: &'a Http,
+    ) -> BoxFuture<'a, Outcome>;
 }
 
 /// Outcome of an attempt to deliver. Reasons are for the log, and hold no secrets.
@@ -44,6 +37,15 @@ pub enum Outcome {
         /// When the service wants to be asked again, if it said so.
         retry_after: Option<Duration>,
     },
+    /// They were not: the service takes no more for so long, perhaps until the next day.
+    OutOfQuota {
+        /// Why.
+        reason: String,
+        /// When it will take some again.
+        retry_after: Duration,
+    },
+    /// They were not: the service wants these settings from now on, which are to be kept.
+    Moved(Map<String, Value>),
     /// The service does not let us in, which its owner or ours may change. To be retried rarely.
     Denied(String),
     /// The service will never take these events, or one of them.
@@ -52,20 +54,38 @@ pub enum Outcome {
     Gone(String),
 }
 
-/// Facts about this server that channels of all kinds need.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// `live_url`: where the world finds this server.
-    pub live_url: Url,
-}
-
 /// A kind of channel.
 #[derive(Debug)]
 pub struct ChannelKind {
     /// Its name, as in the database.
     pub name: &'static str,
+    /// The settings that it knows.
+    pub settings: &'static [Setting],
     /// Its constructor.
     pub make: MakeChannel,
+}
+
+/// A setting of a kind of channel.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is written and never answered.
+    pub is_secret: bool,
+}
+
+impl Setting {
+    /// A setting that its owner may read again.
+    #[must_use]
+    pub const fn open(name: &'static str) -> Self {
+        Self { name, is_secret: false }
+    }
+
+    /// A setting that is never answered.
+    #[must_use]
+    pub const fn secret(name: &'static str) -> Self {
+        Self { name, is_secret: true }
+    }
 }
 
 /// Makes a channel from its settings. The error says what is wrong with them, and holds no secret.

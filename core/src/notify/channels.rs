@@ -3,24 +3,37 @@
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
-    channel::{Channel, ChannelKind, Site},
-    discord, webhook,
+    channel::{Channel, ChannelKind},
+    discord,
+    site::Site,
+    webhook,
 };
-use crate::{Config, channel::CONFIGURED_DISCORD, database::channels::StoredChannel, secret::Secret};
+use crate::{
+    Config,
+    channel::{self, Audience, CONFIGURED_ID, CONFIGURED_NAME},
+    database::channels::StoredChannel,
+    secret::Secret,
+};
 
 /// Every kind of channel.
 const KINDS: [&ChannelKind; 2] = [&discord::KIND, &webhook::KIND];
 
-/// A channel and the key under which its events wait in the outbox.
+/// A channel, with what the dispatcher needs to know of it.
 #[derive(Debug, Clone)]
 pub struct KeyedChannel {
-    /// Key of the channel.
+    /// Key under which its events wait in the outbox.
     pub key: String,
-    /// SHA-256 of its settings, by which the database knows whether they have changed. Their secrets are random:
-    /// the hash does not give them away.
+    /// Channel id.
+    pub id: i64,
+    /// Name.
+    pub name: String,
+    /// Who reads it.
+    pub audience: Audience,
+    /// Whether its reader has said that it reaches them; always so for the owner.
+    pub is_confirmed: bool,
+    /// Hash of its settings.
     pub settings_hash: Vec<u8>,
     /// The channel.
     pub channel: Arc<dyn Channel>,
@@ -31,20 +44,34 @@ pub struct KeyedChannel {
 pub struct Channels {
     configured: Vec<KeyedChannel>,
     site: Site,
-    /// Channels made of rows of the database, with the settings they were made of. `None`: of a kind that this
-    /// program does not know, or with settings that cannot work.
-    stored: HashMap<String, (Secret<Value>, Option<KeyedChannel>)>,
+    /// Channels made of rows of the database, by id.
+    stored: HashMap<i64, Made>,
+}
+
+/// A channel, and the settings that it was made of.
+#[derive(Debug)]
+struct Made {
+    settings: Secret<Value>,
+    /// `None`: of a kind that this program does not know, or with settings that cannot work.
+    channel: Option<Arc<dyn Channel>>,
 }
 
 impl Channels {
     /// Returns the channels that the configuration names.
     #[must_use]
-    pub fn configured(config: &Config) -> Self {
-        let site = Site { live_url: config.live_url.clone() };
+    pub fn configured(config: &Config, site: Site) -> Self {
         let discord = config.webhook_url.as_ref().map(|url| json!({ "url": url.expose().as_str() }));
         let keyed = discord.and_then(|settings| {
             let channel = (discord::KIND.make)(&settings, &site).ok()?;
-            Some(KeyedChannel::new(CONFIGURED_DISCORD, &settings, channel))
+            Some(KeyedChannel {
+                key: channel::key(CONFIGURED_ID),
+                id: CONFIGURED_ID,
+                name: CONFIGURED_NAME.to_owned(),
+                audience: Audience::Owner,
+                is_confirmed: true,
+                settings_hash: channel::settings_hash(&settings),
+                channel: channel.into(),
+            })
         });
         Self { configured: keyed.into_iter().collect(), site, stored: HashMap::new() }
     }
@@ -52,40 +79,60 @@ impl Channels {
     /// Returns all channels, given the rows of the database. A channel is made once, and again when its settings
     /// change.
     pub(super) fn current(&mut self, rows: Vec<StoredChannel>) -> Vec<KeyedChannel> {
-        self.stored.retain(|key, _| rows.iter().any(|row| row.key == *key));
+        self.stored.retain(|id, _| rows.iter().any(|row| row.id == *id));
         let mut channels = self.configured.clone();
-        channels.extend(rows.into_iter().filter_map(|row| self.channel(row)));
+        channels.extend(rows.into_iter().filter_map(|row| {
+            Some(KeyedChannel {
+                key: channel::key(row.id),
+                id: row.id,
+                name: row.name.clone(),
+                audience: row.audience,
+                is_confirmed: row.is_confirmed,
+                settings_hash: channel::settings_hash(row.settings.expose()),
+                channel: self.channel(row)?,
+            })
+        }));
         channels
     }
 
-    fn channel(&mut self, row: StoredChannel) -> Option<KeyedChannel> {
-        let StoredChannel { key, kind, settings } = row;
-        if let Some((_, channel)) = self.stored.get(&key).filter(|(made_of, _)| *made_of == settings) {
-            return channel.clone();
+    fn channel(&mut self, row: StoredChannel) -> Option<Arc<dyn Channel>> {
+        let StoredChannel { id, kind, settings, .. } = row;
+        if let Some(made) = self.stored.get(&id).filter(|made| made.settings == settings) {
+            return made.channel.clone();
         }
         let channel = match make(&kind, settings.expose(), &self.site) {
-            Some(Ok(channel)) => Some(KeyedChannel::new(&key, settings.expose(), channel)),
+            Some(Ok(channel)) => Some(Arc::from(channel)),
             Some(Err(problem)) => {
-                tracing::error!(channel = %key, %kind, %problem, "channel settings");
+                tracing::error!(channel = id, %kind, %problem, "channel settings");
                 None
             }
             None => None,
         };
-        self.stored.insert(key, (settings, channel.clone()));
+        self.stored.insert(id, Made { settings, channel: channel.clone() });
         channel
     }
 }
 
-impl KeyedChannel {
-    fn new(key: &str, settings: &Value, channel: Box<dyn Channel>) -> Self {
-        let settings_hash = Sha256::digest(settings.to_string()).to_vec();
-        Self { key: key.to_owned(), settings_hash, channel: Arc::from(channel) }
-    }
+/// Returns the kind of channel that has this name; `None` if this program does not know it.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static ChannelKind> {
+    KINDS.into_iter().find(|kind| kind.name == name)
 }
 
-/// Makes a channel of the kind called `kind`; `None` if this program does not know it. The error says what is
-/// wrong with the settings.
-fn make(kind: &str, settings: &Value, site: &Site) -> Option<Result<Box<dyn Channel>, String>> {
-    let kind = KINDS.iter().find(|known| known.name == kind)?;
-    Some((kind.make)(settings, site))
+/// Checks whether a channel of the kind called `name` can be made from these settings. Fails with what is wrong, without
+/// a secret.
+pub fn validate(name: &str, settings: &Value, site: &Site) -> Result<(), String> {
+    let names = || KINDS.map(|kind| kind.name).join(", ");
+    let kind = kind(name).ok_or_else(|| format!("kind: expected one of {}", names()))?;
+    let unknown = settings.as_object().into_iter().flatten().map(|(name, _)| name);
+    let mut unknown = unknown.filter(|name| kind.settings.iter().all(|known| known.name != name.as_str()));
+    if unknown.next().is_some() {
+        let known: Vec<_> = kind.settings.iter().map(|setting| setting.name).collect();
+        return Err(format!("settings: expected {} and nothing else", known.join(", ")));
+    }
+    (kind.make)(settings, site).map(drop)
+}
+
+fn make(name: &str, settings: &Value, site: &Site) -> Option<Result<Box<dyn Channel>, String>> {
+    Some((kind(name)?.make)(settings, site))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -11,10 +12,13 @@ use super::{
     event::{Event, EventDevice, EventKind},
     http::{Http, SEND_TIMEOUT},
     setup::Setup,
+    wording::Reader,
 };
 use crate::{
     Error,
-    database::{Connection, channels, dispatch_leases, outbox},
+    channel::Audience,
+    database::{Connection, dispatch_leases, outbox},
+    settings::Settings,
 };
 
 /// Timeout of the lease on a channel. It outlasts a delivery, so that no other dispatcher delivers meanwhile; not by
@@ -26,7 +30,7 @@ pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Attempts to record an outcome. While the lease lasts no other dispatcher sends the same events again, so this is
 /// worth a few.
-const RECORD_ATTEMPTS: u64 = 3;
+pub(super) const RECORD_ATTEMPTS: u64 = 3;
 
 /// The longest that a delivery takes: the lease is claimed, events are read, a message is sent, and the outcome is
 /// recorded. Before another message is sent the lease is claimed again.
@@ -49,9 +53,12 @@ const DENIED_BACKOFF_MAX: Duration = Duration::from_hours(1);
 /// The longest delay that a service may ask for.
 pub(super) const SERVICE_DELAY_MAX: Duration = Duration::from_hours(1);
 
+/// The longest delay until a service takes more than its quota of a day.
+pub(super) const QUOTA_DELAY_MAX: Duration = Duration::from_hours(25);
+
 /// Delay before a channel is looked at again whose lease another dispatcher holds, or about which the database gave
 /// no answer.
-const LEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
+pub(super) const LEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A delivery to a channel, which events may be waiting for.
 #[derive(Debug)]
@@ -59,6 +66,25 @@ pub(super) struct Delivery<'a> {
     pub(super) setup: &'a Setup,
     pub(super) http: &'a Http,
     pub(super) channel: &'a KeyedChannel,
+    pub(super) round: &'a Round,
+}
+
+/// What all deliveries of one round have in common.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// The settings as they apply.
+    pub(super) settings: Settings,
+    /// Strangers, and so friends, know when the owner was present before this time; without it, they know all.
+    pub(super) visible_before: Option<OffsetDateTime>,
+    /// Keys of the channels that the configuration names.
+    pub(super) configured: Vec<String>,
+}
+
+impl Round {
+    /// Until when the reader of a channel may know when the owner was present; `None` if they may know all.
+    pub(super) fn visible_before(&self, channel: &KeyedChannel) -> Option<OffsetDateTime> {
+        self.visible_before.filter(|_| channel.audience == Audience::Friend)
+    }
 }
 
 impl Delivery<'_> {
@@ -82,20 +108,49 @@ impl Delivery<'_> {
         delay
     }
 
+    /// Reads an event of a known kind, as the reader of the channel may see it; `None` if its time or its payload makes no
+    /// sense.
+    fn event(&self, row: &outbox::Row) -> Option<Event> {
+        let kind = EventKind::parse(&row.kind, &row.payload)?;
+        let id = row.payload.get("device").and_then(Value::as_i64);
+        let device =
+            id.map(|id| EventDevice { id, name: row.device_name.clone(), is_public: row.device_is_public });
+        let event = Event { id: row.id, kind, device, happened_at: row.happened_at? };
+        Some(match self.channel.audience {
+            Audience::Owner => event,
+            Audience::Friend => event.for_strangers(&self.round.settings),
+        })
+    }
+
     async fn claim(&self) -> Result<Option<i32>, Error> {
         let (channel, holder, seconds) = (self.channel, &self.setup.holder, LEASE_TIMEOUT.as_secs_f64());
         let (key, settings) = (&channel.key, &channel.settings_hash);
         self.query(async |it| dispatch_leases::claim(it, key, settings, holder, seconds).await).await
     }
 
-    /// The first events that wait, as many as one message holds.
+    /// The first events that wait, as many as one message holds. Those about alerts may be withdrawn until an attempt to send
+    /// them is noted.
     async fn first(&self) -> Result<Vec<outbox::Row>, Error> {
         let limit = i64::try_from(self.channel.channel.max_events()).unwrap_or(i64::MAX);
         let (key, kinds) = (&self.channel.key, EventKind::NAMES.map(str::to_owned));
-        self.query(async |it| outbox::first(it, key, &kinds, limit).await).await
+        let visible_before = self.round.visible_before(self.channel);
+        self.query(async |it| {
+            loop {
+                let rows = outbox::first(it, key, &kinds, visible_before, limit).await?;
+                let withdrawable: Vec<i64> =
+                    rows.iter().filter(|row| row.firing.is_some()).map(|row| row.id).collect();
+                if withdrawable.is_empty()
+                    || outbox::attempt(it, &withdrawable).await?.len() == withdrawable.len()
+                {
+                    return Ok(rows);
+                }
+            }
+        })
+        .await
     }
 
     async fn deliver_rows(&self, rows: &[outbox::Row], attempts: i32) -> Result<Option<Duration>, Error> {
+        let event = |row| self.event(row);
         let unreadable: Vec<i64> = rows.iter().filter(|row| event(row).is_none()).map(|row| row.id).collect();
         if !unreadable.is_empty() {
             return self.dead_letter(&unreadable, "unreadable").await.map(Some);
@@ -114,11 +169,16 @@ impl Delivery<'_> {
                     retry_after.map_or_else(backoff, |delay| delay.clamp(BACKOFF_MIN, SERVICE_DELAY_MAX));
                 self.retry_later(attempts, &reason, delay).await
             }
+            Outcome::OutOfQuota { reason, retry_after } => {
+                let delay = retry_after.clamp(BACKOFF_MIN, QUOTA_DELAY_MAX);
+                self.out_of_quota(events, &reason, delay).await
+            }
+            Outcome::Moved(settings) => self.move_to(&settings).await,
             Outcome::Denied(reason) => {
                 let delay = self.backoff(DENIED_BACKOFF_MIN, DENIED_BACKOFF_MAX, attempts);
                 self.retry_later(attempts, &reason, delay).await
             }
-            Outcome::Refused(reason) if events.len() == 1 => self.dead_letter(&ids(events), &reason).await,
+            Outcome::Refused(reason) if events.len() == 1 => self.refused(&events[0], &reason).await,
             // One of them spoils the rest: find out which.
             Outcome::Refused(_) => match self.claim().await? {
                 Some(attempts) => Box::pin(self.deliver(&events[..1], attempts)).await,
@@ -129,53 +189,23 @@ impl Delivery<'_> {
     }
 
     async fn send(&self, events: &[Event]) -> Outcome {
-        let message = self.channel.channel.message(events, (self.setup.clock)());
+        let reader = Reader {
+            channel: self.channel.id,
+            audience: self.channel.audience,
+            is_confirmed: self.channel.is_confirmed,
+            now: (self.setup.clock)(),
+            timezone: &self.round.settings.timezone,
+            site: &self.setup.site,
+        };
         let late = Outcome::RetryLater { reason: "no answer in time".to_owned(), retry_after: None };
-        let outcome = timeout(SEND_TIMEOUT, self.http.send(message)).await.unwrap_or(late);
+        let attempt = self.channel.channel.send(events, &reader, self.http);
+        let outcome = timeout(SEND_TIMEOUT, attempt).await.unwrap_or(late);
         let (metrics, key) = (&self.setup.metrics, &self.channel.key);
         metrics.notification_attempts.with_label_values(&[key]).inc();
         if !matches!(outcome, Outcome::Delivered(_)) {
             metrics.notification_failures.with_label_values(&[key]).inc();
         }
         outcome
-    }
-
-    async fn ack(&self, events: &[i64], delay: Duration) -> Result<Duration, Error> {
-        let (key, holder, seconds) = (&self.channel.key, &self.setup.holder, delay.as_secs_f64());
-        let held = self.record(async |it| outbox::ack(it, key, holder, events, seconds).await).await?;
-        Ok(if held { delay } else { self.lease_lost() })
-    }
-
-    async fn retry_later(&self, attempts: i32, reason: &str, delay: Duration) -> Result<Duration, Error> {
-        let (key, holder, seconds) = (&self.channel.key, &self.setup.holder, delay.as_secs_f64());
-        tracing::warn!(channel = %key, attempts = attempts + 1, %reason, retry_after = ?delay, "delivery failed");
-        let held =
-            self.record(async |it| dispatch_leases::retry_later(it, key, holder, seconds).await).await?;
-        Ok(if held { delay } else { self.lease_lost() })
-    }
-
-    async fn dead_letter(&self, events: &[i64], reason: &str) -> Result<Duration, Error> {
-        let (key, holder) = (&self.channel.key, &self.setup.holder);
-        if !self.record(async |it| outbox::dead_letter(it, key, holder, events).await).await? {
-            return Ok(self.lease_lost());
-        }
-        tracing::error!(channel = %key, events = events.len(), %reason, "events dead-lettered");
-        Ok(Duration::ZERO)
-    }
-
-    async fn disable(&self, reason: &str) -> Result<Duration, Error> {
-        let (key, holder) = (&self.channel.key, &self.setup.holder);
-        if !self.record(async |it| channels::disable(it, key, holder, reason).await).await? {
-            return Ok(self.lease_lost());
-        }
-        tracing::error!(channel = %key, %reason, "channel disabled: nothing is sent until its URL is changed");
-        Ok(Duration::ZERO)
-    }
-
-    /// Another dispatcher took the lease over, and decides what becomes of the events.
-    fn lease_lost(&self) -> Duration {
-        tracing::warn!(channel = %self.channel.key, "lease lost");
-        LEASE_RETRY_DELAY
     }
 
     /// The backoff after this many failed attempts and one more: doubled each time, and shortened by up to a half at
@@ -185,22 +215,7 @@ impl Delivery<'_> {
         doubled.min(max).mul_f64(0.5 + (self.setup.random)() / 2.0)
     }
 
-    /// Records an outcome, with a few retries. Returns whether this dispatcher still had the lease.
-    async fn record(
-        &self,
-        work: impl AsyncFnOnce(&mut Connection) -> Result<bool, sqlx::Error> + Clone,
-    ) -> Result<bool, Error> {
-        let mut result = Err(Error::Unavailable);
-        for _ in 0..RECORD_ATTEMPTS {
-            result = self.query(work.clone()).await;
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
-    }
-
-    async fn query<T>(
+    pub(super) async fn query<T>(
         &self,
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error> + Clone,
     ) -> Result<T, Error> {
@@ -208,15 +223,6 @@ impl Delivery<'_> {
     }
 }
 
-fn ids(events: &[Event]) -> Vec<i64> {
+pub(super) fn ids(events: &[Event]) -> Vec<i64> {
     events.iter().map(|event| event.id).collect()
-}
-
-/// Reads an event of a known kind; `None` if its time or its payload makes no sense.
-fn event(row: &outbox::Row) -> Option<Event> {
-    let kind = EventKind::parse(&row.kind, &row.payload)?;
-    let id = row.payload.get("device").and_then(Value::as_i64);
-    let device =
-        id.map(|id| EventDevice { id, name: row.device_name.clone(), is_public: row.device_is_public });
-    Some(Event { id: row.id, kind, device, happened_at: row.happened_at? })
 }

@@ -3,14 +3,17 @@
 //! Source: Discord's developer documentation, "Webhook Resource", "Message Resource" (embeds, allowed
 //! mentions), "Rate Limits" and "Message Formatting" (timestamps).
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 use url::Url;
 
 use super::{
-    channel::{Channel, ChannelKind, Message, Site, url_setting},
+    channel::{Channel, ChannelKind, Outcome, Setting, url_setting},
     event::{EndedAbsence, Event, EventKind},
+    http::{Http, Message},
+    site::Site,
+    wording::Reader,
 };
 use crate::{device::UNNAMED, humanize, secret::Secret};
 
@@ -21,7 +24,8 @@ const MAX_EMBEDS: usize = 10;
 const GONE: [u16; 2] = [404, 410];
 
 /// The kind `discord`, with the setting `url`: that of a webhook, which allows to write to its channel.
-pub(super) const KIND: ChannelKind = ChannelKind { name: "discord", make };
+pub(super) const KIND: ChannelKind =
+    ChannelKind { name: "discord", settings: &[Setting::secret("url")], make };
 
 #[derive(Debug)]
 struct Discord {
@@ -49,9 +53,10 @@ impl Channel for Discord {
         MAX_EMBEDS
     }
 
-    fn message(&self, events: &[Event], _: OffsetDateTime) -> Message {
+    fn send<'a>(&'a self, events: &'a [Event], _: &'a Reader<'a>, http: &'a Http) -> BoxFuture<'a, Outcome> {
         let body = serde_json::to_vec(&Body::new(events, &self.live_url)).expect("text is JSON");
-        Message { url: self.url.clone(), headers: Vec::new(), body, gone: &GONE }
+        let message = Message { url: self.url.clone(), headers: Vec::new(), body };
+        Box::pin(http.deliver(message, &GONE))
     }
 }
 

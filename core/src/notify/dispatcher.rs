@@ -5,18 +5,21 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::join_all;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use super::{
     channels::KeyedChannel,
-    delivery::{DELIVERY_TIMEOUT, Delivery, SERVICE_DELAY_MAX, STATEMENT_TIMEOUT},
+    delivery::{DELIVERY_TIMEOUT, Delivery, QUOTA_DELAY_MAX, Round, STATEMENT_TIMEOUT},
     event::EventKind,
     http::Http,
     setup::Setup,
 };
 use crate::{
     Error, Heartbeat,
-    database::{channels::all, dispatch_leases},
+    channel::CONFIGURED_ID,
+    database::{channels::all, dispatch_leases, settings},
+    settings::{OwnerSettings, Precision, Settings},
 };
 
 /// Poll interval for events written by other processes, and events that these could not deliver.
@@ -87,28 +90,40 @@ impl Dispatcher {
     /// Makes one delivery to each channel that one is due for.
     async fn dispatch_due(&self) -> Result<Next, Error> {
         let deadline = || Instant::now() + STATEMENT_TIMEOUT;
-        let rows = self.setup.session.run(deadline(), all).await?;
+        let read = async |it: &mut _| Ok((all(it).await?, settings::chosen(it).await?));
+        let (rows, (chosen, now)) = self.setup.session.run(deadline(), read).await?;
+        let settings = OwnerSettings { configured: self.setup.configured.clone(), chosen }.effective();
         let channels = self.setup.channels.lock().await.current(rows);
         for channel in &channels {
             self.setup.metrics.preset_channel(&channel.key);
         }
         let keys: Vec<String> = channels.iter().map(|it| it.key.clone()).collect();
-        let settings: Vec<Vec<u8>> = channels.iter().map(|it| it.settings_hash.clone()).collect();
+        let hashes: Vec<Vec<u8>> = channels.iter().map(|it| it.settings_hash.clone()).collect();
+        let configured: Vec<String> =
+            channels.iter().filter(|it| it.id == CONFIGURED_ID).map(|it| it.key.clone()).collect();
+        let round = Round { visible_before: visible_before(&settings, now), settings, configured };
+        let boundaries: Vec<_> = channels.iter().map(|it| round.visible_before(it)).collect();
         let kinds = EventKind::NAMES.map(str::to_owned);
-        let due = async |it: &mut _| dispatch_leases::due(it, &keys, &settings, &kinds).await;
+        let due = async |it: &mut _| dispatch_leases::due(it, &keys, &hashes, &boundaries, &kinds).await;
         let due = self.setup.session.run(deadline(), due).await?;
         let deliveries = due.iter().filter_map(|due| {
             let channel = channels.iter().find(|it| it.key == due.channel)?;
-            Some(self.deliver_if_due(channel, due.seconds))
+            Some(self.deliver_if_due(channel, &round, due.seconds))
         });
         Ok(join_all(deliveries).await.into_iter().min().unwrap_or(Next::Idle))
     }
 
-    async fn deliver_if_due(&self, channel: &KeyedChannel, seconds: f64) -> Next {
+    async fn deliver_if_due(&self, channel: &KeyedChannel, round: &Round, seconds: f64) -> Next {
         if seconds > 0.0 {
-            return Next::After(Duration::from_secs_f64(seconds).min(SERVICE_DELAY_MAX));
+            return Next::After(Duration::from_secs_f64(seconds).min(QUOTA_DELAY_MAX));
         }
-        let delivery = Delivery { setup: &self.setup, http: &self.http, channel };
+        let delivery = Delivery { setup: &self.setup, http: &self.http, channel, round };
         delivery.run().await.map_or(Next::Idle, Next::After)
     }
+}
+
+/// The last boundary of `precision`: strangers know what was before. `None` if they know all.
+fn visible_before(settings: &Settings, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let boundary = || settings.precision.boundary(now, &settings.timezone);
+    (settings.precision != Precision::Exact).then(boundary)
 }

@@ -153,6 +153,19 @@ pub struct FailingChannel {
     pub alert_name: Option<String>,
 }
 
+impl Event {
+    /// Returns what it tells of an alert, if it is about one.
+    #[must_use]
+    pub fn alert(&self) -> Option<&AlertNotice> {
+        match &self.kind {
+            EventKind::AlertFired(notice)
+            | EventKind::AlertResolved(notice)
+            | EventKind::AlertReached(notice) => Some(notice),
+            _ => None,
+        }
+    }
+}
+
 impl EventKind {
     /// Names of all kinds, as the outbox and the webhooks write them.
     pub const NAMES: [&'static str; 12] = [

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use reqwest::{StatusCode, header::HeaderMap};
+use serde_json::Value;
+use url::Url;
 
-use super::channel::{Message, Outcome};
-use crate::tls;
+use super::channel::Outcome;
+use crate::{secret::Secret, tls};
 
 /// Timeout of connecting to a service.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Timeout of one attempt, from connecting to the response.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer that are read. Those that say something are short.
+pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
 /// Sends messages.
 #[derive(Debug)]
@@ -35,53 +40,107 @@ impl Default for Http {
     }
 }
 
+/// A message over HTTP: a `POST` with a JSON body.
+#[derive(Debug)]
+pub struct Message {
+    /// URL to post to; often the secret that allows to write there.
+    pub url: Secret<Url>,
+    /// Headers besides the content type.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, as JSON.
+    pub body: Vec<u8>,
+}
+
+/// The answer of a service.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body, or the first [`ANSWER_MAX_BYTES`] of it.
+    pub body: Vec<u8>,
+}
+
 impl Http {
-    /// Sends a message, and classifies the response.
-    pub async fn send(&self, message: Message) -> Outcome {
+    /// Sends a message. Fails with the outcome of an attempt without an answer.
+    pub async fn post(&self, message: Message) -> Result<Answer, Outcome> {
         let mut request =
             self.0.post(message.url.expose().clone()).header("content-type", "application/json");
         for (name, value) in message.headers {
             request = request.header(name, value);
         }
-        match request.body(message.body).send().await {
-            Ok(response) => classify(response.status(), response.headers(), message.gone),
-            // The library's own text holds the URL, which is a secret, and the host's IP address.
-            Err(error) => {
-                let reason = if error.is_timeout() {
-                    "no answer in time"
-                } else if error.is_connect() {
-                    "cannot connect"
-                } else {
-                    "the connection broke"
-                };
-                Outcome::RetryLater { reason: reason.to_owned(), retry_after: None }
+        let answer = async {
+            let mut response = request.body(message.body).send().await?;
+            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+            let mut body = Vec::new();
+            while body.len() < ANSWER_MAX_BYTES
+                && let Some(chunk) = response.chunk().await?
+            {
+                body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX_BYTES - body.len())]);
             }
+            Ok(Answer { status, headers, body })
+        };
+        // The library's own text holds the URL, which is a secret, and the host's IP address.
+        answer.await.map_err(|error: reqwest::Error| {
+            let reason = if error.is_timeout() {
+                "no answer in time"
+            } else if error.is_connect() {
+                "cannot connect"
+            } else {
+                "the connection broke"
+            };
+            Outcome::RetryLater { reason: reason.to_owned(), retry_after: None }
+        })
+    }
+
+    /// Sends a message, and classifies the answer as most services mean it. `gone`: see [`Answer::outcome`].
+    pub async fn deliver(&self, message: Message, gone: &[u16]) -> Outcome {
+        match self.post(message).await {
+            Ok(answer) => answer.outcome(gone),
+            Err(outcome) => outcome,
         }
     }
 }
 
-/// Classifies a response: 2xx delivers; a status in `gone` says that the service will never take anything again; 401
-/// and 403 that it does not let us in; 404, 408, 429, 3xx and 5xx are worth a retry; any other 4xx refuses these
-/// events. `Retry-After` and Discord's `X-RateLimit-*` set the delay before the next message.
-fn classify(status: StatusCode, headers: &HeaderMap, gone: &[u16]) -> Outcome {
-    if status.is_success() {
-        let exhausted = seconds(headers, "x-ratelimit-remaining") == Some(Duration::ZERO);
-        let delay = seconds(headers, "x-ratelimit-reset-after").filter(|_| exhausted);
-        return Outcome::Delivered(delay.unwrap_or_default());
+impl Answer {
+    /// Classifies the answer: 2xx delivers; a status in `gone` says that the service will never take anything again; 401 and
+    /// 403 that it does not let us in; 404, 408, 429, 3xx and 5xx are worth a retry; any other 4xx refuses these events.
+    /// `Retry-After` and Discord's `X-RateLimit-*` set the delay before the next message.
+    #[must_use]
+    pub fn outcome(&self, gone: &[u16]) -> Outcome {
+        let (status, headers) = (self.status, &self.headers);
+        if status.is_success() {
+            let exhausted = seconds(headers, "x-ratelimit-remaining") == Some(Duration::ZERO);
+            let delay = seconds(headers, "x-ratelimit-reset-after").filter(|_| exhausted);
+            return Outcome::Delivered(delay.unwrap_or_default());
+        }
+        let reason = self.reason();
+        let retry_after = seconds(headers, "retry-after");
+        match status.as_u16() {
+            status if gone.contains(&status) => Outcome::Gone(reason),
+            401 | 403 => Outcome::Denied(reason),
+            429 => {
+                let retry_after = retry_after.or_else(|| seconds(headers, "x-ratelimit-reset-after"));
+                Outcome::RetryLater { reason, retry_after }
+            }
+            400..500 if !matches!(status, StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT) => {
+                Outcome::Refused(reason)
+            }
+            _ => Outcome::RetryLater { reason, retry_after },
+        }
     }
-    let reason = format!("status {}", status.as_u16());
-    let retry_after = seconds(headers, "retry-after");
-    match status.as_u16() {
-        status if gone.contains(&status) => Outcome::Gone(reason),
-        401 | 403 => Outcome::Denied(reason),
-        429 => {
-            let retry_after = retry_after.or_else(|| seconds(headers, "x-ratelimit-reset-after"));
-            Outcome::RetryLater { reason, retry_after }
-        }
-        400..500 if !matches!(status, StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT) => {
-            Outcome::Refused(reason)
-        }
-        _ => Outcome::RetryLater { reason, retry_after },
+
+    /// Returns the body as JSON; `null` if it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Returns the status as a reason for the log and the owner: what services write themselves may hold secrets.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        format!("status {}", self.status.as_u16())
     }
 }
 
@@ -102,7 +161,8 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        classify(StatusCode::from_u16(status).expect("a status"), &headers, &[410])
+        let status = StatusCode::from_u16(status).expect("a status");
+        Answer { status, headers, body: Vec::new() }.outcome(&[410])
     }
 
     #[test]

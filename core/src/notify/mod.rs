@@ -4,10 +4,16 @@
 //! - [`subscriptions`]: which configured channel wants which event.
 //! - `channel`: what a channel is (feature `webhook`, as is everything below).
 //! - `channels`: the list of kinds of channels, and making channels from settings.
+//! - `settings`: settings of channels, as their owner writes and reads them.
 //! - `http`: the one HTTP client, and the one classification of responses.
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
 //! - `delivery`: what the dispatcher does while it holds the lease on a channel.
+//! - `recording`: what a delivery records of its outcome.
+//! - `site`: facts about this server that notifications need.
+//! - `strangers`: events as friends may know them.
+//! - `wording`: what notifications say, for all kinds of channels.
+//! - `text`: text that others wrote, made safe, and cut to limits.
 //! - `discord`, `webhook`: one file for each kind of channel.
 
 #[cfg(feature = "webhook")]
@@ -24,7 +30,18 @@ pub mod event;
 #[cfg(feature = "webhook")]
 pub mod http;
 #[cfg(feature = "webhook")]
+mod recording;
+#[cfg(feature = "webhook")]
+pub mod settings;
+#[cfg(feature = "webhook")]
 pub mod setup;
+#[cfg(feature = "webhook")]
+pub mod site;
+mod strangers;
 pub mod subscriptions;
 #[cfg(feature = "webhook")]
+pub mod text;
+#[cfg(feature = "webhook")]
 mod webhook;
+#[cfg(feature = "webhook")]
+pub mod wording;

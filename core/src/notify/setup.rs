@@ -2,14 +2,18 @@
 
 use tokio::sync::Mutex;
 
-use super::channels::Channels;
-use crate::{Clock, database::SharedSession, metrics::ProcessMetrics};
+use super::{channels::Channels, site::Site};
+use crate::{Clock, database::SharedSession, metrics::ProcessMetrics, settings::Choices};
 
 /// Dependencies of a dispatcher.
 #[derive(Debug)]
 pub struct Setup {
     /// The channels of the configuration and of the database.
     pub channels: Mutex<Channels>,
+    /// Facts about this server.
+    pub site: Site,
+    /// Settings that the owner cannot choose, as the configuration sets them.
+    pub configured: Choices,
     /// The database session for the outbox.
     pub session: SharedSession,
     /// Tells the present time.

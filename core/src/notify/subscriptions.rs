@@ -5,6 +5,8 @@
 /// secrets of channels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subscriptions {
+    /// Whether the configuration names a channel, even one that wants no events.
+    has_channel: bool,
     channels: Vec<String>,
     kinds: Vec<String>,
 }
@@ -14,9 +16,16 @@ impl Subscriptions {
     #[must_use]
     pub fn of(channel: &str, kinds: &[&str]) -> Self {
         Self {
+            has_channel: true,
             channels: kinds.iter().map(|_| channel.to_owned()).collect(),
             kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
         }
+    }
+
+    /// Kinds of events that the configured channel wants; `None` if there is no such channel.
+    #[must_use]
+    pub fn of_configured_channel(&self) -> Option<&[String]> {
+        self.has_channel.then_some(&self.kinds)
     }
 
     /// Keys of channels, each beside its kind in [`kinds`](Self::kinds).
@@ -49,5 +58,11 @@ mod tests {
         assert_eq!(subscriptions.to("device.added"), ["config:discord"]);
         assert!(subscriptions.to("beat").is_empty());
         assert_eq!(subscriptions.channels().len(), subscriptions.kinds().len());
+    }
+
+    #[test]
+    fn a_channel_may_want_nothing() {
+        assert_eq!(Subscriptions::of("config:discord", &[]).of_configured_channel(), Some(&[][..]));
+        assert_eq!(Subscriptions::default().of_configured_channel(), None);
     }
 }

@@ -4,6 +4,7 @@
 //! "Signature scheme".
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,13 +13,16 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use url::Url;
 
 use super::{
-    channel::{Channel, ChannelKind, Message, Site, url_setting},
+    channel::{Channel, ChannelKind, Outcome, Setting, url_setting},
     event::{EndedAbsence, Event, EventKind},
+    http::{Http, Message},
+    site::Site,
+    wording::Reader,
 };
 use crate::secret::Secret;
 
 /// Prefix of the secret as people copy it; the rest is base64.
-const SECRET_PREFIX: &str = "whsec_";
+pub(super) const SECRET_PREFIX: &str = "whsec_";
 
 /// Random bytes that a secret may have, decoded.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -28,7 +32,11 @@ const GONE: [u16; 1] = [410];
 
 /// The kind `webhook`, with the settings `url`, `secret` and, while a secret is being rotated,
 /// `secret_previous`.
-pub(super) const KIND: ChannelKind = ChannelKind { name: "webhook", make };
+pub(super) const KIND: ChannelKind = ChannelKind {
+    name: "webhook",
+    settings: &[Setting::secret("url"), Setting::secret("secret"), Setting::secret("secret_previous")],
+    make,
+};
 
 #[derive(Debug)]
 struct Webhook {
@@ -38,12 +46,7 @@ struct Webhook {
 }
 
 fn make(settings: &Value, _: &Site) -> Result<Box<dyn Channel>, String> {
-    let url = url_setting(settings, "url")?;
-    let mut secrets = vec![secret(settings, "secret")?];
-    if settings.get("secret_previous").is_some() {
-        secrets.push(secret(settings, "secret_previous")?);
-    }
-    Ok(Box::new(Webhook { url, secrets }))
+    Ok(Box::new(Webhook::new(settings)?))
 }
 
 fn secret(settings: &Value, name: &str) -> Result<Secret<Vec<u8>>, String> {
@@ -60,8 +63,27 @@ impl Channel for Webhook {
         1
     }
 
-    fn message(&self, events: &[Event], now: OffsetDateTime) -> Message {
-        let event = &events[0];
+    fn send<'a>(
+        &'a self,
+        events: &'a [Event],
+        reader: &'a Reader<'a>,
+        http: &'a Http,
+    ) -> BoxFuture<'a, Outcome> {
+        Box::pin(http.deliver(self.message(&events[0], reader.now), &GONE))
+    }
+}
+
+impl Webhook {
+    fn new(settings: &Value) -> Result<Self, String> {
+        let url = url_setting(settings, "url")?;
+        let mut secrets = vec![secret(settings, "secret")?];
+        if settings.get("secret_previous").is_some() {
+            secrets.push(secret(settings, "secret_previous")?);
+        }
+        Ok(Self { url, secrets })
+    }
+
+    fn message(&self, event: &Event, now: OffsetDateTime) -> Message {
         // The same in every attempt, so that receivers can tell a retry from another event.
         let id = format!("evt_{}_{}", event.id, event.happened_at.unix_timestamp());
         let timestamp = now.unix_timestamp().to_string();
@@ -73,7 +95,7 @@ impl Channel for Webhook {
             ("webhook-timestamp", timestamp),
             ("webhook-signature", signatures.join(" ")),
         ];
-        Message { url: self.url.clone(), headers, body, gone: &GONE }
+        Message { url: self.url.clone(), headers, body }
     }
 }
 
@@ -124,10 +146,6 @@ mod tests {
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-    fn site() -> Site {
-        Site { live_url: Url::parse("https://beat.example.org/").expect("a URL") }
-    }
-
     fn settings() -> Value {
         json!({ "url": "https://example.org/hook", "secret": SECRET })
     }
@@ -137,9 +155,9 @@ mod tests {
         Event { id: 7, kind, device, happened_at: datetime!(2023-11-02 09:48:40.9 UTC) }
     }
 
-    fn message(settings: &Value, event: Event) -> Message {
-        let channel = make(settings, &site()).expect("sound settings");
-        channel.message(&[event], datetime!(2023-11-02 10:00:00 UTC))
+    fn message(settings: &Value, event: &Event) -> Message {
+        let webhook = Webhook::new(settings).expect("sound settings");
+        webhook.message(event, datetime!(2023-11-02 10:00:00 UTC))
     }
 
     #[test]
@@ -155,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_beat() {
-        let message = message(&settings(), event(EventKind::Beat));
+        let message = message(&settings(), &event(EventKind::Beat));
         insta::assert_snapshot!(
             String::from_utf8_lossy(&message.body),
             @r#"{"type":"beat","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"}}}"#
@@ -167,7 +185,7 @@ mod tests {
     #[test]
     fn an_absence_that_ended() {
         let started_at = datetime!(2023-11-01 10:13:42 UTC);
-        let message = message(&settings(), event(EventKind::AbsenceEnded(EndedAbsence { started_at })));
+        let message = message(&settings(), &event(EventKind::AbsenceEnded(EndedAbsence { started_at })));
         insta::assert_snapshot!(
             String::from_utf8_lossy(&message.body),
             @r#"{"type":"absence.ended","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"ended_at":"2023-11-02T09:48:40Z","seconds":84898,"started_at":"2023-11-01T10:13:42Z"}}"#
@@ -179,7 +197,7 @@ mod tests {
         let mut both = settings();
         both["secret_previous"] = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into();
         let (one, two) =
-            (message(&settings(), event(EventKind::Beat)), message(&both, event(EventKind::Beat)));
+            (message(&settings(), &event(EventKind::Beat)), message(&both, &event(EventKind::Beat)));
         let signatures: Vec<&str> = two.headers[2].1.split(' ').collect();
         assert_eq!(signatures.len(), 2);
         assert_eq!(signatures[0], one.headers[2].1);
@@ -191,7 +209,7 @@ mod tests {
         for (name, value) in [("url", "ftp://hush"), ("secret", "hush"), ("secret", "whsec_aHVzaA==")] {
             let mut settings = settings();
             settings[name] = value.into();
-            let error = make(&settings, &site()).map(drop).expect_err(value);
+            let error = Webhook::new(&settings).map(drop).expect_err(value);
             assert!(error.starts_with(name) && !error.contains("hush"), "{error}");
         }
     }

@@ -1,6 +1,10 @@
 //! Routes for programs. Errors are problems (RFC 9457).
 //!
+//! - [`alerts`]: `GET` and `POST /api/alerts`, `GET /api/alerts/preview`, and below it `GET`, `PATCH` and `DELETE
+//!   /api/alerts/{id}` and `POST /api/alerts/{id}/test`
 //! - [`beat`]: `POST /api/beat`
+//! - `channels`: `GET` and `POST /api/channels`, and below it `GET`, `PATCH` and `DELETE /api/channels/{id}`, `POST
+//!   /api/channels/{id}/test` and `POST /api/channels/{id}/resend` (feature `webhook`)
 //! - [`devices`]: `GET` and `POST /api/devices`, and below it `GET`, `PATCH` and `DELETE /api/devices/{id}`,
 //!   `POST /api/devices/{id}/token/generate`, `POST /api/devices/{id}/pairing`, and `POST` and `DELETE
 //!   /api/devices/{id}/editor-key`
@@ -13,7 +17,10 @@
 //! - [`stats`]: `GET /api/stats`
 //! - [`wakatime`]: `POST /api/v1/users/current/heartbeats.bulk`, and the same for one item
 
+pub mod alerts;
 pub mod beat;
+#[cfg(feature = "webhook")]
+pub mod channels;
 pub mod devices;
 pub mod health;
 pub mod metrics;

@@ -4,5 +4,5 @@ use heartbeat_functions::{lambda, pages::home::ROUTE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(ROUTE).await
+    lambda::serve(&[ROUTE]).await
 }

@@ -4,5 +4,5 @@ use heartbeat_functions::{badges::og::ROUTE, lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(ROUTE).await
+    lambda::serve(&[ROUTE]).await
 }

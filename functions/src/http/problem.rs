@@ -55,6 +55,8 @@ pub enum Problem {
     UnknownDevice,
     /// No device has this pairing code, or no longer.
     UnknownPairingCode,
+    /// The link in a notification was not signed with the present key.
+    UnknownLink,
     /// The device is archived, and gets no credentials.
     ArchivedDevice,
     /// No channel has the id in the request.
@@ -121,6 +123,7 @@ impl Problem {
             | Self::UnknownAlert
             | Self::UnknownChannel
             | Self::UnknownDevice
+            | Self::UnknownLink
             | Self::UnknownPairingCode => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,6 +153,9 @@ impl Problem {
             Self::UnknownPairingCode => {
                 "This pairing code is wrong, was used, or is older than ten minutes. Make a new one, or ask the owner \
                  for one."
+            }
+            Self::UnknownLink => {
+                "This link does not work. Perhaps it was not copied whole, or the server has a new key since it was sent."
             }
             Self::ArchivedDevice => "The device is archived. Bring it back first (\"archived\": false).",
             Self::UnknownChannel => "There is no channel with this id.",

@@ -48,6 +48,12 @@ impl RateLimiter {
         Self::new(BURST, REFILL_INTERVAL)
     }
 
+    /// Returns the rate limiter of wrong codes in links, which are guesses at the owner's key, too. Any page can make its
+    /// visitors' browsers send some, so they take no tokens from those who sign in.
+    pub(crate) fn of_links() -> Self {
+        Self::new(BURST, REFILL_INTERVAL)
+    }
+
     /// Returns the rate limiter of wrong pairing codes.
     pub(crate) fn of_pairing() -> Self {
         Self::new(PAIRING_BURST, PAIRING_REFILL_INTERVAL)

@@ -22,7 +22,7 @@ pub enum Audience {
 /// One route: the handler at one path, or at a few that differ in a detail.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// Unique name; also that of its Lambda function and of its program in `src/bin`.
+    /// Unique name.
     pub name: &'static str,
     /// Its paths, as axum writes them.
     pub paths: &'static [&'static str],
@@ -34,4 +34,14 @@ pub struct Route {
     pub audience: Audience,
     /// Whether it answers 503 while the database is away.
     pub needs_database: bool,
+}
+
+impl Route {
+    /// Returns the name of its Lambda function, and of its program in `src/bin`. The routes of the owner's API have one in
+    /// common.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        let is_api = self.paths.iter().all(|path| path.starts_with("/api/"));
+        if self.audience == Audience::Owner && is_api { "owner" } else { self.name }
+    }
 }

@@ -38,12 +38,12 @@ use time::OffsetDateTime;
 
 use crate::{http::route::Route, routes};
 
-/// Serves one route until Lambda ends the process. Fails if the configuration is invalid. The database is first
+/// Serves these routes until Lambda ends the process. Fails if the configuration is invalid. The database is first
 /// contacted by the first request; while it is unavailable, requests answer 503.
-pub async fn serve(route: Route) -> Result<(), Error> {
+pub async fn serve(served: &[Route]) -> Result<(), Error> {
     let setup = Setup::load().await?;
     let (app, wants_url) = (setup.app(), !setup.has_live_url);
-    let router = routes::router(&[route], Router::new(), app.clone());
+    let router = routes::router(served, Router::new(), app.clone());
     tokio::select! {
         result = lambda_http::run(router.map_request(move |request| request::adapt(request, wants_url))) => result,
         // Lambda starts the function anew.

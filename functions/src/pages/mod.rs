@@ -5,6 +5,7 @@
 //! - [`privacy`]: `GET /privacy`
 //! - `badge_builder`: `GET /badges`
 //! - [`manage`]: `/manage`, for the owner
+//! - [`links`]: `/ok/{code}` and others, from notifications
 //! - [`pair`]: `GET /pair`
 //! - [`assets`]: `GET /assets/{file}`
 //! - [`error`]: error pages
@@ -17,6 +18,7 @@ pub mod assets;
 pub mod badge_builder;
 pub mod error;
 pub mod home;
+pub mod links;
 pub mod manage;
 pub mod pair;
 pub mod privacy;

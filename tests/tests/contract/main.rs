@@ -10,6 +10,7 @@ mod command_line;
 mod configuration;
 mod health;
 mod home;
+mod links;
 mod listening;
 mod logs;
 mod manage;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use heartbeat_functions::routes::ROUTES;
+use heartbeat_functions::routes::{ROUTES, Route};
 use heartbeat_tests::{
     CountingProxy, Database, Function, database::migrations, eventually, lambda::EVENT_FUNCTIONS,
     server::SECRET_KEY,
@@ -86,7 +86,7 @@ async fn a_connection_that_the_database_closed_meanwhile_loses_no_beat() {
 
 /// Registers a device; returns its token.
 async fn register(database: &Database) -> String {
-    let function = Function::start("devices", database, &[]).await;
+    let function = Function::start("owner", database, &[]).await;
     let body = br#"{"name": "Laptop"}"#;
     let response = function.request(&Method::POST, "/api/devices", Some(SECRET_KEY), body).await;
     response.json()["token"].as_str().expect("a token").to_owned()
@@ -97,7 +97,7 @@ async fn an_editor_beats_with_the_key_that_the_owner_made_for_it() {
     const PATH: &str = "/api/v1/users/current/heartbeats.bulk";
     let (database, proxy) = (Database::create().await, CountingProxy::start().await);
     register(&database).await;
-    let keys = Function::start("devices_editor_key", &database, &[]).await;
+    let keys = Function::start("owner", &database, &[]).await;
     let made = keys.request(&Method::POST, "/api/devices/0/editor-key", Some(SECRET_KEY), b"").await;
     assert_eq!(made.status, 201, "{made}");
     let key = made.json()["key"].as_str().expect("a key").to_owned();
@@ -125,7 +125,7 @@ async fn an_editor_beats_with_the_key_that_the_owner_made_for_it() {
 async fn a_phone_is_paired_through_functions() {
     let database = Database::create().await;
     let old = register(&database).await;
-    let codes = Function::start("devices_pairing", &database, &[]).await;
+    let codes = Function::start("owner", &database, &[]).await;
     let made = codes.request(&Method::POST, "/api/devices/0/pairing", Some(SECRET_KEY), b"").await;
     assert_eq!(made.status, 201, "{made}");
     let code = json!({ "code": made.json()["code"] }).to_string();
@@ -170,10 +170,12 @@ async fn a_visit_is_in_the_database_before_the_page_is_answered() {
 async fn without_a_secret_key_the_functions_of_the_owner_answer_404() {
     let database = Database::create().await;
     for (name, path) in [
-        ("devices", "/api/devices"),
-        ("devices_editor_key", "/api/devices/0/editor-key"),
-        ("devices_pairing", "/api/devices/0/pairing"),
-        ("devices_token_generate", "/api/devices/0/token/generate"),
+        ("owner", "/api/devices"),
+        ("owner", "/api/devices/0/editor-key"),
+        ("owner", "/api/devices/0/pairing"),
+        ("owner", "/api/devices/0/token/generate"),
+        ("owner", "/api/channels"),
+        ("owner", "/api/alerts"),
         ("pair", "/api/pair"),
     ] {
         let function = Function::start(name, &database, &[("HEARTBEAT_SECRET_KEY", "")]).await;
@@ -211,7 +213,7 @@ fn every_route_has_its_program() {
             entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned()
         })
         .collect();
-    let routes = ROUTES.iter().map(|route| route.name);
+    let routes = ROUTES.iter().map(Route::function);
     let functions: BTreeSet<String> = routes.chain(EVENT_FUNCTIONS).map(str::to_owned).collect();
     assert_eq!(functions, programs);
 }

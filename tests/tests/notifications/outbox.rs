@@ -61,7 +61,7 @@ async fn events_of_kinds_that_only_a_newer_program_knows_may_wait_for_a_week() {
     database
         .execute(
             "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-             SELECT 'channel:1', 'alert.fired', now() - age, '{}'
+             SELECT 'channel:1', 'alert.snoozed', now() - age, '{}'
              FROM unnest('{3 days,8 days}'::interval[]) AS age",
         )
         .await;

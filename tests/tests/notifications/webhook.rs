@@ -220,7 +220,7 @@ async fn kinds_of_events_and_channels_of_a_newer_program_are_left_to_it() {
             "INSERT INTO heartbeat.channels (name, kind, settings, events)
              VALUES ('Pigeons', 'pigeon', '{}', '{device.added}');
              INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-             VALUES ('channel:1', 'alert.fired', now(), '{}')",
+             VALUES ('channel:1', 'alert.snoozed', now(), '{}')",
         )
         .await;
     server.device("Laptop").await;
@@ -228,7 +228,7 @@ async fn kinds_of_events_and_channels_of_a_newer_program_are_left_to_it() {
     let waiting = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NULL AND channel = 'channel:1'";
     eventually("its own event delivered", async || database.number(waiting).await == 1).await;
     let left = "SELECT count(*) FROM heartbeat.outbox
-                WHERE kind = 'alert.fired' OR channel = 'channel:2' AND kind = 'device.added'";
+                WHERE kind = 'alert.snoozed' OR channel = 'channel:2' AND kind = 'device.added'";
     assert_eq!(database.number(left).await, 2);
     assert!(service.requests.try_recv().is_err());
 }

@@ -1,13 +1,13 @@
 //! Functions, their events, and what they may do.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use heartbeat_core::config::KEYS;
-use heartbeat_functions::routes::ROUTES;
+use heartbeat_functions::routes::{ROUTES, Route};
 use heartbeat_tests::lambda::EVENT_FUNCTIONS;
 use serde_yaml_ng::Value;
 
@@ -21,24 +21,29 @@ fn websocket_routes() -> Vec<(String, String)> {
 
 #[test]
 fn every_function_of_the_program_is_deployed_and_no_other() {
-    let routes = ROUTES.iter().map(|route| route.name);
+    let routes = ROUTES.iter().map(Route::function);
     let mut expected: Vec<String> = routes.chain(EVENT_FUNCTIONS).map(logical_id).collect();
     expected.sort();
+    expected.dedup();
     assert_eq!(functions().into_keys().collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn every_route_has_its_paths_with_any_method() {
     let functions = functions();
+    let mut expected: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for route in ROUTES {
-        let events = functions[&logical_id(route.name)]["Events"].as_mapping().expect("events");
-        let mut paths = Vec::new();
+        expected.entry(logical_id(route.function())).or_default().extend(route.paths);
+    }
+    for (id, expected) in expected {
+        let events = functions[&id]["Events"].as_mapping().expect("events");
+        let mut paths = BTreeSet::new();
         for event in events.values().filter(|event| !event["Properties"]["Path"].is_null()) {
             assert_eq!((&event["Type"], &event["Properties"]["Method"]), (&"HttpApi".into(), &"ANY".into()));
             assert_eq!(reference(&event["Properties"]["ApiId"]), "HttpApi");
-            paths.push(event["Properties"]["Path"].as_str().expect("text").to_owned());
+            paths.insert(event["Properties"]["Path"].as_str().expect("text"));
         }
-        assert_eq!(paths, route.paths, "{}", route.name);
+        assert_eq!(paths, expected, "{id}");
     }
     let rest = &functions["Home"]["Events"]["Rest"]["Properties"];
     assert!(
@@ -111,7 +116,7 @@ fn exactly_the_functions_that_call_aws_get_its_variables() {
         ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "ApiGateway::from_environment"),
     ] {
         let given = |id: &String| text(&functions()[id]["Environment"]["Variables"]).contains(variable);
-        let names = ROUTES.iter().map(|route| route.name).chain(EVENT_FUNCTIONS);
+        let names = ROUTES.iter().map(Route::function).chain(EVENT_FUNCTIONS);
         // No route calls AWS, so every caller is the file of an event function.
         let expected: BTreeSet<PathBuf> = names
             .filter(|name| given(&logical_id(name)))

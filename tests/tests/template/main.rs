@@ -17,7 +17,7 @@ mod shares;
 
 use std::collections::BTreeMap;
 
-use heartbeat_functions::routes::ROUTES;
+use heartbeat_functions::routes::{ROUTES, Route};
 use heartbeat_tests::lambda::EVENT_FUNCTIONS;
 use serde_yaml_ng::Value;
 
@@ -49,9 +49,10 @@ fn logical_id(name: &str) -> String {
 
 /// Logical ids of the functions that use the database: some routes, and whatever answers other events.
 fn functions_with_database() -> Vec<String> {
-    let routes = ROUTES.iter().filter(|route| route.needs_database).map(|route| route.name);
+    let routes = ROUTES.iter().filter(|route| route.needs_database).map(Route::function);
     let mut ids: Vec<String> = routes.chain(EVENT_FUNCTIONS).map(logical_id).collect();
     ids.sort();
+    ids.dedup();
     ids
 }
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{SOURCE, functions, functions_with_database, reference, resources, template, text};
 
 /// Environment variables that name a secret, each with the parameter that has the name, and the policy that grants access.
-const SECRETS: [(&str, &str, &str); 4] = [
+const SECRETS: [(&str, &str, &str); 6] = [
     ("DATABASE_SECRET", "DatabaseSecret", "DatabaseAccess"),
+    ("MAIL_SECRET", "MailSecret", "MailAccess"),
     ("METRICS_TOKEN_SECRET", "MetricsTokenSecret", "MetricsTokenAccess"),
     ("SECRET_KEY_SECRET", "SecretKeySecret", "SecretKeyAccess"),
+    ("WATCHDOG_SECRET", "WatchdogSecret", "WatchdogAccess"),
     ("WEBHOOK_SECRET", "WebhookSecret", "WebhookAccess"),
 ];
 
@@ -16,13 +18,14 @@ const SECRETS: [(&str, &str, &str); 4] = [
 fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
-        // Routes of the owner compare the key, and codes are hashed under it.
+        // Routes of the owner compare the key, codes are hashed under it, and links are signed under it.
         "SECRET_KEY_SECRET" => {
-            id.starts_with("Devices")
-                || ["Manage", "Metrics", "Ok", "Pair", "PairPage", "Snooze"].contains(&id.as_str())
+            ["Links", "Manage", "Metrics", "Minutely", "Owner", "Pair", "PairPage"].contains(&id.as_str())
         }
+        // A channel for mail can be made where mail can be sent.
+        "MAIL_SECRET" => ["Manage", "Minutely", "Owner"].contains(&id.as_str()),
         "METRICS_TOKEN_SECRET" => id == "Metrics",
-        "WEBHOOK_SECRET" => id == "Minutely",
+        "WATCHDOG_SECRET" | "WEBHOOK_SECRET" => id == "Minutely",
         _ => false,
     };
     functions().into_keys().filter(needs).collect()
@@ -78,9 +81,14 @@ fn each_policy_grants_the_reading_of_one_secret_alone() {
 fn no_secret_stands_in_the_environment_of_a_function() {
     // CloudFormation puts what it resolves into the configuration of the function.
     assert!(!SOURCE.contains("{{resolve:"));
-    for key in
-        ["HEARTBEAT_DATABASE_DSN", "HEARTBEAT_SECRET_KEY", "HEARTBEAT_METRICS_TOKEN", "HEARTBEAT_WEBHOOK_URL"]
-    {
+    for key in [
+        "HEARTBEAT_DATABASE_DSN",
+        "HEARTBEAT_SECRET_KEY",
+        "HEARTBEAT_MAIL_URL",
+        "HEARTBEAT_METRICS_TOKEN",
+        "HEARTBEAT_WATCHDOG_URL",
+        "HEARTBEAT_WEBHOOK_URL",
+    ] {
         assert!(!SOURCE.contains(key), "{key}");
     }
 }

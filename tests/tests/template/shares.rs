@@ -10,17 +10,7 @@ const GROUPS: [&[&str]; 6] = [
     &["Stats", "Health", "Metrics"],
     &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
-    &[
-        "Devices",
-        "DevicesDevice",
-        "DevicesTokenGenerate",
-        "DevicesEditorKey",
-        "DevicesPairing",
-        "Pair",
-        "Snooze",
-        "Ok",
-        "Manage",
-    ],
+    &["Owner", "Links", "Manage", "Pair"],
     JOBS,
 ];
 

@@ -51,7 +51,7 @@ async fn require_empty(connection: &mut Connection) -> Result<(), DumpError> {
     sqlx::raw_sql(
         "
         SET LOCAL lock_timeout = '10s';
-        LOCK TABLE heartbeat.devices, heartbeat.beats, heartbeat.stats IN ACCESS EXCLUSIVE MODE;
+        LOCK TABLE heartbeat.roll_up, heartbeat.devices, heartbeat.beats, heartbeat.stats IN ACCESS EXCLUSIVE MODE;
         ",
     )
     .execute(&mut *connection)

@@ -1,9 +1,13 @@
 //! `GET /api/openapi.json`: the API as an `OpenAPI` 3.1 document. The pages, which are for people, are not in it.
 //!
 //! - `badges`: the operations of badges.
+//! - `channels`: the operations on channels.
+//! - `webhooks`: what channels of the kind `webhook` send.
 
 #[cfg(feature = "badges")]
 mod badges;
+#[cfg(feature = "webhook")]
+mod channels;
 
 use std::sync::LazyLock;
 
@@ -25,6 +29,7 @@ use utoipa::{
 use crate::{
     App,
     api::{
+        alerts::{self, alert, preview},
         beat, devices,
         devices::{device, editor_key, pairing, token_generate},
         health, metrics, ok, pair, snooze, stats,
@@ -81,6 +86,13 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         beat::beat,
         heartbeats::bulk,
         heartbeats::single,
+        alerts::list,
+        alerts::add,
+        alert::show,
+        alert::change,
+        alert::delete,
+        alerts::test::test,
+        preview::preview,
         snooze::show,
         snooze::set,
         snooze::end,
@@ -96,13 +108,15 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         (name = "devices", description = "Devices, their tokens and editor keys, for the owner"),
         (name = "pairing", description = "Pairing codes: the owner makes them, and a device trades one for its token"),
         (name = "owner", description = "What the owner says of themselves"),
+        (name = "channels", description = "Channels: where notifications go, for the owner"),
+        (name = "alerts", description = "Alerts: who is told while an absence lasts, for the owner"),
         (name = "beats", description = "Beats, for devices"),
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
         (name = "stats", description = "The stats, as JSON and as a stream"),
         (name = "badges", description = "Badges: images that show one of the stats"),
         (name = "server", description = "The server itself")
     ),
-    modifiers(&SecuritySchemes, &ErrorResponses, &Badges),
+    modifiers(&SecuritySchemes, &ErrorResponses, &Badges, &Channels),
 )]
 struct Document;
 
@@ -220,5 +234,20 @@ impl Modify for Badges {
     #[cfg(not(feature = "badges"))]
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         document.tags.get_or_insert_default().retain(|tag| tag.name != "badges");
+    }
+}
+
+/// Adds the channels and what they send, or removes their tag from a program without them.
+struct Channels;
+
+impl Modify for Channels {
+    #[cfg(feature = "webhook")]
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        channels::add_operations(document);
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        document.tags.get_or_insert_default().retain(|tag| tag.name != "channels");
     }
 }

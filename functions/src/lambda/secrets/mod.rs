@@ -32,6 +32,8 @@ const DATABASE: Variable = Variable { name: "DATABASE_SECRET", stands_for: "HEAR
 const SECRET_KEY: Variable = Variable { name: "SECRET_KEY_SECRET", stands_for: "HEARTBEAT_SECRET_KEY" };
 const METRICS_TOKEN: Variable =
     Variable { name: "METRICS_TOKEN_SECRET", stands_for: "HEARTBEAT_METRICS_TOKEN" };
+const MAIL: Variable = Variable { name: "MAIL_SECRET", stands_for: "HEARTBEAT_MAIL_URL" };
+const WATCHDOG: Variable = Variable { name: "WATCHDOG_SECRET", stands_for: "HEARTBEAT_WATCHDOG_URL" };
 const WEBHOOK: Variable = Variable { name: "WEBHOOK_SECRET", stands_for: "HEARTBEAT_WEBHOOK_URL" };
 
 impl Variable {
@@ -71,7 +73,7 @@ impl Secrets {
     /// Reads the secrets that `environment` names, all at the same time, and sets the variables of the configuration
     /// that they stand for.
     pub(super) async fn read_into(environment: &mut Environment) -> Result<Self, Error> {
-        let named: Vec<_> = [DATABASE, SECRET_KEY, METRICS_TOKEN, WEBHOOK]
+        let named: Vec<_> = [DATABASE, SECRET_KEY, METRICS_TOKEN, MAIL, WATCHDOG, WEBHOOK]
             .into_iter()
             .filter_map(|variable| Some((variable, variable.secret_named(environment)?)))
             .collect();

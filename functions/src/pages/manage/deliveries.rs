@@ -113,6 +113,7 @@ mod tests {
             waiting_since: None,
             dead: 0,
             failed_attempts: 0,
+            failure: None,
             next_attempt_at: None,
             disabled_reason: None,
             disabled_at: None,

@@ -1,6 +1,8 @@
 //! Routes under `/api`.
 
+mod alerts;
 mod beat;
+mod channels;
 mod devices;
 mod devices_device;
 mod devices_editor_key;

@@ -1,0 +1,57 @@
+//! Facts about this server that notifications need, whatever their channel.
+
+use url::Url;
+
+use crate::{
+    Config,
+    link::{Link, LinkAction},
+    runtime::Runtime,
+    secret::Secret,
+    token::{DerivedKey, Purpose},
+};
+
+/// Facts about this server.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// `live_url`: where the world finds this server.
+    pub live_url: Url,
+    /// `server_name`: what the owner calls it, such as `Anna's heartbeat`.
+    pub server_name: String,
+    /// Key of links that act; without `secret_key` there are none.
+    pub links: Option<DerivedKey>,
+    /// `mail.url`: the server that sends mail.
+    pub mail_url: Option<Secret<Url>>,
+    /// `mail.from`: the sender of mail.
+    pub mail_from: Option<String>,
+    /// Where the program runs: on Lambda, private addresses are those of other tenants.
+    pub runtime: Runtime,
+}
+
+impl Site {
+    /// Returns the facts that the configuration tells.
+    #[must_use]
+    pub fn of(config: &Config, runtime: Runtime) -> Self {
+        Self {
+            live_url: config.live_url.clone(),
+            server_name: config.server_name.clone(),
+            links: config.secret_key.as_ref().map(|key| key.derive(Purpose::Link)),
+            mail_url: config.mail_url.clone(),
+            mail_from: config.mail_from.clone(),
+            runtime,
+        }
+    }
+
+    /// Returns the URL of a page of this server, such as `manage`.
+    #[must_use]
+    pub fn page(&self, path: &str) -> String {
+        format!("{}/{path}", self.live_url.as_str().trim_end_matches('/'))
+    }
+
+    /// Returns the URL of the page with one button that allows `action`; `None` without a secret key. `firing` is 0 where
+    /// there is none.
+    #[must_use]
+    pub fn link(&self, action: LinkAction, firing: i64, channel: i64) -> Option<String> {
+        let code = Link { action, firing, channel }.code(self.links.as_ref()?);
+        Some(self.page(&format!("{}/{code}", action.path())))
+    }
+}

@@ -1,8 +1,0 @@
-//! `POST /api/devices/{id}/pairing` as a Lambda function.
-
-use heartbeat_functions::{api::devices::pairing::ROUTE, lambda};
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(ROUTE).await
-}

@@ -1,0 +1,8 @@
+//! The links in notifications as a Lambda function.
+
+use heartbeat_functions::{lambda, pages::links::ROUTE};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    lambda::serve(&[ROUTE]).await
+}

@@ -1,8 +1,0 @@
-//! `POST /api/ok` as a Lambda function.
-
-use heartbeat_functions::{api::ok::ROUTE, lambda};
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(ROUTE).await
-}
