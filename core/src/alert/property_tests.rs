@@ -69,8 +69,8 @@ fn act(world: &mut World, action: Action) {
         Action::Enabled(enabled) => world.edit(|rule| rule.enabled = enabled),
         Action::After(text) => world.edit(|rule| rule.after = after(text)),
         Action::Repeat(text) => world.edit(|rule| rule.repeat = text.map(span)),
-        Action::Rest(text) => world.edit(|rule| rule.rest = text.and_then(window)),
-        Action::Quiet(text) => world.edit(|rule| rule.quiet = text.and_then(window)),
+        Action::Rest(text) => world.edit(|rule| rule.rest = text.map(window)),
+        Action::Quiet(text) => world.edit(|rule| rule.quiet = text.map(window)),
     }
 }
 
@@ -98,7 +98,7 @@ impl Observer {
             match heard.kind {
                 ToldKind::Resolved => {
                     prop_assert!(self.uneasy.remove(&heard.channel), "an all-clear of nothing: {heard:?}");
-                    prop_assert!(self.is_certain(world, heard.channel, firing.since), "too early: {heard:?}");
+                    prop_assert!(is_certain(world, heard.channel, firing.since), "too early: {heard:?}");
                 }
                 ToldKind::Reached => drop(self.uneasy.insert(heard.channel)),
                 ToldKind::Fired | ToldKind::Repeated(_) => {
@@ -109,15 +109,6 @@ impl Observer {
             }
         }
         self.look_at_repetitions(world)
-    }
-
-    /// Friends hear of the end after beats in three minutes, or the word of the owner.
-    fn is_certain(&self, world: &World, channel: i64, since: OffsetDateTime) -> bool {
-        let is_owners = world.situation.channel(channel).is_some_and(|it| it.audience == Audience::Owner);
-        let signs: HashSet<i64> =
-            world.signs.iter().filter(|sign| **sign > since).map(|sign| sign.unix_timestamp() / 60).collect();
-        let is_ok = world.situation.ok_at.is_some_and(|ok| ok > since);
-        signs.len() >= if is_owners || is_ok { 1 } else { 3 }
     }
 
     fn look_at_repetitions(&self, world: &World) -> Result<(), TestCaseError> {
@@ -131,6 +122,15 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+/// Friends hear of the end after beats in three minutes, or the word of the owner.
+fn is_certain(world: &World, channel: i64, since: OffsetDateTime) -> bool {
+    let is_owners = world.situation.channel(channel).is_some_and(|it| it.audience == Audience::Owner);
+    let signs: HashSet<i64> =
+        world.signs.iter().filter(|sign| **sign > since).map(|sign| sign.unix_timestamp() / 60).collect();
+    let is_ok = world.situation.ok_at.is_some_and(|ok| ok > since);
+    signs.len() >= if is_owners || is_ok { 1 } else { 3 }
 }
 
 /// Whether clocks of `timezone` are in the rest of a rule.

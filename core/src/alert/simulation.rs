@@ -232,12 +232,11 @@ impl World {
                 is_waiting: true,
             });
         }
-        match firing.id {
-            Some(id) => *self.firings.iter_mut().find(|it| it.id == Some(id)).expect("a firing") = firing,
-            None => {
-                firing.id = i64::try_from(self.firings.len() + 1).ok();
-                self.firings.push(firing);
-            }
+        if let Some(known) = self.firings.iter_mut().find(|it| it.id == firing.id) {
+            *known = firing;
+        } else {
+            firing.id = i64::try_from(self.firings.len() + 1).ok();
+            self.firings.push(firing);
         }
     }
 
@@ -300,6 +299,6 @@ pub(super) fn after(text: &str) -> After {
     After::Fixed(span(text))
 }
 
-pub(super) fn window(text: &str) -> Option<Window> {
-    Some(Window::parse(text).expect(text))
+pub(super) fn window(text: &str) -> Window {
+    Window::parse(text).expect(text)
 }
