@@ -3,6 +3,7 @@
 mod alerts;
 mod channel;
 mod devices;
+
 mod discord;
 mod guard;
 mod mail;
