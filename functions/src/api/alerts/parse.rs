@@ -33,7 +33,7 @@ pub(crate) struct NewAlert {
     /// Id of the device whose absence it is; `null`, that of all that are signs of life.
     device: Option<i64>,
     /// Ids of the channels that are told, each once.
-    #[schema(value_type = BTreeSet<i64>, nullable = false, max_items = 50, example = json!([]))]
+    #[schema(value_type = BTreeSet<i64>, required = false, nullable = false, max_items = 50, example = json!([]))]
     channels: Option<Vec<i64>>,
     /// Interval of repetitions: `1h` to `366d`; `null` for none. A friend gets at most five.
     repeat: Option<RepeatText>,
@@ -64,7 +64,7 @@ pub(crate) struct AlertChange {
     /// Id of the device whose absence it is; `null`, that of all that are signs of life.
     device: Option<i64>,
     /// Ids of the channels that are told, each once.
-    #[schema(value_type = BTreeSet<i64>, nullable = false, max_items = 50, example = json!([]))]
+    #[schema(value_type = BTreeSet<i64>, required = false, nullable = false, max_items = 50, example = json!([]))]
     channels: Option<Vec<i64>>,
     /// Interval of repetitions: `1h` to `366d`; `null` for none.
     repeat: Option<RepeatText>,
