@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{
     Span, Timestamp, ZonedDateTime,
     civil::{Date, DateTime, Weekday},
-    tz::TimeZone,
+    tz::{Offset, TimeZone},
 };
 use time::OffsetDateTime;
 
@@ -156,15 +156,27 @@ impl Timezone {
         Some(Timestamp::from_second(time.unix_timestamp()).ok()?.to_zoned_datetime(self.0.clone()))
     }
 
+    /// Returns how far clocks are ahead of UTC from one moment to another: the moments from which on they are so far, the first
+    /// one included.
+    pub(crate) fn offsets(
+        &self,
+        from: OffsetDateTime,
+        to: OffsetDateTime,
+    ) -> Vec<(OffsetDateTime, time::Duration)> {
+        let ahead = |offset: Offset| time::Duration::seconds(i64::from(offset.seconds()));
+        let Ok(start) = Timestamp::from_second(from.unix_timestamp()) else { return Vec::new() };
+        let later = self.0.following(start).filter_map(|transition| {
+            Some((unix_time(transition.timestamp().as_second())?, ahead(transition.offset())))
+        });
+        let later = later.take_while(|(moment, _)| *moment < to).filter(|(moment, _)| *moment > from);
+        std::iter::once((from, ahead(self.0.to_offset(start)))).chain(later).collect()
+    }
+
     /// Returns the moment of a date and a time without an offset, such as `2026-12-24T18:00`; `None` if it is none.
     #[must_use]
     pub fn moment(&self, local: &str) -> Option<OffsetDateTime> {
-        self.at(local.parse().ok()?)
-    }
-
-    /// Returns the moment at which clocks show this date and time: the first, if they do so twice.
-    pub(crate) fn at(&self, local: DateTime) -> Option<OffsetDateTime> {
-        unix_time(local.to_zoned_datetime(self.0.clone()).ok()?.timestamp().as_second())
+        let moment = local.parse::<DateTime>().ok()?.to_zoned_datetime(self.0.clone()).ok()?;
+        unix_time(moment.timestamp().as_second())
     }
 
     /// Returns the first moment of the day that `of` makes of the day of `time`. Where midnight was skipped, that is later.

@@ -1,7 +1,9 @@
 //! The command line. Its flags are generated from the table of configuration keys.
 //!
 //! - [`owner`]: the commands of the owner.
+//! - [`alerts`]: those about channels and alerts.
 
+pub mod alerts;
 pub mod owner;
 
 use std::{ffi::OsString, path::PathBuf};

@@ -1,6 +1,6 @@
 //! The clock by which absences last: it stands still in `rest` and in outages.
 
-use jiff::{ToSpan, civil::Date};
+use jiff::civil::Time;
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -37,44 +37,69 @@ impl<'a> Clock<'a> {
     #[must_use]
     pub fn fires_at(&self, from: OffsetDateTime, after: Span) -> Option<OffsetDateTime> {
         let after = Duration::seconds(after.seconds());
-        let mut moment = from.checked_add(after)?;
-        // What is left out until then puts it off, and what is left out until that moment does again.
-        while moment - from <= FIRES_WITHIN {
-            let next = from.checked_add(after + self.left_out(from, moment))?;
-            if next == moment {
-                return Some(moment);
-            }
-            moment = next;
+        let has_elapsed = |moment| self.elapsed(from, moment) >= after;
+        let mut late = from.checked_add(after)?;
+        if has_elapsed(late) {
+            return Some(late);
         }
-        None
+        let mut early = late;
+        late = from.checked_add(FIRES_WITHIN).filter(|latest| has_elapsed(*latest))?;
+        // Time that counts never runs backwards, so halving what may be the moment finds it, to the microsecond.
+        while late - early > Duration::MICROSECOND {
+            let half = i64::try_from((late - early).whole_microseconds() / 2).ok()?;
+            let moment = early + Duration::microseconds(half);
+            if has_elapsed(moment) {
+                late = moment;
+            } else {
+                early = moment;
+            }
+        }
+        Some(late)
     }
 
     /// Returns the time that does not count between two moments.
     fn left_out(&self, from: OffsetDateTime, to: OffsetDateTime) -> Duration {
         let outages = self.outages.iter().filter(|outage| !outage.overlap(from, to).is_zero()).copied();
-        let periods = outages.chain(self.rests(from, to)).collect();
-        united(periods).iter().map(|period| period.overlap(from, to)).sum()
+        let awake = united(outages.collect()).into_iter().map(|outage| {
+            let (start, end) = (outage.started_at.max(from), outage.ended_at.min(to));
+            end - start - self.rest(start, end)
+        });
+        self.rest(from, to) + awake.sum::<Duration>()
     }
 
-    /// Returns the times of `rest` between two moments, and some before and after.
-    fn rests(&self, from: OffsetDateTime, to: OffsetDateTime) -> Vec<Period> {
-        let date = |time| self.timezone.local(time).map(|local| local.date());
-        let (Some(rest), Some(first), Some(last)) = (self.rest, date(from), date(to)) else {
-            return Vec::new();
-        };
-        let Ok(first) = first.yesterday() else { return Vec::new() };
-        let days = first.series(1.day()).take_while(|day| *day <= last);
-        days.filter_map(|day| self.rest_of(rest, day)).collect()
+    /// Returns the time of `rest` between two moments: of all the time for which clocks show one that is in it.
+    fn rest(&self, from: OffsetDateTime, to: OffsetDateTime) -> Duration {
+        let Some(rest) = self.rest.filter(|_| from < to) else { return Duration::ZERO };
+        let offsets = self.timezone.offsets(from, to);
+        let ends = offsets.iter().skip(1).map(|(start, _)| *start).chain([to]);
+        let shown = offsets.iter().zip(ends).map(|((start, offset), end)| {
+            let until = |time: OffsetDateTime| until(rest, time + *offset - OffsetDateTime::UNIX_EPOCH);
+            until(end) - until(*start)
+        });
+        shown.sum()
     }
+}
 
-    /// Returns the time of `rest` that begins on a day. A time that clocks skip is the moment at which they do, or soon after.
-    fn rest_of(&self, rest: Window, day: Date) -> Option<Period> {
-        let last = if rest.start() < rest.end() { day } else { day.tomorrow().ok()? };
-        Some(Period {
-            started_at: self.timezone.at(day.to_datetime(rest.start()))?,
-            ended_at: self.timezone.at(last.to_datetime(rest.end()))?,
-        })
+/// Returns the time for which a window lasts from a midnight until clocks show so much more.
+fn until(window: Window, time: Duration) -> Duration {
+    let (start, end) = (since_midnight(window.start()), since_midnight(window.end()));
+    if start >= end {
+        // All but the time between them, which is none where they are the same.
+        return time - of_days(end, start, time);
     }
+    of_days(start, end, time)
+}
+
+/// Returns the time between `start` and `end` of each day, from a midnight until so much later.
+fn of_days(start: Duration, end: Duration, time: Duration) -> Duration {
+    let days = time.whole_seconds().div_euclid(86_400);
+    let today = time - Duration::days(days);
+    let days = i32::try_from(days).unwrap_or_default();
+    (end - start) * days + (today - start).clamp(Duration::ZERO, end - start)
+}
+
+fn since_midnight(time: Time) -> Duration {
+    Duration::minutes(i64::from(time.hour()) * 60 + i64::from(time.minute()))
 }
 
 #[cfg(test)]

@@ -22,9 +22,15 @@ pub mod notice;
 mod outlook;
 pub mod past;
 pub mod preview;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod simulation;
 pub mod situation;
 pub mod span;
 pub mod status;
+#[cfg(test)]
+mod table_tests;
 pub mod unusual;
 pub mod window;
 

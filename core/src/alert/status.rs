@@ -98,7 +98,7 @@ pub struct Told {
 }
 
 /// What a channel is told of a firing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ToldKind {
     /// The absence has lasted for as long as the alert says.
     Fired,

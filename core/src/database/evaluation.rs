@@ -11,16 +11,13 @@ use crate::{
         past::Period,
         situation::{AlertChannel, DeviceBeats, Situation},
     },
-    channel::{Audience, CONFIGURED_ID},
+    channel::{Audience, CONFIGURED_ID, CONFIGURED_NAME},
     settings::{Choices, OwnerSettings},
 };
 
 /// Time without an evaluation from which on the service could hear no beat. Shorter ones do not matter: alerts are about
 /// longer absences, and devices in use beat each minute.
 const OUTAGE_MIN: Duration = Duration::from_mins(10);
-
-/// Name of the channel that the configuration names.
-const CONFIGURED_NAME: &str = "Discord (configuration)";
 
 /// What the configuration says about alerts.
 #[derive(Debug, Clone)]

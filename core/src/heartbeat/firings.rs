@@ -14,8 +14,8 @@ use crate::{
 impl Heartbeat {
     /// All alerts and what they are doing, ordered by the length of their absences. Changes nothing.
     pub async fn alert_states(&self) -> Result<Vec<AlertStatus>, Error> {
-        // Whether the configuration names a channel is not known to each function. If it does not, none can be chosen.
-        let configured = Configured { choices: self.cache.settings().configured, has_channel: true };
+        let has_channel = self.configured_channel.is_some();
+        let configured = Configured { choices: self.cache.settings().configured, has_channel };
         let read = async |connection: &mut _| evaluation::situation(connection, &configured, false).await;
         Ok(self.reads.run(read).await?.statuses())
     }

@@ -2,6 +2,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::alerts::{self, AlertCommand, ChannelCommand};
+
 /// A command of the owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnerCommand {
@@ -38,6 +40,10 @@ pub enum OwnerCommand {
         /// Id or name of the device.
         device: String,
     },
+    /// Does something with channels.
+    Channels(ChannelCommand),
+    /// Does something with alerts.
+    Alerts(AlertCommand),
     /// Says that the owner is well.
     Ok,
     /// Shows the snooze.
@@ -63,14 +69,16 @@ pub enum DeviceChange {
 }
 
 /// Returns the commands of the owner.
-pub(super) fn commands() -> [Command; 4] {
-    [status(), devices(), ok(), snooze()]
+pub(super) fn commands() -> [Command; 6] {
+    [status(), devices(), alerts::channels(), alerts::alerts(), ok(), snooze()]
 }
 
 /// Returns the command of the owner that `matches` of the subcommand `name` hold; `None` if it is none of theirs.
 pub(super) fn parse(name: &str, matches: &ArgMatches) -> Option<OwnerCommand> {
     Some(match (name, matches.subcommand()) {
         ("status", _) => OwnerCommand::Status,
+        ("channels", _) => OwnerCommand::Channels(alerts::parse_channels(matches)),
+        ("alerts", _) => OwnerCommand::Alerts(alerts::parse_alerts(matches)),
         ("ok", _) => OwnerCommand::Ok,
         ("snooze", _) => {
             let when: Vec<String> = matches.get_many("when").unwrap_or_default().cloned().collect();
@@ -152,6 +160,6 @@ fn device() -> Arg {
     Arg::new("device").required(true).value_name("DEVICE").help("Id or name of the device")
 }
 
-fn json() -> Arg {
+pub(super) fn json() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON, for programs")
 }

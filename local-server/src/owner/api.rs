@@ -38,6 +38,14 @@ pub(crate) enum OwnerError {
     UnknownDevice(String),
     #[error("several devices are called {name:?}: name one by its id, {ids}")]
     AmbiguousName { name: String, ids: String },
+    #[error("no {kind} has the id or the name {name:?}; heartbeat {kind}s list shows all")]
+    UnknownItem { kind: &'static str, name: String },
+    #[error("several {kind}s are called {name:?}: name one by its id, {ids}")]
+    AmbiguousItem { kind: &'static str, name: String, ids: String },
+    #[error("--set {0:?}: expected a setting and its value, such as topic=anna-b7d1")]
+    NoSetting(String),
+    #[error("the secret cannot be read: {0}")]
+    UnreadableSecret(std::io::Error),
     #[error("{name} is archived, and has no token; heartbeat devices archive {id} --undo brings it back")]
     Archived { name: String, id: i64 },
     #[error("the server answers {status}: {detail}")]
@@ -191,13 +199,18 @@ impl<'a> Api<'a> {
         self.read(Method::PUT, "/api/snooze", Some(body)).await
     }
 
-    async fn read<T: DeserializeOwned>(
+    pub(super) async fn read<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
     ) -> Result<T, OwnerError> {
         read(&self.send(method, path, body).await?)
+    }
+
+    /// Sends a request whose answer holds nothing.
+    pub(super) async fn order(&self, method: Method, path: &str) -> Result<(), OwnerError> {
+        accepted(&self.send(method, path, None).await?)
     }
 
     async fn send(

@@ -1,14 +1,18 @@
-//! The commands of the owner: `heartbeat devices`, `status`, `snooze` and `ok`. The running server carries them out, so
+//! The commands of the owner: `heartbeat devices`, `channels`, `alerts`, `status`, `snooze` and `ok`. The running server carries them out, so
 //! that they obey the rules that the API has, and take effect at once.
 //!
+//! - [`alerts`], [`channels`]: alerts and channels; [`items`] has what they have in common.
 //! - [`api`]: the API of the owner, as these commands use it.
 //! - [`devices`]: changes to devices.
 //! - [`show`]: what the commands print for people.
 //! - [`snooze`]: the end of a snooze, as people write it.
 //! - [`table`]: aligned columns.
 
+mod alerts;
 mod api;
+mod channels;
 mod devices;
+mod items;
 mod show;
 mod snooze;
 mod table;
@@ -45,6 +49,8 @@ pub(crate) async fn run(config: &Config, command: OwnerCommand, json: bool) -> R
         OwnerCommand::Remove { device, is_confirmed } => devices::remove(&api, &device, is_confirmed).await?,
         OwnerCommand::Token { device } => devices::replace_token(&api, &device).await?,
         OwnerCommand::Pair { device } => devices::pair(&api, config, &device).await?,
+        OwnerCommand::Channels(command) => channels::run(&api, command).await?,
+        OwnerCommand::Alerts(command) => alerts::run(&api, config, command).await?,
         OwnerCommand::Ok => {
             api.record_ok().await?;
             Output { text: "Noted: you are well.\n".to_owned(), json: json!({}) }
@@ -63,13 +69,22 @@ pub(crate) async fn run(config: &Config, command: OwnerCommand, json: bool) -> R
 
 async fn status(api: &Api<'_>, config: &Config) -> Result<Output, OwnerError> {
     let (devices, snooze) = (api.devices().await?, api.snooze().await?);
+    let (alerts_json, alerts) = items::all(api).await?;
+    let (channels_json, channels) = items::all(api).await?;
     let text = format!(
-        "{}\n\n{}{}",
+        "{}\n\n{}{}{}",
         config.server_name,
         show::summary(&devices, Timestamp::now()),
-        show::snooze(&snooze, snooze::timezone(config))
+        show::snooze(&snooze, snooze::timezone(config)),
+        alerts::summary(&alerts, &channels)
     );
-    Ok(Output { text, json: json!({ "devices": devices, "snooze": snooze }) })
+    let json = json!({
+        "devices": devices,
+        "snooze": snooze,
+        "alerts": alerts_json["alerts"],
+        "channels": channels_json["channels"],
+    });
+    Ok(Output { text, json })
 }
 
 fn snooze_output(config: &Config, snooze: &api::Snooze) -> Output {

@@ -46,14 +46,19 @@ pub(super) fn summary(devices: &[Device], now: Timestamp) -> String {
 
 /// Returns whether alerts are snoozed, with the end as the clocks of `timezone` show it, or those of UTC.
 pub(super) fn snooze(snooze: &Snooze, timezone: Option<TimeZone>) -> String {
-    let until = snooze.until.as_deref().and_then(|until| until.parse::<Timestamp>().ok());
+    let until = snooze.until.as_deref().and_then(|until| local_time(until, timezone.as_ref()));
     let Some(until) = until else { return "Alerts     not snoozed\n".to_owned() };
-    let timezone = timezone.unwrap_or(TimeZone::UTC);
-    let until = until.to_zoned_datetime(timezone).strftime("%Y-%m-%d %H:%M %Z").to_string();
     let note: String =
         snooze.note.iter().flat_map(|note| note.chars()).filter(|it| !it.is_control()).collect();
     let note = if note.is_empty() { note } else { format!(" ({note})") };
     format!("Alerts     snoozed until {until}{note}\n")
+}
+
+/// Returns a time (RFC 3339) as the clocks of `timezone` show it, or those of UTC; `None` if it is none.
+pub(super) fn local_time(time: &str, timezone: Option<&TimeZone>) -> Option<String> {
+    let timezone = timezone.cloned().unwrap_or(TimeZone::UTC);
+    let time = time.parse::<Timestamp>().ok()?.to_zoned_datetime(timezone);
+    Some(time.strftime("%Y-%m-%d %H:%M %Z").to_string())
 }
 
 fn age(then: Option<Timestamp>, now: Timestamp) -> String {

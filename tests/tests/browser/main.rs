@@ -21,11 +21,13 @@ macro_rules! in_both_browsers {
     };
 }
 
+mod alerts;
 mod badges;
 mod devices;
 mod error_page;
 mod home;
 mod layout;
+mod links;
 mod manage;
 mod pair;
 mod precision;

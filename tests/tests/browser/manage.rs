@@ -17,9 +17,9 @@ in_both_browsers!(
 );
 
 /// Viewports, from a small phone to a wide screen.
-const VIEWPORTS: [(u32, u32); 3] = [(320, 568), (768, 1024), (2560, 1440)];
+pub(crate) const VIEWPORTS: [(u32, u32); 3] = [(320, 568), (768, 1024), (2560, 1440)];
 
-async fn sign_in(browser: &Browser, server: &Server) {
+pub(crate) async fn sign_in(browser: &Browser, server: &Server) {
     browser.open(&url(server, "/manage")).await;
     browser.type_into("[name=key]", SECRET_KEY).await;
     browser.click(".sign-in button").await;

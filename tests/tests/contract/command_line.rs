@@ -28,8 +28,13 @@ impl Shell {
     }
 
     async fn output(&self, arguments: &[&str]) -> Output {
+        self.pipe("", arguments).await
+    }
+
+    /// Runs a command with something on its standard input.
+    async fn pipe(&self, input: &str, arguments: &[&str]) -> Output {
         let builder = arguments.iter().fold(self.0.clone(), |builder, argument| builder.argument(argument));
-        builder.pipe("").await
+        builder.pipe(input).await
     }
 
     /// Runs a command that succeeds; returns what it printed.
@@ -250,4 +255,91 @@ async fn a_server_on_a_unix_socket_and_one_without_a_key_are_found() {
         Shell::beside(&keyless).error(&["devices"]).await,
         @"heartbeat: the running server has no secret_key, or is too old for this command; start it again with this program and secret_key"
     );
+}
+
+#[tokio::test]
+async fn channels_and_alerts_are_added_tried_and_removed() {
+    let (server, database) = Server::fresh().await;
+    let shell = Shell::beside(&server);
+    for (arguments, expected) in [
+        (["channels"], "There are no channels yet; heartbeat channels add KIND NAME adds one.\n"),
+        (["alerts"], "There are no alerts yet; heartbeat alerts add AFTER --channel CHANNEL adds one.\n"),
+    ] {
+        assert_eq!(shell.print(&arguments).await, expected);
+    }
+    let add = ["channels", "add", "webhook", "Home", "--owner", "--event", "device.added"];
+    let added = shell.pipe("https://example.org/in\n", &add).await;
+    let printed = String::from_utf8_lossy(&added.stdout).into_owned();
+    assert!(added.status.success() && printed.starts_with("Added Home (id 1).\n"), "{added:?}");
+    assert!(printed.contains("    whsec_") && !printed.contains("example.org"), "{printed}");
+    let anna = shell.pipe("https://example.org/hook", &["channels", "add", "discord", "Anna"]).await;
+    assert_snapshot!(String::from_utf8_lossy(&anna.stdout), @r"
+    Added Anna (id 2).
+    Its reader gets a message with a link to confirm it.
+    ");
+    let stored = "SELECT settings ->> 'url' FROM heartbeat.channels WHERE name = 'Anna'";
+    assert_eq!(database.text(stored).await, "https://example.org/hook");
+
+    let alert = [
+        "alerts",
+        "add",
+        "48h",
+        "--channel",
+        "Anna",
+        "--channel",
+        "1",
+        "--repeat",
+        "12h",
+        "--message",
+        "Call Ben",
+    ];
+    assert_snapshot!(shell.print(&alert).await, @"Added After 48 hours (id 1).");
+    let stored = server.owner().get("/api/alerts/1").await.json();
+    assert_eq!((&stored["channels"], &stored["message"]), (&serde_json::json!([2, 1]), &"Call Ben".into()));
+    assert_eq!(shell.json(&["alerts"]).await, server.owner().get("/api/alerts").await.json());
+    assert_eq!(shell.print(&["alerts", "disable", "After 48 hours"]).await, "After 48 hours is disabled.\n");
+    let list = shell.print(&["alerts", "list"]).await;
+    assert!(list.contains("Home, Anna") && list.contains("disabled"), "{list}");
+    assert_eq!(shell.print(&["alerts", "enable", "1"]).await, "After 48 hours is enabled.\n");
+    assert!(shell.print(&["alerts", "test", "1"]).await.starts_with("A test of After 48 hours"));
+    assert!(shell.print(&["alerts", "preview", "48h"]).await.contains("would not have fired"));
+    let status = shell.print(&["status"]).await;
+    assert!(status.contains("Ladder     1 ") && status.contains("Channels   2\n"), "{status}");
+
+    for (arguments, expected) in [
+        (["channels", "test", "1"], "A test is on its way through Home"),
+        (["channels", "resend", "Home"], "What was given up is sent again through Home"),
+        (["channels", "enable", "Home"], "Home is enabled."),
+        (["alerts", "remove", "1"], "Deleted After 48 hours."),
+        (["channels", "remove", "Anna"], "Deleted Anna."),
+    ] {
+        let printed = shell.print(&arguments).await;
+        assert!(printed.starts_with(expected), "{printed}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM heartbeat.channels").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_about_channels_and_alerts_is_said_in_a_line() {
+    let (server, _database) = Server::fresh().await;
+    let shell = Shell::beside(&server);
+    for name in ["a", "a"] {
+        shell.pipe("https://example.org/in", &["channels", "add", "webhook", name]).await;
+    }
+    for (arguments, expected) in [
+        (
+            &["channels", "test", "Ben"][..],
+            "no channel has the id or the name \"Ben\"; heartbeat channels list",
+        ),
+        (&["channels", "remove", "a"], "several channels are called \"a\": name one by its id, 1 or 2"),
+        (&["channels", "add", "mail", "Ben", "--set", "to"], "--set \"to\": expected a setting"),
+        (&["channels", "add", "pigeon", "Ben"], "the server answers 400 Bad Request"),
+        (&["alerts", "test", "7"], "no alert has the id or the name \"7\""),
+        (&["alerts", "add", "9m"], "the server answers 400 Bad Request"),
+        (&["alerts", "add", "48h", "--channel", "Ben"], "no channel has the id"),
+        (&["alerts", "preview", "48h", "--device", "Phone"], "no device has the id"),
+    ] {
+        let line = shell.error(arguments).await;
+        assert!(line.contains(expected), "{arguments:?}: {line}");
+    }
 }

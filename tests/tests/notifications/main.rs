@@ -1,6 +1,7 @@
 //! Notifications, from the event to a service over real HTTP: in order, at least once, even when processes die.
 
 mod alerts;
+mod alerts_many_processes;
 mod channel;
 mod devices;
 mod discord;

@@ -70,6 +70,17 @@ impl Service {
         timeout(TEST_TIMEOUT, self.requests.recv()).await.expect("a request in time").expect("a service")
     }
 
+    /// Returns the types and ids of all events that it received and that were not looked at, in their order.
+    pub(crate) fn received(&mut self) -> Vec<(String, String)> {
+        let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
+        let event = |request: Request| {
+            let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+            let id = request.headers["webhook-id"].to_str().expect("an id").to_owned();
+            (body["type"].as_str().expect("a type").to_owned(), id)
+        };
+        requests.map(event).collect()
+    }
+
     /// Makes it a channel that subscribes to these kinds of events.
     pub(crate) async fn subscribe(&self, database: &Database, kinds: &str) {
         let settings = json!({ "url": self.url, "secret": format!("whsec_{SECRET}") });

@@ -3,7 +3,11 @@
 //! Sources: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 4954 (authentication), RFC 3463 (enhanced
 //! status codes).
 
-use std::{error::Error as _, io, time::Duration};
+use std::{
+    error::{self, Error as _},
+    io,
+    time::Duration,
+};
 
 use lettre::{
     Address, Message,
@@ -178,7 +182,7 @@ fn is_tls(error: &Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if inner.is_some_and(<dyn error::Error + Send + Sync>::is::<rustls::Error>) {
             return true;
         }
         cause = error.source();

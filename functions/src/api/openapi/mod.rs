@@ -8,6 +8,8 @@
 mod badges;
 #[cfg(feature = "webhook")]
 mod channels;
+#[cfg(feature = "webhook")]
+mod webhooks;
 
 use std::sync::LazyLock;
 
@@ -244,6 +246,7 @@ impl Modify for Channels {
     #[cfg(feature = "webhook")]
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         channels::add_operations(document);
+        webhooks::add(document);
     }
 
     #[cfg(not(feature = "webhook"))]

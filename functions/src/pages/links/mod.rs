@@ -64,7 +64,7 @@ async fn show(
     Followed(link): Followed,
 ) -> Result<Response, Response> {
     let message = message::before(&app, link).await.map_err(error::page)?;
-    Ok(respond(&app, &live_url, message))
+    respond(&app, &live_url, message).map_err(error::page)
 }
 
 /// Does what a link is for, and says what came of it. To do it twice is to do it once.
@@ -74,12 +74,13 @@ async fn act(
     Followed(link): Followed,
 ) -> Result<Response, Response> {
     let message = message::after(&app, link).await.map_err(error::page)?;
-    Ok(respond(&app, &live_url, message))
+    respond(&app, &live_url, message).map_err(error::page)
 }
 
-fn respond(app: &App, live_url: &LiveUrl, message: Message) -> Response {
+fn respond(app: &App, live_url: &LiveUrl, message: Message) -> Result<Response, Problem> {
     let frame = Frame::new("", message.title, String::new(), &app.config, live_url.url());
-    html::render(&Page { frame, message }).map_or_else(error::page, |html| html::response(html, BASE_POLICY))
+    let html = html::render(&Page { frame, message })?;
+    Ok(html::response(html, BASE_POLICY))
 }
 
 /// The link that a request follows. A code that was not signed with the owner's key is a guess at that key.

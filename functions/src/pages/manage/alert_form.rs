@@ -45,7 +45,7 @@ impl AlertForm {
     pub(super) fn of(rule: &AlertRule) -> Self {
         Self {
             name: rule.name.as_str().to_owned(),
-            after: rule.after.to_string(),
+            after: after_text(rule.after),
             device: rule.device,
             channels: rule.channels.iter().copied().collect(),
             repeat: rule.repeat.map(|span| span.to_string()).unwrap_or_default(),
@@ -100,12 +100,22 @@ impl AlertForm {
         Ok((after, self.device, window(&self.rest, "Time that is not counted")?))
     }
 
-    pub(super) fn names_channel(&self, id: &i64) -> bool {
-        self.channels.contains(id)
+    pub(super) fn names_channel(&self, id: i64) -> bool {
+        self.channels.contains(&id)
     }
 
-    pub(super) fn is_about(&self, device: &i64) -> bool {
-        self.device == Some(*device)
+    pub(super) fn is_about(&self, device: i64) -> bool {
+        self.device == Some(device)
+    }
+}
+
+/// Returns the length of an absence as people type it: `48h`, not `2d`.
+fn after_text(after: After) -> String {
+    match after {
+        After::Fixed(span) if span.seconds() % 3_600 == 0 && span.seconds() <= 72 * 3_600 => {
+            format!("{}h", span.seconds() / 3_600)
+        }
+        _ => after.to_string(),
     }
 }
 

@@ -1,0 +1,150 @@
+//! Rows about what the owner changes, and about channels.
+
+use super::{
+    FRIEND, HOUR, LAPTOP, MINUTE, OTHER, OWNER, PHONE, World, after, assert_heard, fired, span, window,
+};
+
+#[test]
+fn after_is_edited() {
+    let mut world = World::with(|_| {});
+    world.pass(40 * MINUTE);
+    world.edit(|rule| rule.after = after("30m"));
+    world.pass(MINUTE);
+    assert_heard(&mut world, "fired", "fired");
+    world.edit(|rule| (rule.after, rule.repeat) = (after("6h"), Some(span("1h"))));
+    world.pass_by(5 * HOUR + 18 * MINUTE, MINUTE);
+    assert_heard(&mut world, "", "");
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 1", "repeated 1");
+}
+
+#[test]
+fn device_is_edited() {
+    let mut world = fired();
+    world.beat(LAPTOP);
+    world.edit(|rule| rule.device = Some(PHONE));
+    world.pass(MINUTE);
+    // The phone's absence goes on.
+    assert_heard(&mut world, "resolved, fired", "fired");
+    world.edit(|rule| rule.device = Some(LAPTOP));
+    world.pass(30 * MINUTE);
+    assert_heard(&mut world, "", "");
+    world.beats(3);
+    // Of both absences.
+    assert_heard(&mut world, "resolved", "resolved, resolved");
+}
+
+#[test]
+fn channels_are_edited() {
+    let mut world = fired();
+    world.edit(|rule| rule.channels = vec![OTHER]);
+    world.pass(MINUTE);
+    assert_heard(&mut world, "", "");
+    assert_eq!(world.heard_by(OTHER), "fired");
+    world.beats(3);
+    assert_heard(&mut world, "resolved", "resolved");
+    assert_eq!(world.heard_by(OTHER), "resolved");
+}
+
+#[test]
+fn repeat_rest_and_quiet_are_edited() {
+    let mut world = fired();
+    world.pass(5 * HOUR);
+    world.edit(|rule| rule.repeat = Some(span("3h")));
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 1", "repeated 1");
+    // The night is left out at once, from the whole absence: four hours of six are left, and an hour more to five.
+    world.edit(|rule| (rule.after, rule.rest) = (after("5h"), Some(window("13:00-15:00"))));
+    world.pass(2 * HOUR);
+    assert_heard(&mut world, "", "");
+    world.edit(|rule| rule.quiet = Some(window("00:00-00:00")));
+    world.pass(HOUR);
+    assert_heard(&mut world, "", "repeated 2");
+    world.edit(|rule| rule.quiet = None);
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 2", "");
+}
+
+#[test]
+fn disabling() {
+    let mut world = fired();
+    world.edit(|rule| (rule.enabled, rule.repeat) = (false, Some(span("1h"))));
+    world.pass(5 * HOUR);
+    assert_heard(&mut world, "", "");
+    world.edit(|rule| rule.enabled = true);
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 1", "repeated 1");
+    world.edit(|rule| rule.enabled = false);
+    world.beats(3);
+    assert_heard(&mut world, "resolved", "resolved");
+}
+
+#[test]
+fn deletion() {
+    let mut world = fired();
+    world.situation.alerts.clear();
+    world.pass(48 * HOUR);
+    assert_heard(&mut world, "", "");
+    world.beats(3);
+    assert_heard(&mut world, "resolved", "resolved");
+}
+
+#[test]
+fn channel_gone() {
+    let mut world = fired();
+    world.situation.channels.retain(|channel| channel.id != FRIEND);
+    world.beats(3);
+    assert_heard(&mut world, "resolved", "");
+    assert!(world.firings[0].resolved_at.is_some());
+}
+
+#[test]
+fn channel_that_cannot_be_reached() {
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.down = vec![OWNER, FRIEND];
+    world.pass(5 * HOUR);
+    world.down = vec![FRIEND];
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 4", "");
+    world.beats(5);
+    world.down.clear();
+    world.pass(MINUTE);
+    assert_heard(&mut world, "resolved", "");
+}
+
+#[test]
+fn device_erased() {
+    let mut world = World::new();
+    world.edit(|rule| rule.device = Some(LAPTOP));
+    world.beat(LAPTOP);
+    world.pass(HOUR);
+    assert_heard(&mut world, "fired", "fired");
+    // Its alerts go with it.
+    world.situation.devices.retain(|device| device.id != LAPTOP);
+    world.situation.alerts.clear();
+    world.pass(MINUTE);
+    assert_heard(&mut world, "resolved", "resolved");
+
+    let mut world = fired();
+    world.beat(LAPTOP);
+    world.pass(30 * MINUTE);
+    world.situation.devices.retain(|device| device.id != LAPTOP);
+    world.pass(29 * MINUTE);
+    assert_heard(&mut world, "resolved", "");
+}
+
+#[test]
+fn sign_of_life_is_edited() {
+    let mut world = World::with(|_| {});
+    for _ in 0..50 {
+        world.pass(MINUTE);
+        world.beat(LAPTOP);
+    }
+    world.situation.devices[1].is_sign_of_life = false;
+    world.pass(9 * MINUTE);
+    assert_heard(&mut world, "", "");
+    world.pass(MINUTE);
+    assert_heard(&mut world, "fired", "fired");
+    world.beat(LAPTOP);
+    assert_heard(&mut world, "", "");
+}
