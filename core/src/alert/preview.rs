@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn rest_and_outages_put_it_off_and_a_snooze_until_it_ends() {
         let mut past = past(&[(300, Some(270)), (100, Some(50))]);
-        assert_eq!(fired(&past, Some("23:00-07:00")), [60]);
+        assert_eq!(fired(&past, Some("23:00-07:00")), [68]);
         let hours = |start, end| Period { started_at: hours_ago(start), ended_at: hours_ago(end) };
         past.outages.push(hours(90, 84));
         assert_eq!(fired(&past, None), [70, 276]);
