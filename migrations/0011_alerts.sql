@@ -8,9 +8,11 @@ ALTER TABLE heartbeat.channels
     -- Whether its notifications reach the owner or a friend. A friend is told no more than strangers may see.
     ADD COLUMN audience text NOT NULL DEFAULT 'owner'
         CONSTRAINT channels_audience_is_known CHECK (audience IN ('owner', 'friend')),
-    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now()
+        CONSTRAINT channels_created_at_is_readable CHECK (created_at BETWEEN 'epoch' AND '9999-12-31'),
     -- When the friend said that the channel reaches them.
-    ADD COLUMN confirmed_at timestamptz,
+    ADD COLUMN confirmed_at timestamptz
+        CONSTRAINT channels_confirmed_at_is_readable CHECK (confirmed_at BETWEEN 'epoch' AND '9999-12-31'),
     -- Telegram: the code by which the chat is found that the owner starts with the bot.
     ADD COLUMN start_code text;
 
@@ -78,7 +80,17 @@ CREATE TABLE heartbeat.alert_firings (
     reached_at timestamptz,
     reached_by bigint,
     -- When nothing was left to tell.
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    -- Times that programs can read.
+    CONSTRAINT alert_firings_times_are_readable CHECK (
+        COALESCE(since, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(fired_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(repeated_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(last_minute, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(reached_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(resolved_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+    )
 );
 
 CREATE UNIQUE INDEX alert_firings_absence_key ON heartbeat.alert_firings (alert, COALESCE(device, -1), since);
@@ -102,7 +114,14 @@ CREATE TABLE heartbeat.alert_notifications (
     withdrawn_at timestamptz,
     -- When the owner was told by other channels that it could not be sent.
     reported_at timestamptz,
-    CONSTRAINT alert_notifications_pkey PRIMARY KEY (firing, channel, kind, repetition)
+    CONSTRAINT alert_notifications_pkey PRIMARY KEY (firing, channel, kind, repetition),
+    -- Times that programs can read.
+    CONSTRAINT alert_notifications_times_are_readable CHECK (
+        COALESCE(queued_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(sent_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(withdrawn_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(reported_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+    )
 );
 
 CREATE INDEX alert_notifications_event_idx ON heartbeat.alert_notifications (event);
@@ -120,13 +139,23 @@ INSERT INTO heartbeat.alert_evaluation DEFAULT VALUES;
 -- Times at which the service could hear no beat: alerts were not evaluated for ten minutes and more.
 CREATE TABLE heartbeat.outages (
     started_at timestamptz CONSTRAINT outages_pkey PRIMARY KEY,
-    ended_at timestamptz NOT NULL
+    ended_at timestamptz NOT NULL,
+    -- Times that programs can read.
+    CONSTRAINT outages_times_are_readable CHECK (
+        COALESCE(started_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+    )
 );
 
 -- Times at which the owner wanted no alerts; the last one may not have ended.
 CREATE TABLE heartbeat.snoozes (
     started_at timestamptz CONSTRAINT snoozes_pkey PRIMARY KEY,
-    ended_at timestamptz NOT NULL
+    ended_at timestamptz NOT NULL,
+    -- Times that programs can read.
+    CONSTRAINT snoozes_times_are_readable CHECK (
+        COALESCE(started_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+    )
 );
 
 INSERT INTO heartbeat.snoozes

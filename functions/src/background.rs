@@ -147,14 +147,22 @@ impl Background {
     pub async fn run_until(&self, until: Instant) {
         // The session has logged an error where it happened. Alerts are evaluated again with the next invocation.
         let is_evaluated = matches!(self.evaluator.run().await, Ok(Evaluated::Told(_)));
+        #[cfg(feature = "webhook")]
         tokio::join!(self.tell_watchdog(is_evaluated), self.work_until(until));
+        #[cfg(not(feature = "webhook"))]
+        {
+            let _ = is_evaluated;
+            self.work_until(until).await;
+        }
     }
 
     /// Runs all jobs once, then delivers.
     async fn work_until(&self, until: Instant) {
-        self.jobs.run_due(system_clock()).await;
-        // Deliveries may take all the time that is left.
         let left = || until.saturating_duration_since(Instant::now());
+        // First what alerts tell: the rest may take long.
+        #[cfg(feature = "webhook")]
+        self.dispatcher.dispatch_until(Instant::now() + left() / 2).await;
+        self.jobs.run_due(system_clock()).await;
         self.publisher.run(Instant::now() + left() / 2).await;
         self.eraser.run(Instant::now() + left() / 2).await;
         self.roll_up.run(Instant::now() + left() / 2).await;
@@ -193,13 +201,11 @@ impl Background {
     }
 
     /// Tells the watchdog, if alerts were evaluated.
+    #[cfg(feature = "webhook")]
     async fn tell_watchdog(&self, is_evaluated: bool) {
-        #[cfg(feature = "webhook")]
         if let Some(watchdog) = self.watchdog.as_ref().filter(|_| is_evaluated) {
             watchdog.tell().await;
         }
-        #[cfg(not(feature = "webhook"))]
-        let _ = is_evaluated;
     }
 
     /// Runs all jobs at each tick.
@@ -250,7 +256,7 @@ impl Background {
 
     #[cfg(not(feature = "webhook"))]
     async fn find_chats(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     #[cfg(feature = "webhook")]

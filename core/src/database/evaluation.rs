@@ -107,17 +107,26 @@ async fn circumstances(
             (SELECT ok_at FROM heartbeat.owner WHERE ok_at BETWEEN 'epoch' AND clock_timestamp()) AS ok_at,
             ARRAY(SELECT id FROM heartbeat.devices ORDER BY id) AS "devices!",
             ARRAY(SELECT sign_of_life FROM heartbeat.devices ORDER BY id) AS "signs_of_life!",
+            -- Where a clock was ahead, the last beat that was rolled up before is the last that can be believed.
             ARRAY(
-                SELECT CASE WHEN last_beat BETWEEN 'epoch' AND clock_timestamp() THEN last_beat END
-                FROM heartbeat.devices
-                ORDER BY id
+                SELECT CASE
+                    WHEN device.last_beat BETWEEN 'epoch' AND clock_timestamp() THEN device.last_beat
+                    WHEN rolled.last_beat BETWEEN 'epoch' AND clock_timestamp() THEN rolled.last_beat
+                END
+                FROM heartbeat.devices AS device
+                LEFT JOIN heartbeat.rolled_devices AS rolled ON rolled.device = device.id
+                ORDER BY device.id
             ) AS "last_beats!: Vec<Option<OffsetDateTime>>",
             ARRAY(SELECT id FROM heartbeat.channels ORDER BY id) AS "channels!",
             ARRAY(SELECT name FROM heartbeat.channels ORDER BY id) AS "names!",
             ARRAY(SELECT audience FROM heartbeat.channels ORDER BY id) AS "audiences!",
             ARRAY(SELECT confirmed_at IS NOT NULL FROM heartbeat.channels ORDER BY id) AS "confirmed!",
-            ARRAY(SELECT started_at FROM heartbeat.outages ORDER BY started_at) AS "outages!",
-            ARRAY(SELECT ended_at FROM heartbeat.outages ORDER BY started_at) AS "outage_ends!",
+            ARRAY(
+                SELECT started_at FROM heartbeat.outages WHERE ended_at <= clock_timestamp() ORDER BY started_at
+            ) AS "outages!",
+            ARRAY(
+                SELECT ended_at FROM heartbeat.outages WHERE ended_at <= clock_timestamp() ORDER BY started_at
+            ) AS "outage_ends!",
             ARRAY(SELECT id FROM heartbeat.alerts WHERE test_requested_at IS NOT NULL ORDER BY id) AS "tests!"
         "#
     )

@@ -87,6 +87,8 @@ pub async fn report_late(
           AND event.queued_at < LEAST($1, now()) - make_interval(secs => $2)
           AND (lease.channel IS NULL OR lease.attempts > 0 OR disabled.channel IS NOT NULL)
           AND told.event = event.id
+          -- Looked at again by a process that waited for another one to report the same.
+          AND told.reported_at IS NULL
           AND NOT EXISTS (
               SELECT FROM heartbeat.alert_notifications AS earlier
               WHERE earlier.firing = told.firing

@@ -237,15 +237,26 @@ pub async fn test(connection: &mut Connection, key: &str) -> Result<(), sqlx::Er
     .map(drop)
 }
 
-/// Confirms a friend's channel. Returns whether there is one with this id.
+/// Confirms a friend's channel. That takes it back if they wanted no more. Returns whether there is one with this id.
 pub async fn confirm(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
     let confirmed = sqlx::query!(
-        "UPDATE heartbeat.channels SET confirmed_at = COALESCE(confirmed_at, now()) WHERE id = $1",
+        "
+        WITH confirmed AS (
+            UPDATE heartbeat.channels SET confirmed_at = COALESCE(confirmed_at, now()) WHERE id = $1
+            RETURNING id
+        ), enabled AS (
+            DELETE FROM heartbeat.disabled_channels
+            USING confirmed
+            WHERE channel = 'channel:' || confirmed.id AND reason = $2
+        )
+        SELECT id FROM confirmed
+        ",
         id,
+        UNSUBSCRIBED,
     )
-    .execute(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(confirmed.rows_affected() > 0)
+    Ok(confirmed.is_some())
 }
 
 /// Disables a channel whose reader wants no more, and puts into the outbox that the owner is to learn of it, by the other

@@ -30,6 +30,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// for each event would keep the database busy while a service is down.
 const BUSY_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Time for which one channel gets message after message before all channels are looked at again: a channel whose service is
+/// slow holds up the others for this and one message.
+const ROUND_TIME: Duration = Duration::from_secs(5);
+
 /// The next step after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
@@ -90,7 +94,7 @@ impl Dispatcher {
         }
     }
 
-    /// Makes one delivery to each channel that one is due for.
+    /// Delivers to each channel that a delivery is due for.
     async fn dispatch_due(&self) -> Result<Next, Error> {
         let deadline = || Instant::now() + STATEMENT_TIMEOUT;
         let read = async |it: &mut _| Ok((all(it).await?, settings::chosen(it).await?));
@@ -122,7 +126,13 @@ impl Dispatcher {
         }
         let http = if channel.id == CONFIGURED_ID { &self.configured_http } else { &self.http };
         let delivery = Delivery { setup: &self.setup, http, channel, round };
-        delivery.run().await.map_or(Next::Idle, Next::After)
+        let until = Instant::now() + ROUND_TIME;
+        loop {
+            match delivery.run().await {
+                Some(Duration::ZERO) if Instant::now() < until => {}
+                next => return next.map_or(Next::Idle, Next::After),
+            }
+        }
     }
 }
 

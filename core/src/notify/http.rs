@@ -1,6 +1,9 @@
 //! The one HTTP client of all channels, and the one classification of responses.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
@@ -23,27 +26,38 @@ pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
 /// Sends messages.
 #[derive(Debug)]
-pub struct Http(reqwest::Client);
+pub struct Http {
+    runtime: Runtime,
+    /// Made when it is first needed, as it takes memory and most servers need it seldom.
+    client: OnceLock<reqwest::Client>,
+}
 
 impl Http {
     /// Returns a client for channels of a program with this runtime, which the [guard](super::guard) keeps from servers that
     /// none may point to. It follows no redirects.
-    ///
+    #[must_use]
+    pub fn new(runtime: Runtime) -> Self {
+        Self { runtime, client: OnceLock::new() }
+    }
+
     /// # Panics
     ///
     /// Never: what could fail is fixed when the program is built.
-    #[must_use]
-    pub fn new(runtime: Runtime) -> Self {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(SEND_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Guard(runtime)))
-            .user_agent(concat!("Heartbeat/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self(client.expect("a client"))
+    fn client(&self) -> &reqwest::Client {
+        self.client.get_or_init(|| client(self.runtime))
     }
+}
+
+fn client(runtime: Runtime) -> reqwest::Client {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(SEND_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Arc::new(Guard(runtime)))
+        .user_agent(concat!("Heartbeat/", env!("CARGO_PKG_VERSION")))
+        .build();
+    client.expect("a client")
 }
 
 /// A message over HTTP: a `POST` with a JSON body.
@@ -72,7 +86,7 @@ impl Http {
     /// Sends a message. Fails with the outcome of an attempt without an answer.
     pub async fn post(&self, message: Message) -> Result<Answer, Outcome> {
         let mut request =
-            self.0.post(message.url.expose().clone()).header("content-type", "application/json");
+            self.client().post(message.url.expose().clone()).header("content-type", "application/json");
         for (name, value) in message.headers {
             request = request.header(name, value);
         }

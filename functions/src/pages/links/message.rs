@@ -46,7 +46,7 @@ pub(super) async fn before(app: &App, link: Link) -> Result<Message, Error> {
     let standing = match link.action {
         LinkAction::Ok => of_firing(&app.heartbeat.linked_firing(link).await?),
         LinkAction::Reached => of_reached(&app.heartbeat.linked_firing(link).await?),
-        LinkAction::Confirm => of_channel(app, link, |channel| channel.confirmed_at.is_some()).await?,
+        LinkAction::Confirm => of_channel(app, link, is_confirmed).await?,
         LinkAction::Unsubscribe => of_channel(app, link, is_unsubscribed).await?,
     };
     Ok(match standing {
@@ -100,6 +100,10 @@ async fn of_channel(app: &App, link: Link, is_done: fn(&OwnedChannel) -> bool) -
         Err(Error::UnknownChannel) => Ok(Standing::Over),
         Err(error) => Err(error),
     }
+}
+
+fn is_confirmed(channel: &OwnedChannel) -> bool {
+    channel.confirmed_at.is_some() && !is_unsubscribed(channel)
 }
 
 fn is_unsubscribed(channel: &OwnedChannel) -> bool {

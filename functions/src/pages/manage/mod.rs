@@ -5,11 +5,11 @@
 //! - [`connect`]: `GET /manage/devices/{id}`
 //! - [`actions`]: what the other forms do.
 //! - [`devices`], [`visibility`], [`snooze`], [`deliveries`]: the parts of the overview.
-//! - [`handover`], [`webhook_secret`]: what a form made and the next page shows.
+//! - [`handover`], `webhook_secret`: what a form made and the next page shows.
 //! - [`alerts`]: `/manage/alerts`, [`alert`]: `/manage/alerts/{id}`
 //! - [`ladder`], [`alert_form`], [`preview`]: alerts in words, as typed, and as they would have fired.
-//! - [`channels`]: `/manage/channels`, [`channel`]: `/manage/channels/{id}`
-//! - [`kinds`]: the fields of each kind of channel.
+//! - `channels`: `/manage/channels`, `channel`: `/manage/channels/{id}` (feature `webhook`)
+//! - `kinds`: the fields of each kind of channel (feature `webhook`).
 //! - [`notice`], [`when`]: what forms did, and times, in words.
 //!
 //! Each form is posted to the page that it stands on, and answered with a redirect to a page, so that reloading that does
@@ -19,12 +19,15 @@ mod actions;
 mod alert;
 mod alert_form;
 mod alerts;
+#[cfg(feature = "webhook")]
 mod channel;
+#[cfg(feature = "webhook")]
 mod channels;
 mod connect;
 mod deliveries;
 mod devices;
 mod handover;
+#[cfg(feature = "webhook")]
 mod kinds;
 mod ladder;
 mod notice;
@@ -33,6 +36,7 @@ mod preview;
 mod sign_in;
 mod snooze;
 mod visibility;
+#[cfg(feature = "webhook")]
 mod webhook_secret;
 mod when;
 
@@ -76,6 +80,7 @@ const ALERT_PATH: &str = "/manage/alerts/{id}";
 
 const PREVIEW_PATH: &str = "/manage/alerts/preview";
 
+#[cfg(feature = "webhook")]
 const CHANNEL_PATH: &str = "/manage/channels/{id}";
 
 /// What stands in place of an id where something is to be made.
@@ -91,7 +96,9 @@ pub const ROUTE: Route = Route {
         alerts::PATH,
         ALERT_PATH,
         PREVIEW_PATH,
+        #[cfg(feature = "webhook")]
         channels::PATH,
+        #[cfg(feature = "webhook")]
         CHANNEL_PATH,
     ],
     methods: &[Method::GET, Method::POST],
@@ -101,15 +108,18 @@ pub const ROUTE: Route = Route {
 };
 
 fn router(_: &App) -> Router<App> {
-    Router::new()
+    let router = Router::new()
         .route(PATH, get(overview::overview).post(post))
         .route(DEVICE_PATH, get(connect::page).post(actions::of_device))
         .route(PAIRING_PATH, get(connect::progress))
         .route(alerts::PATH, get(alerts::page).post(alerts::post))
         .route(ALERT_PATH, get(alert::page).post(alert::post))
-        .route(PREVIEW_PATH, get(alert::preview))
+        .route(PREVIEW_PATH, get(alert::preview));
+    #[cfg(feature = "webhook")]
+    let router = router
         .route(channels::PATH, get(channels::page))
-        .route(CHANNEL_PATH, get(channel::page).post(channel::post))
+        .route(CHANNEL_PATH, get(channel::page).post(channel::post));
+    router
 }
 
 /// Proof that the owner is signed in. Others get the form to sign in in place of the page.

@@ -1,24 +1,36 @@
 //! The pages about channels and alerts.
 
+use axum::{Router, http::StatusCode};
 use heartbeat_tests::{Client, Database, Response, Server, ServerBuilder, server::SECRET_KEY};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::{assert_is_private, browser, cookie, form, owner, sign_in};
 
 /// A webhook that nothing listens at.
-const WEBHOOK: (&str, &str) = ("url", "https://hooks.example/a1b2c3");
+const WEBHOOK: &str = "https://hooks.example/a1b2c3";
+
+/// Starts a webhook that takes everything. Returns its URL.
+async fn willing_webhook() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let router = Router::new().fallback(async || StatusCode::NO_CONTENT);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://127.0.0.1:{port}/hook")
+}
 
 /// Adds a channel by its form. Returns what answers it.
-async fn add_webhook(owner: &Client, name: &str, audience: &str) -> Response {
-    let fields = [("do", "save"), ("name", name), ("audience", audience), WEBHOOK];
+async fn add_webhook(owner: &Client, name: &str, audience: &str, url: &str) -> Response {
+    let fields = [("do", "save"), ("name", name), ("audience", audience), ("url", url)];
     owner.post("/manage/channels/new?kind=webhook", form(&fields)).await
 }
 
 /// The owner, with a channel of their own (id 1) and one of a friend (id 2).
 async fn with_channels(server: &Server) -> Client {
     let owner = owner(server).await;
+    let url = willing_webhook().await;
     for (name, audience) in [("Phone", "owner"), ("Anna", "friend")] {
-        assert_eq!(add_webhook(&owner, name, audience).await.status, 303);
+        assert_eq!(add_webhook(&owner, name, audience, &url).await.status, 303);
     }
     owner
 }
@@ -72,7 +84,7 @@ async fn every_page_is_the_owners_alone() {
 async fn the_secret_of_a_webhook_is_shown_once_and_others_never() {
     let (server, database) = Server::fresh().await;
     let signed_in = owner(&server).await;
-    let added = add_webhook(&signed_in, "Program", "owner").await;
+    let added = add_webhook(&signed_in, "Program", "owner", WEBHOOK).await;
     assert_eq!((added.status, added.header("location")), (303, "/manage/channels/1?done=add-channel"));
     let set = added.header("set-cookie");
     assert!(set.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Strict"), "{set}");
