@@ -31,6 +31,7 @@ pub(crate) fn reference() -> Part {
     }
     text += "## Objects\n\n";
     for (name, schema) in object(&document["components"]["schemas"]) {
+        let schema = &joined(&document, schema);
         if schema["type"] == "object" {
             describe_object(&mut text, &document, name, schema);
         }
@@ -222,6 +223,18 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
         _ => return,
     };
     let _ = writeln!(text, "{response}");
+}
+
+/// Returns the one schema that an object with `allOf` amounts to.
+fn joined(document: &Value, schema: &Value) -> Value {
+    let Some(parts) = schema["allOf"].as_array() else { return schema.clone() };
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for part in parts.iter().map(|part| inner(document, part)) {
+        properties.extend(object(&part["properties"]).clone());
+        required.extend_from_slice(list(&part["required"]));
+    }
+    let description = &schema["description"];
+    json!({ "type": "object", "description": description, "properties": properties, "required": required })
 }
 
 fn describe_object(text: &mut String, document: &Value, name: &str, schema: &Value) {

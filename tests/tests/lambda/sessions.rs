@@ -35,5 +35,5 @@ async fn the_owner_signs_in_and_out_through_api_gateway() {
     assert!(status == 200 && page.contains("sign-out"), "{status}: {page}");
     let (status, _, set) = send(&manage, "POST", &[session], "do=sign-out").await;
     assert_eq!(status, 303);
-    assert!(set.iter().all(|cookie| cookie.contains("=; Path=/; Max-Age=0;")) && set.len() == 2, "{set:?}");
+    assert!(set.iter().all(|cookie| cookie.contains("=; Path=/; Max-Age=0;")) && set.len() == 3, "{set:?}");
 }

@@ -62,7 +62,7 @@ pub(crate) struct Alert {
     #[schema(required)]
     firing: Option<Firing>,
     /// Names of its channels whose readers, friends, have not confirmed that they reach them.
-    #[schema(example = json!(["Anna's phone"]))]
+    #[schema(example = json!(["Anna"]))]
     unconfirmed: Vec<String>,
 }
 

@@ -22,7 +22,7 @@ const CHANGE_MEMBERS: [&str; 4] = ["name", "settings", "events", "state"];
 /// A channel to add.
 #[derive(ToSchema)]
 #[schema(as = NewChannel, example = json!({
-    "name": "Anna's phone", "kind": "ntfy", "settings": { "topic": "anna-b7d1", "token": "tk_…" }
+    "name": "Anna", "kind": "ntfy", "settings": { "topic": "anna-b7d1", "token": "tk_…" }
 }))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "`new_channel` reads the members")]
@@ -79,7 +79,7 @@ pub(crate) enum SubscribableEvent {
 
 /// A change to a channel: one member at least. What is left out stays as it is.
 #[derive(ToSchema)]
-#[schema(min_properties = 1, example = json!({ "name": "Anna's phone", "state": "active" }))]
+#[schema(min_properties = 1, example = json!({ "name": "Anna", "state": "active" }))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "`change` reads the members")]
 pub(crate) struct ChannelChange {

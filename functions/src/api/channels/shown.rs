@@ -24,7 +24,7 @@ pub(crate) struct Channel {
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 1)]
     pub(crate) id: i64,
     /// Name.
-    #[schema(example = "Anna's phone")]
+    #[schema(example = "Anna")]
     name: String,
     /// Kind: `discord`, `ntfy`, `webhook`, `mail` or `telegram`.
     #[schema(example = "ntfy")]

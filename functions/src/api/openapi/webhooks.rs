@@ -146,7 +146,7 @@ fn event(name: &str) -> (&'static str, &'static str, Value) {
             alert(json!({ "ended_at": "2026-11-26T21:30:00Z", "ended_by": "beat" })),
         ),
         "alert.reached" => {
-            ("A friend has reached the owner", "AlertData", alert(json!({ "reached_by": "Anna's phone" })))
+            ("A friend has reached the owner", "AlertData", alert(json!({ "reached_by": "Anna" })))
         }
         "channel.confirm" => (
             "Asks a friend to confirm the channel",
@@ -159,7 +159,7 @@ fn event(name: &str) -> (&'static str, &'static str, Value) {
         "channel.failing" => (
             "Nothing arrives through another channel",
             "ChannelData",
-            json!({ "channel": { "id": 2, "name": "Anna's phone" }, "reason": "status 404", "disabled": true }),
+            json!({ "channel": { "id": 2, "name": "Anna" }, "reason": "status 404", "disabled": true }),
         ),
         _ => ("A test of the channel", "DeviceData", json!({})),
     }
