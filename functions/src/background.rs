@@ -95,7 +95,7 @@ impl Background {
         let keys = config.webhook_url.iter().map(|_| CONFIGURED_DISCORD.to_owned());
         Self {
             session: session.clone(),
-            evaluator: Evaluator::new(own_session(), configured),
+            evaluator: Evaluator::new(session.clone(), configured),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
             roll_up: RollUp::new(session.clone(), own_session()),

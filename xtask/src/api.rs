@@ -87,7 +87,7 @@ fn describe(text: &mut String, document: &Value, operation: &Operation) {
 /// Names the object of a body, or the objects in a list.
 fn kind_of_body(schema: &Value) -> String {
     match reference_name(schema) {
-        "" => values(schema),
+        "" => values(document, schema),
         name => format!("[{name}](#{})", name.to_lowercase()),
     }
 }
@@ -132,7 +132,7 @@ fn describe_parameters(text: &mut String, paths: &[&str], descriptions: &[&Value
             text,
             "| `{}`{place} | {} | {about} |",
             word(&parameter["name"]),
-            values(&parameter["schema"])
+            values(document, &parameter["schema"])
         );
     }
     *text += "\n";
@@ -247,7 +247,7 @@ fn describe_object(text: &mut String, document: &Value, name: &str, schema: &Val
         let _ = writeln!(
             text,
             "| `{member}` | {} | {}{may} |",
-            values(inner(document, property)),
+            values(document, inner(document, property)),
             cell(word(&property["description"]))
         );
     }
@@ -263,7 +263,7 @@ fn members(schema: &Value) -> Vec<&str> {
 }
 
 /// Describes the values that a schema allows.
-fn values(schema: &Value) -> String {
+fn values(document: &Value, schema: &Value) -> String {
     if let Some(choices) = schema["enum"].as_array() {
         let choices: Vec<String> = choices.iter().map(|choice| format!("`{}`", word(choice))).collect();
         return choices.join(", ");
@@ -275,7 +275,10 @@ fn values(schema: &Value) -> String {
     let kind = match kind {
         "array" => match reference_name(&schema["items"]) {
             "" => "list".to_owned(),
-            name => format!("list of [{name}](#{})", name.to_lowercase()),
+            name if joined(document, &document["components"]["schemas"][name])["type"] == "object" => {
+                format!("list of [{name}](#{})", name.to_lowercase())
+            }
+            _ => format!("list of {}", values(document, inner(document, &schema["items"]))),
         },
         "" => "any".to_owned(),
         kind => kind.to_owned(),

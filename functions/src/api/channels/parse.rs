@@ -22,7 +22,7 @@ const CHANGE_MEMBERS: [&str; 4] = ["name", "settings", "events", "state"];
 /// A channel to add.
 #[derive(ToSchema)]
 #[schema(as = NewChannel, example = json!({
-    "name": "Anna", "kind": "ntfy", "settings": { "topic": "anna-b7d1", "token": "tk_…" }
+    "name": "Anna", "kind": "ntfy", "settings": { "topic": "anna-b7d1", "token": "tk_7eevizlsiwf9yi4uxsrs83r4352o" }
 }))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "`new_channel` reads the members")]
