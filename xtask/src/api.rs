@@ -77,15 +77,15 @@ fn describe(text: &mut String, document: &Value, operation: &Operation) {
     let _ = writeln!(text, "**Who may:** {}.\n", credentials(description));
     let body = &description["requestBody"]["content"]["application/json"]["schema"];
     if !body.is_null() {
-        let _ = writeln!(text, "**Body:** JSON, {}.\n", kind_of_body(body));
+        let _ = writeln!(text, "**Body:** JSON, {}.\n", kind_of_body(document, body));
     }
-    describe_parameters(text, paths, descriptions);
+    describe_parameters(text, document, paths, descriptions);
     describe_responses(text, document, descriptions);
     describe_example(text, document, &method, paths[0], description);
 }
 
 /// Names the object of a body, or the objects in a list.
-fn kind_of_body(schema: &Value) -> String {
+fn kind_of_body(document: &Value, schema: &Value) -> String {
     match reference_name(schema) {
         "" => values(document, schema),
         name => format!("[{name}](#{})", name.to_lowercase()),
@@ -107,7 +107,7 @@ fn credentials(description: &Value) -> &'static str {
     }
 }
 
-fn describe_parameters(text: &mut String, paths: &[&str], descriptions: &[&Value]) {
+fn describe_parameters(text: &mut String, document: &Value, paths: &[&str], descriptions: &[&Value]) {
     // Each parameter with the paths that have it, in the order of the last path, which may have one more.
     let mut parameters: Vec<(&Value, Vec<&str>)> = Vec::new();
     for (path, description) in paths.iter().zip(descriptions) {
