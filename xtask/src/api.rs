@@ -188,6 +188,11 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
     for parameter in list(&description["parameters"]) {
         let name = format!("{{{}}}", word(&parameter["name"]));
         url = url.replace(&name, &parameter["example"].to_string());
+        // A parameter that may not be missing. One is as many as a route has.
+        if parameter["in"] == "query" && parameter["required"] == true {
+            let example = example(document, &parameter["schema"]);
+            url = format!("'{url}?{}={}'", word(&parameter["name"]), word(&example));
+        }
     }
     let mut call = vec![format!("curl {url}")];
     let body = &description["requestBody"]["content"]["application/json"]["schema"];
