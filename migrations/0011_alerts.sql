@@ -56,7 +56,7 @@ CREATE TABLE heartbeat.alerts (
 
 CREATE INDEX alerts_device_idx ON heartbeat.alerts (device);
 
--- Alerts that fired: one row for each alert and absence. Rows stay, whatever becomes of the alert.
+-- Alerts that fired: one row for each alert and absence. Rows stay when the alert is changed or deleted.
 CREATE TABLE heartbeat.alert_firings (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT alert_firings_pkey PRIMARY KEY,
     -- No reference: the alert may be deleted.
@@ -126,7 +126,7 @@ CREATE TABLE heartbeat.alert_notifications (
 
 CREATE INDEX alert_notifications_event_idx ON heartbeat.alert_notifications (event);
 
--- One row: when alerts were last evaluated. Whoever evaluates them locks it.
+-- One row: when alerts were last evaluated. The process that evaluates them locks it.
 CREATE TABLE heartbeat.alert_evaluation (
     _id smallint DEFAULT 0
         CONSTRAINT alert_evaluation_pkey PRIMARY KEY

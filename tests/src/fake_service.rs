@@ -39,7 +39,7 @@ pub struct ServiceRequest {
     pub body: Value,
 }
 
-/// What a service does on a bad day, whatever it is asked.
+/// What a service does on a bad day, with every request.
 #[derive(Debug, Clone)]
 pub enum BadDay {
     /// Answers with a status, a content type and a body.

@@ -47,7 +47,7 @@ impl FakeTelegram {
         Self { service, updates }
     }
 
-    /// Lets somebody write to the bot in a chat.
+    /// Lets a person write to the bot in a chat.
     pub fn write(&self, chat: i64, text: &str) {
         let mut updates = self.updates.lock().expect("the mutex is not poisoned");
         updates.last_id += 1;

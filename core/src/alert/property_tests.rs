@@ -1,4 +1,4 @@
-//! What holds of alerts whatever happens: weeks of random beats, outages, snoozes and edits, and a naive look at each minute.
+//! What always holds of alerts: weeks of random beats, outages, snoozes and edits, and a naive look at each minute.
 
 use std::collections::HashSet;
 

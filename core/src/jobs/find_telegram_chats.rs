@@ -1,4 +1,4 @@
-//! Finds the chats of Telegram's channels: nobody knows the id of their own. The reader of a channel sends its code to the
+//! Finds the chats of Telegram's channels: people do not know the id of their own. The reader of a channel sends its code to the
 //! bot (`/start CODE`, which a link types for them), and the chat it comes from is the one.
 //!
 //! The bot is asked only while a channel waits, for a day at most. What was read is confirmed, or the bot would be told of

@@ -1,4 +1,4 @@
-//! Facts about this server that notifications need, whatever their channel.
+//! Facts about this server that notifications through all channels need.
 
 use url::Url;
 

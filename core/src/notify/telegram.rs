@@ -233,7 +233,7 @@ struct LinkPreviewOptions {
     is_disabled: bool,
 }
 
-/// What the Bot API answers, whatever the method.
+/// What the Bot API answers to every method.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Said {
     /// Whether the request succeeded.

@@ -1,6 +1,6 @@
 //! What the pages of links say: before the button is pressed, and after.
 //!
-//! They are read by friends, too, and by anybody to whom a message was forwarded: they name the server, and nothing else of
+//! They are read by friends, too, and by all to whom a message was forwarded: they name the server, and nothing else of
 //! the owner's.
 
 use heartbeat_core::{
