@@ -38,17 +38,17 @@ async fn no_log_line_of_a_function_contains_a_token_a_key_or_an_ip_address() {
     let beat = Function::start("beat", &database, &environment).await;
     assert_eq!(beat.request(&Method::POST, "/api/beat", Some(&token), b"").await.status, 200);
     assert_eq!(beat.request(&Method::POST, "/api/beat", Some("hbt_wrong"), b"").await.status, 401);
-    let devices = Function::start("devices", &database, &environment).await;
+    let owner_function = Function::start("owner", &database, &environment).await;
     let body = br#"{"name": "Phone"}"#;
     assert_eq!(
-        devices.request(&Method::POST, "/api/devices", Some("the owner's key"), body).await.status,
+        owner_function.request(&Method::POST, "/api/devices", Some("the owner's key"), body).await.status,
         200
     );
     let editor = Function::start("wakatime_heartbeats", &database, &environment).await;
     let path = "/api/v1/users/current/heartbeats";
     let body = br#"{"entity": "/home/ada/plan.py", "time": 7}"#;
     assert_eq!(editor.request(&Method::POST, path, Some(&token), body).await.status, 201);
-    for log in [beat.log(), devices.log(), editor.log()] {
+    for log in [beat.log(), owner_function.log(), editor.log()] {
         // The line of the request itself is there.
         assert!(log.contains("microseconds"), "{log}");
         for secret in [&token, "the owner's key", "hbt_", "203.0.113.7", "plan.py"] {

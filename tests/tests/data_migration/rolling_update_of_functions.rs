@@ -63,12 +63,12 @@ impl BeatFunctions {
 
 /// Registers a device for each function; returns the tokens.
 async fn register(database: &Database) -> Vec<String> {
-    let devices = Function::start("devices", database, &[]).await;
+    let owner_function = Function::start("owner", database, &[]).await;
     let mut tokens = Vec::new();
     for number in 0..FUNCTIONS {
         let body = json!({ "name": format!("Device {number}") }).to_string();
         let response =
-            devices.request(&Method::POST, "/api/devices", Some(SECRET_KEY), body.as_bytes()).await;
+            owner_function.request(&Method::POST, "/api/devices", Some(SECRET_KEY), body.as_bytes()).await;
         tokens.push(response.json()["token"].as_str().expect("a token").to_owned());
     }
     tokens

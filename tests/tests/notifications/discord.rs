@@ -251,11 +251,11 @@ async fn one_event_that_is_refused_takes_no_other_with_it() {
 async fn functions_record_events_and_minutely_delivers_them() {
     let (database, mut discord) = (Database::create().await, FakeDiscord::start(Behavior::Accepts).await);
     let environment = [("HEARTBEAT_WEBHOOK_URL", discord.url.as_str()), ("HEARTBEAT_WEBHOOK_LEVEL", "all")];
-    let devices = Function::start("devices", &database, &environment).await;
+    let owner_function = Function::start("owner", &database, &environment).await;
     let beat = Function::start("beat", &database, &environment).await;
     let minutely = Function::start("minutely", &database, &environment).await;
     let owner = Some(heartbeat_tests::server::SECRET_KEY);
-    let answer = devices.request(&Method::POST, "/api/devices", owner, br#"{"name": "Laptop"}"#).await;
+    let answer = owner_function.request(&Method::POST, "/api/devices", owner, br#"{"name": "Laptop"}"#).await;
     let token = answer.json()["token"].as_str().expect("a token").to_owned();
     assert_eq!(beat.request(&Method::POST, "/api/beat", Some(&token), b"").await.status, 200);
     assert_eq!(database.number(WAITING).await, 2);

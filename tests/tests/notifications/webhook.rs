@@ -243,7 +243,7 @@ async fn functions_that_record_events_need_no_secrets_of_channels() {
     // Sets the tables up.
     Function::start("migrator", &database, &[]).await.invoke(json!({})).await.expect("tables");
     let mut service = Service::start().await;
-    let devices = Function::start("devices", &database, &[]).await;
+    let owner_function = Function::start("owner", &database, &[]).await;
     let beat = Function::start("beat", &database, &[]).await;
     // Runs whether or not the configuration names a channel. On Lambda no channel may point to this machine: the name
     // is one that its proxy knows.
@@ -251,8 +251,9 @@ async fn functions_that_record_events_need_no_secrets_of_channels() {
     let minutely = Function::start("minutely", &database, &[("HTTP_PROXY", &proxy)]).await;
     service.url = "http://hook.example/hook".to_owned();
     service.subscribe(&database, "device.added,beat").await;
-    let response =
-        devices.request(&Method::POST, "/api/devices", Some(SECRET_KEY), br#"{"name": "Laptop"}"#).await;
+    let response = owner_function
+        .request(&Method::POST, "/api/devices", Some(SECRET_KEY), br#"{"name": "Laptop"}"#)
+        .await;
     let token = response.json()["token"].as_str().expect("a token").to_owned();
     assert_eq!(beat.request(&Method::POST, "/api/beat", Some(&token), b"").await.status, 200);
     assert_eq!(database.number(PENDING).await, 2);
