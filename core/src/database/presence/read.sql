@@ -1,0 +1,24 @@
+WITH recent AS (
+    SELECT floor(extract(epoch FROM beats.time_stamp) / 60)::integer AS minute, count(*)::integer AS beats
+    FROM heartbeat.beats
+    LEFT JOIN heartbeat.former_ids AS former ON former.former_id = beats.device
+    JOIN heartbeat.devices AS device ON device.id = COALESCE(former.device, beats.device)
+    WHERE beats.time_stamp > (
+        SELECT GREATEST(rolled_until, now() - make_interval(secs => $4)) FROM heartbeat.roll_up
+    )
+      AND beats.time_stamp <= now()
+      AND ($1::bigint = -1 OR device.id = $1)
+    GROUP BY 1
+)
+SELECT
+    day - date '1970-01-01' AS "day!",
+    NULL::integer AS minute,
+    minutes AS "minutes!",
+    beats AS "beats!"
+FROM heartbeat.presence
+WHERE device = $1 AND day BETWEEN $2 AND $3
+UNION ALL
+SELECT minute / 1440, minute, '{}', ARRAY[beats]
+FROM recent
+WHERE date '1970-01-01' + minute / 1440 BETWEEN $2 AND $3
+ORDER BY 1, 2 NULLS FIRST
