@@ -21,6 +21,7 @@ mod outage;
 mod page_sizes;
 mod pages;
 mod pooler;
+mod presence;
 mod prometheus;
 mod published_figures;
 mod roll_up;
