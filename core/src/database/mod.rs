@@ -25,6 +25,7 @@
 //! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
+//! - [`presence`]: when beats came.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
@@ -67,6 +68,7 @@ pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
 pub mod past;
+pub mod presence;
 pub mod published;
 pub mod pusher;
 pub mod reads;
