@@ -54,6 +54,7 @@ pub const ROUTES: &[Route] = &[
     pages::assets::ROUTE,
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
+    pages::embed::ROUTE,
     pages::home::ROUTE,
     pages::links::ROUTE,
     pages::manage::ROUTE,
