@@ -14,7 +14,9 @@ ALTER TABLE heartbeat.channels
     ADD COLUMN confirmed_at timestamptz
         CONSTRAINT channels_confirmed_at_is_readable CHECK (confirmed_at BETWEEN 'epoch' AND '9999-12-31'),
     -- Telegram: the code by which the chat is found that the owner starts with the bot.
-    ADD COLUMN start_code text;
+    ADD COLUMN start_code text,
+    -- How often the channel was given another address: links that were sent to an earlier one are void.
+    ADD COLUMN address_version integer NOT NULL DEFAULT 0;
 
 ALTER TABLE heartbeat.outbox
     -- The firing of an alert that the event tells of.

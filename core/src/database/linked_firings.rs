@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::connection::Connection;
+use crate::link::Link;
 
 /// A firing whose absence goes on.
 #[derive(Debug)]
@@ -13,13 +14,9 @@ pub struct OpenFiring {
     pub reached_at: Option<OffsetDateTime>,
 }
 
-/// Returns the firing, if its absence goes on, and if `channel` was told of it and is still there; 0 is the channel that the
-/// configuration names, which always is.
-pub async fn open(
-    connection: &mut Connection,
-    firing: i64,
-    channel: i64,
-) -> Result<Option<OpenFiring>, sqlx::Error> {
+/// Returns the firing that a link is about, if its absence goes on, and if the channel was told of it and is still there, with the
+/// same address; 0 is the one that the configuration names, which always is.
+pub async fn open(connection: &mut Connection, link: Link) -> Result<Option<OpenFiring>, sqlx::Error> {
     sqlx::query_as!(
         OpenFiring,
         "
@@ -27,17 +24,18 @@ pub async fn open(
         FROM heartbeat.alert_firings
         WHERE id = $1 AND ended_at IS NULL
           AND EXISTS (SELECT FROM heartbeat.alert_notifications WHERE firing = $1 AND channel = $2)
-          AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2))
+          AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2 AND address_version = $3))
         ",
-        firing,
-        channel,
+        link.firing,
+        link.channel,
+        link.address_version,
     )
     .fetch_optional(connection)
     .await
 }
 
-/// Records that the owner is well, if the absence that `channel` was told of goes on. Returns whether it does.
-pub async fn record_ok(connection: &mut Connection, firing: i64, channel: i64) -> Result<bool, sqlx::Error> {
+/// Records that the owner is well, if the absence that a link is about goes on. Returns whether it does.
+pub async fn record_ok(connection: &mut Connection, link: Link) -> Result<bool, sqlx::Error> {
     let recorded = sqlx::query!(
         "
         UPDATE heartbeat.owner SET ok_at = now()
@@ -45,11 +43,12 @@ pub async fn record_ok(connection: &mut Connection, firing: i64, channel: i64) -
             SELECT FROM heartbeat.alert_firings
             WHERE id = $1 AND ended_at IS NULL
               AND EXISTS (SELECT FROM heartbeat.alert_notifications WHERE firing = $1 AND channel = $2)
-              AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2))
+              AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2 AND address_version = $3))
         )
         ",
-        firing,
-        channel,
+        link.firing,
+        link.channel,
+        link.address_version,
     )
     .execute(connection)
     .await?;
@@ -58,11 +57,7 @@ pub async fn record_ok(connection: &mut Connection, firing: i64, channel: i64) -
 
 /// Records on all firings whose absences go on that the reader of `channel` has reached the owner, if it was told of
 /// `firing`. A friend who did so before stays the one. Returns whether that absence goes on.
-pub async fn record_reached(
-    connection: &mut Connection,
-    firing: i64,
-    channel: i64,
-) -> Result<bool, sqlx::Error> {
+pub async fn record_reached(connection: &mut Connection, link: Link) -> Result<bool, sqlx::Error> {
     let recorded = sqlx::query!(
         "
         UPDATE heartbeat.alert_firings
@@ -71,10 +66,11 @@ pub async fn record_reached(
         WHERE ended_at IS NULL
           AND EXISTS (SELECT FROM heartbeat.alert_firings WHERE id = $1 AND ended_at IS NULL)
           AND EXISTS (SELECT FROM heartbeat.alert_notifications WHERE firing = $1 AND channel = $2)
-          AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2))
+          AND ($2 = 0 OR EXISTS (SELECT FROM heartbeat.channels WHERE id = $2 AND address_version = $3))
         ",
-        firing,
-        channel,
+        link.firing,
+        link.channel,
+        link.address_version,
     )
     .execute(connection)
     .await?;

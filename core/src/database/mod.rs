@@ -21,6 +21,7 @@
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
+//! - [`channel_readers`]: what readers of channels decide.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
@@ -34,6 +35,7 @@
 
 pub mod alerts;
 pub mod beats;
+pub mod channel_readers;
 pub mod channels;
 pub mod connection;
 pub mod credentials;

@@ -25,8 +25,7 @@ impl Heartbeat {
         if link.firing == 0 {
             return Ok(LinkedFiring::Test);
         }
-        let find =
-            async |connection: &mut _| linked_firings::open(connection, link.firing, link.channel).await;
+        let find = async |connection: &mut _| linked_firings::open(connection, link).await;
         let open = self.reads.run(find).await?;
         Ok(open.map_or(LinkedFiring::Over, |open| LinkedFiring::Open {
             alert_name: open.name,
@@ -41,8 +40,7 @@ impl Heartbeat {
         if !matches!(linked, LinkedFiring::Open { .. }) {
             return Ok(linked);
         }
-        let record =
-            async |connection: &mut _| linked_firings::record_ok(connection, link.firing, link.channel).await;
+        let record = async |connection: &mut _| linked_firings::record_ok(connection, link).await;
         let recorded = self.reads.run(record).await?;
         Ok(if recorded { linked } else { LinkedFiring::Over })
     }
@@ -54,9 +52,7 @@ impl Heartbeat {
         if !matches!(linked, LinkedFiring::Open { .. }) {
             return Ok(linked);
         }
-        let record = async |connection: &mut _| {
-            linked_firings::record_reached(connection, link.firing, link.channel).await
-        };
+        let record = async |connection: &mut _| linked_firings::record_reached(connection, link).await;
         let recorded = self.reads.run(record).await?;
         Ok(if recorded { linked } else { LinkedFiring::Over })
     }

@@ -129,7 +129,10 @@ mod tests {
         let site = Site::example();
         let now = datetime!(2023-11-02 10:00:00 UTC);
         let (timezone, is_confirmed) = (&Timezone::default(), true);
-        webhook.message(event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })
+        webhook.message(
+            event,
+            &Reader { channel: 5, address_version: 0, audience, is_confirmed, now, timezone, site: &site },
+        )
     }
 
     fn message(settings: &Value, event: &Event) -> Message {

@@ -176,7 +176,7 @@ impl WebhookBody {
     pub(super) fn of(event: &Event, reader: &Reader<'_>) -> Self {
         let device = event.device.as_ref();
         let device = device.map(|device| WebhookDevice { id: device.id, name: device.name.clone() });
-        let link = |action, firing| reader.site.link(action, firing, reader.channel);
+        let link = |action, firing| reader.link(action, firing);
         let data = match &event.kind {
             EventKind::AbsenceEnded(absence) => WebhookData::Absence(AbsenceData {
                 device,

@@ -32,9 +32,9 @@ pub(super) async fn channel(connection: &mut Connection, channel: Channel, now: 
     let inserted = sqlx::query!(
         "
         INSERT INTO heartbeat.channels
-            (id, name, kind, audience, settings, events, created_at, confirmed_at, start_code)
+            (id, name, kind, audience, settings, events, created_at, confirmed_at, start_code, address_version)
         OVERRIDING SYSTEM VALUE
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ",
         channel.id,
         channel.name,
@@ -45,6 +45,7 @@ pub(super) async fn channel(connection: &mut Connection, channel: Channel, now: 
         channel.created_at,
         channel.confirmed_at,
         channel.start_code,
+        channel.address_version,
     )
     .execute(&mut *connection)
     .await;

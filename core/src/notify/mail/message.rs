@@ -28,9 +28,8 @@ const GET_NO_MORE: &str = "Get no more of these messages";
 pub(super) fn of(event: &Event, reader: &Reader<'_>, from: &Mailbox, to: &Address) -> Result<Message, Error> {
     let wording = wording::of(event, reader);
     let ids = Ids::of(event, reader, from.email.domain());
-    let unsubscribe = (reader.audience == Audience::Friend)
-        .then(|| reader.site.link(LinkAction::Unsubscribe, 0, reader.channel))
-        .flatten();
+    let unsubscribe =
+        (reader.audience == Audience::Friend).then(|| reader.link(LinkAction::Unsubscribe, 0)).flatten();
     let mut builder = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))

@@ -38,10 +38,11 @@ fn read(event: Event, audience: Audience, is_confirmed: bool) -> String {
     };
     let now = datetime!(2026-11-25 09:13 UTC);
     let (timezone, site) = (&Timezone::parse("Europe/Berlin").expect("a time zone"), &Site::example());
-    let wording = of(&event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site });
+    let wording =
+        of(&event, &Reader { channel: 5, address_version: 0, audience, is_confirmed, now, timezone, site });
     let text = wording.text();
     let words = text.split(' ').map(|word| match word.rsplit_once('/') {
-        Some((before, code)) if code.len() >= 44 => format!("{before}/{{code}}{}", &code[44..]),
+        Some((before, code)) if code.len() >= 50 => format!("{before}/{{code}}{}", &code[50..]),
         _ => word.to_owned(),
     });
     format!("{}\n\n{}", wording.title, words.collect::<Vec<_>>().join(" "))
