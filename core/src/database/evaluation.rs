@@ -138,7 +138,14 @@ async fn circumstances(
     let channels = row.channels.into_iter().zip(row.names).zip(row.audiences).zip(row.confirmed);
     let stored = channels.map(|(((id, name), audience), is_confirmed)| {
         let audience = Audience::parse(&audience).unwrap_or(Audience::Friend);
-        AlertChannel { id, name, audience, is_confirmed: is_confirmed || audience == Audience::Owner }
+        AlertChannel {
+            id,
+            name,
+            audience,
+            is_confirmed: is_confirmed || audience == Audience::Owner,
+            is_disabled: false,
+            wants_all: false,
+        }
     });
     let outages = row.outages.into_iter().zip(row.outage_ends);
     Ok(Situation {
@@ -164,5 +171,7 @@ fn configured_channel(configured: &Configured) -> Option<AlertChannel> {
         name: CONFIGURED_NAME.to_owned(),
         audience: Audience::Owner,
         is_confirmed: true,
+        is_disabled: false,
+        wants_all: false,
     })
 }

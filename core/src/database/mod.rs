@@ -17,6 +17,7 @@
 //!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
 //! - [`evaluation`]: what the evaluation of alerts reads, and whose turn it is.
+//! - [`alert_channels`]: what alerts need to know of channels.
 //! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
@@ -28,11 +29,13 @@
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
+//! - [`past_firings`]: firings of which nothing is left to tell.
 //! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
+pub mod alert_channels;
 pub mod alerts;
 pub mod beats;
 pub mod channel_readers;
@@ -69,6 +72,7 @@ pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
 pub mod past;
+pub mod past_firings;
 pub mod published;
 pub mod pusher;
 pub mod reads;

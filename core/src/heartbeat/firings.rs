@@ -3,21 +3,35 @@
 use super::Heartbeat;
 use crate::{
     Error,
-    alert::{AlertStatus, LinkedFiring},
+    alert::{AlertStatus, FiringStatus, LinkedFiring},
     database::{
+        Connection, alert_channels,
         evaluation::{self, Configured},
-        linked_firings,
+        linked_firings, past_firings,
     },
     link::Link,
 };
+
+/// Maximum number of past firings of an alert that are shown.
+const PAST_FIRINGS_MAX: i64 = 10;
 
 impl Heartbeat {
     /// All alerts and what they are doing, ordered by the length of their absences. Changes nothing.
     pub async fn alert_states(&self) -> Result<Vec<AlertStatus>, Error> {
         let has_channel = self.configured_channel.is_some();
         let configured = Configured { choices: self.cache.settings().configured, has_channel };
-        let read = async |connection: &mut _| evaluation::situation(connection, &configured, false).await;
+        let read = async |connection: &mut Connection| {
+            let mut situation = evaluation::situation(connection, &configured, false).await?;
+            alert_channels::note_settings(connection, &mut situation).await?;
+            Ok(situation)
+        };
         Ok(self.reads.run(read).await?.statuses())
+    }
+
+    /// The last firings of alert `id` of which nothing is left to tell, the newest first. None for an alert that does not exist.
+    pub async fn past_firings(&self, id: i64) -> Result<Vec<FiringStatus>, Error> {
+        let read = async |connection: &mut _| past_firings::of_alert(connection, id, PAST_FIRINGS_MAX).await;
+        Ok(self.reads.run(read).await?.iter().map(FiringStatus::from).collect())
     }
 
     /// What has become of the firing that `link` is about. Changes nothing.

@@ -14,7 +14,7 @@ use crate::{
         situation::Situation,
     },
     database::{
-        Connection, SharedSession,
+        Connection, SharedSession, alert_channels,
         evaluation::{self, Configured},
         firings::{self, Message},
     },
@@ -64,7 +64,8 @@ async fn evaluate(connection: &mut Connection, configured: &Configured) -> Resul
     if !turn.has_work {
         return Ok(Evaluated::Told(0));
     }
-    let situation = evaluation::situation(connection, configured, true).await?;
+    let mut situation = evaluation::situation(connection, configured, true).await?;
+    alert_channels::note_settings(connection, &mut situation).await?;
     let mut transitions = decide(&situation);
     write(connection, &situation, &mut transitions).await?;
     let told = transitions.iter().flat_map(|transition| {

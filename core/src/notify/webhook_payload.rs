@@ -107,7 +107,7 @@ pub struct AlertData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<String>,
-    /// What ended it: `beat`, or `ok`, the word of the owner.
+    /// What ended it: `beat`; `ok`, the word of the owner; or `erased`, nothing did, as its device was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "beat")]
     ended_by: Option<EndedBy>,

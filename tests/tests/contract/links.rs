@@ -146,6 +146,14 @@ async fn a_friend_has_reached_them_once() {
     }
     assert_eq!(database.number("SELECT reached_by FROM heartbeat.alert_firings").await, 2);
     assert!(!server.stranger().get(&link).await.body.contains("<form"));
+    // Twelve hours later, there are repetitions again, and they may say so once more.
+    database
+        .execute("UPDATE heartbeat.alert_firings SET reached_at = now() - interval '13 h', reached_by = 1")
+        .await;
+    assert!(server.stranger().get(&link).await.body.contains("<form"));
+    server.stranger().post(&link, "").await;
+    let reached = "SELECT reached_by FROM heartbeat.alert_firings WHERE reached_at > now() - interval '1 h'";
+    assert_eq!(database.number(reached).await, 2);
     // A link of another channel, which was not told, does nothing.
     let page = server.stranger().post(&path(LinkAction::Reached, 1, 3), "").await;
     assert_eq!(heading(&page), "Some person&#39;s heartbeat knows already");
