@@ -8,6 +8,7 @@
 //! - [`link`]: what the links in notifications allow to do.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`pairing`]: codes that give a device its token.
+//! - [`presence`]: the minutes in which beats arrived.
 //! - [`publication`]: keeps what is public as of the last boundary.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
@@ -45,6 +46,7 @@ pub mod link;
 pub mod metrics;
 pub mod notify;
 pub mod pairing;
+pub mod presence;
 #[cfg(feature = "migrate")]
 pub mod progress;
 pub mod publication;

@@ -42,6 +42,7 @@ pub const ROUTES: &[Route] = &[
     api::devices::pairing::ROUTE,
     api::devices::token_generate::ROUTE,
     api::health::ROUTE,
+    api::history::ROUTE,
     api::metrics::ROUTE,
     api::ok::ROUTE,
     api::openapi::ROUTE,

@@ -27,6 +27,7 @@
 //! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
+//! - [`presence`]: when beats came.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`past_firings`]: firings of which nothing is left to tell.
@@ -73,6 +74,7 @@ pub mod owner;
 pub mod pairings;
 pub mod past;
 pub mod past_firings;
+pub mod presence;
 pub mod published;
 pub mod pusher;
 pub mod reads;

@@ -9,6 +9,7 @@
 //!   `POST /api/devices/{id}/token/generate`, `POST /api/devices/{id}/pairing`, and `POST` and `DELETE
 //!   /api/devices/{id}/editor-key`
 //! - [`health`]: `GET /.well-known/health`
+//! - [`history`]: `GET /api/history`
 //! - [`metrics`]: `GET /metrics`
 //! - [`ok`]: `POST /api/ok`
 //! - [`openapi`]: `GET /api/openapi.json`
@@ -23,6 +24,7 @@ pub mod beat;
 pub mod channels;
 pub mod devices;
 pub mod health;
+pub mod history;
 pub mod metrics;
 pub mod ok;
 pub mod openapi;
