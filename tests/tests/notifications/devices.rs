@@ -119,7 +119,12 @@ async fn a_device_that_is_a_week_behind_the_others_is_told_of_once_until_it_has_
 async fn what_no_channel_wants_to_know_is_told_to_the_first_that_does() {
     let database = devices().await;
     beat(&database, 0, 21, 0).await;
-    database.execute("UPDATE heartbeat.channels SET events = '{device.suspicious}'").await;
+    database
+        .execute(
+            "UPDATE heartbeat.channels SET events = '{device.suspicious}';
+             UPDATE heartbeat.roll_up SET rolled_until = '-infinity'",
+        )
+        .await;
     let server = ServerBuilder::on(&database).start().await;
     eventually("devices are looked at", async || events(&database, 0, "device.suspicious").await == 1).await;
     let quiet = "SELECT count(*) FROM heartbeat.device_notices WHERE kind = 'device.quiet'";
