@@ -14,12 +14,14 @@ ALTER TABLE heartbeat.channels
     ADD COLUMN confirmed_at timestamptz
         CONSTRAINT channels_confirmed_at_is_readable CHECK (confirmed_at BETWEEN 'epoch' AND '9999-12-31'),
     -- Telegram: the code by which the chat is found that the owner starts with the bot.
-    ADD COLUMN start_code text;
+    ADD COLUMN start_code text,
+    -- When the owner last wanted that.
+    ADD COLUMN start_code_at timestamptz NOT NULL DEFAULT now();
 
 ALTER TABLE heartbeat.outbox
     -- The firing of an alert that the event tells of.
     ADD COLUMN firing bigint,
-    -- When it was first sent, with success or without: from then on, it may have arrived.
+    -- When it was first sent: from then on, it may have arrived. Missing again after an attempt that certainly failed.
     ADD COLUMN attempted_at timestamptz,
     -- Why it was dead-lettered.
     ADD COLUMN failure text;
@@ -30,7 +32,9 @@ ALTER TABLE heartbeat.dispatch_leases
     -- What became of the last attempts.
     ADD COLUMN delivered_at timestamptz,
     ADD COLUMN failed_at timestamptz,
-    ADD COLUMN failure text;
+    ADD COLUMN failure text,
+    -- How many of the last attempts the service did not let us in.
+    ADD COLUMN denials integer NOT NULL DEFAULT 0;
 
 -- Rules that notify while an absence lasts.
 CREATE TABLE heartbeat.alerts (
@@ -112,6 +116,8 @@ CREATE TABLE heartbeat.alert_notifications (
     sent_at timestamptz,
     -- When it was taken back, as no attempt to send it was made before it was out of date.
     withdrawn_at timestamptz,
+    -- When it was dead-lettered, if it has certainly not arrived.
+    failed_at timestamptz,
     -- When the owner was told by other channels that it could not be sent.
     reported_at timestamptz,
     CONSTRAINT alert_notifications_pkey PRIMARY KEY (firing, channel, kind, repetition),
@@ -120,6 +126,7 @@ CREATE TABLE heartbeat.alert_notifications (
         COALESCE(queued_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
         AND COALESCE(sent_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
         AND COALESCE(withdrawn_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(failed_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
         AND COALESCE(reported_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
     )
 );

@@ -163,12 +163,17 @@ fn tell(situation: &Situation, mut firing: Firing, newer: &mut Newer) -> Transit
 }
 
 /// Takes back what no attempt was made to send and is out of date: the absence is over, or the alert does not tell this
-/// channel any more. Returns the events.
+/// channel any more; or it is the end of an absence of which the channel has heard nothing. Returns the events.
 fn withdraw(situation: &Situation, firing: &mut Firing, alert: Option<&Alert>) -> Vec<i64> {
     let rule = alert.map(|alert| &alert.rule).filter(|rule| rule.enabled && firing.ended.is_none());
     let is_current = |channel| rule.is_some_and(|rule| rule.channels.contains(&channel));
+    let channels = firing.told_channels();
+    let deaf: Vec<i64> = channels.into_iter().filter(|channel| !firing.may_have_heard(*channel)).collect();
     let waiting = firing.told.iter_mut().filter(|note| note.is_waiting && note.withdrawn_at.is_none());
-    let outdated = waiting.filter(|note| note.kind != ToldKind::Resolved && !is_current(note.channel));
+    let outdated = waiting.filter(|note| match note.kind {
+        ToldKind::Resolved => deaf.contains(&note.channel),
+        _ => !is_current(note.channel),
+    });
     outdated
         .map(|note| {
             note.withdrawn_at = Some(situation.now);
@@ -190,7 +195,7 @@ fn tell_end(
     for id in firing.told_channels() {
         let Some(channel) = situation.channel(id) else { continue };
         let is_resolved = firing.told(id).any(|note| note.kind == ToldKind::Resolved);
-        if firing.told(id).next().is_none() || is_resolved || newer.has(firing, id, true) {
+        if !firing.may_have_heard(id) || is_resolved || newer.has(firing, id, true) {
             continue;
         }
         // The newer one is resolved, unless it is taken back before it is sent.
@@ -266,7 +271,8 @@ fn next(situation: &Situation, firing: &Firing, channel: &AlertChannel, may_tell
         return may_tell.then_some(ToldKind::Fired);
     };
     let knows_reached = || firing.told(channel.id).any(|note| note.kind == ToldKind::Reached);
-    if firing.reached.is_some_and(|reached| reached.by != channel.id) && !knows_reached() {
+    let is_reached = firing.reached.is_some_and(|reached| reached.by != channel.id);
+    if is_reached && firing.may_have_heard(channel.id) && !knows_reached() {
         return Some(ToldKind::Reached);
     }
     let is_behind = firing.repeated_at.is_some_and(|repeated_at| last < repeated_at);

@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) heard: Vec<Heard>,
     /// Channels that nothing can be sent to.
     pub(super) down: Vec<i64>,
+    /// Channels that refuse what is sent to them.
+    pub(super) refusing: Vec<i64>,
     /// Beats and words of the owner, in their order.
     pub(super) signs: Vec<OffsetDateTime>,
     evaluated_at: Option<OffsetDateTime>,
@@ -94,6 +96,7 @@ impl World {
             firings: Vec::new(),
             heard: Vec::new(),
             down: Vec::new(),
+            refusing: Vec::new(),
             signs: Vec::new(),
             evaluated_at: None,
             events: 0,
@@ -229,6 +232,7 @@ impl World {
                 queued_at: self.situation.now,
                 sent_at: None,
                 withdrawn_at: None,
+                failed_at: None,
                 is_waiting: true,
             });
         }
@@ -243,7 +247,10 @@ impl World {
     fn send(&mut self) {
         for firing in &mut self.firings {
             for note in firing.told.iter_mut().filter(|note| note.is_waiting && note.withdrawn_at.is_none()) {
-                if !self.down.contains(&note.channel) {
+                if self.refusing.contains(&note.channel) {
+                    note.is_waiting = false;
+                    note.failed_at = Some(self.situation.now);
+                } else if !self.down.contains(&note.channel) {
                     note.is_waiting = false;
                     note.sent_at = Some(self.situation.now);
                     self.heard.push(Heard {

@@ -23,4 +23,5 @@ SELECT message.firing, message.channel, message.kind, message.repetition, queued
 FROM queued
 JOIN message ON message.firing = queued.firing AND message.key = queued.channel
 ON CONFLICT (firing, channel, kind, repetition) DO UPDATE
-SET event = EXCLUDED.event, queued_at = EXCLUDED.queued_at, sent_at = NULL, withdrawn_at = NULL, reported_at = NULL
+SET event = EXCLUDED.event, queued_at = EXCLUDED.queued_at, sent_at = NULL, withdrawn_at = NULL, failed_at = NULL,
+    reported_at = NULL
