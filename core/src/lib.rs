@@ -8,7 +8,9 @@
 //! - [`link`]: what the links in notifications allow to do.
 //! - [`token`]: secrets of devices and of the owner: generated, hashed, compared.
 //! - [`pairing`]: codes that give a device its token.
+//! - [`presence`]: the minutes in which beats arrived.
 //! - [`publication`]: keeps what is public as of the last boundary.
+//! - [`retention`]: how long rows of beats are kept.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`settings`]: settings that the owner chooses in the browser.
@@ -45,10 +47,12 @@ pub mod link;
 pub mod metrics;
 pub mod notify;
 pub mod pairing;
+pub mod presence;
 #[cfg(feature = "migrate")]
 pub mod progress;
 pub mod publication;
 pub mod recency;
+pub mod retention;
 pub mod runtime;
 pub mod secret;
 pub mod settings;

@@ -156,6 +156,13 @@ impl Timezone {
         Some(Timestamp::from_second(time.unix_timestamp()).ok()?.to_zoned_datetime(self.0.clone()))
     }
 
+    /// Returns the date that the calendars of the time zone show at `time`.
+    #[must_use]
+    pub fn date(&self, time: OffsetDateTime) -> time::Date {
+        let ahead = self.offsets(time, time).first().map_or(time::Duration::ZERO, |(_, ahead)| *ahead);
+        time.to_offset(time::UtcOffset::UTC).saturating_add(ahead).date()
+    }
+
     /// Returns how far clocks are ahead of UTC from one moment to another: the moments from which on they are so far, the first
     /// one included.
     pub(crate) fn offsets(

@@ -16,7 +16,8 @@
 //! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`firings`], [`outbox`],
 //!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
-//! - [`evaluation`]: what the evaluation of alerts reads, and whose turn it is.
+//! - [`evaluation`]: whose turn it is to evaluate alerts.
+//! - [`situation`]: what is read to evaluate or show them.
 //! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
@@ -25,6 +26,9 @@
 //! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
+//! - [`presence`]: when beats came.
+//! - [`absences`]: absences of more than an hour.
+//! - [`retention`]: deletes rows of beats that are old and rolled up.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
@@ -32,6 +36,7 @@
 //! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
+pub mod absences;
 pub mod alerts;
 pub mod beats;
 pub mod channels;
@@ -67,15 +72,18 @@ pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
 pub mod past;
+pub mod presence;
 pub mod published;
 pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
+pub mod retention;
 pub mod roll_up;
 mod schema;
 pub mod session;
 pub mod settings;
+pub mod situation;
 pub mod stats;
 pub mod target;
 #[cfg(feature = "webhook")]

@@ -1,12 +1,11 @@
-//! Statements of the roll-up, which reads each row of `beats` once and keeps what questions about the past need: the absences
-//! of each device that are ten minutes and longer.
-//!
-//! What is to be kept besides joins the statement of a slice, which has the beats at hand.
+//! Statements of the roll-up, which reads each row of `beats` once and keeps what questions about the past need: presence,
+//! the absences of each device that are ten minutes and longer, and those of anybody that are longer than an hour. Most of the
+//! latter were noted by the beats that ended them, but not those of beats that were moved in.
 
 use time::{Duration, OffsetDateTime};
 
 use super::connection::Connection;
-use crate::alert::AFTER_MIN;
+use crate::{alert::AFTER_MIN, notify::event::LONG_ABSENCE};
 
 /// Seconds for which a beat may have waited for its commit: a statement takes two at most. Younger ones are left for later.
 const COMMIT_DELAY_MAX: f64 = 60.0;
@@ -77,25 +76,14 @@ pub async fn roll(connection: &mut Connection, length: Duration) -> Result<Optio
     Ok(Some(RolledUp { until: until.max(from), ready_until, beats }))
 }
 
-/// Forgets devices that were erased since. Erasing one does not do it: it would wait for beats that are being read.
+/// Forgets devices that were erased since, for whom anybody's presence is worked out again from that of all others. Erasing one
+/// does not do it: it would wait for beats that are being read.
 async fn forget_erased_devices(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "
-        WITH erased AS (
-            DELETE FROM heartbeat.rolled_devices
-            WHERE device NOT IN (SELECT id FROM heartbeat.devices)
-            RETURNING device
-        )
-        DELETE FROM heartbeat.device_absences USING erased WHERE device_absences.device = erased.device
-        "
-    )
-    .execute(connection)
-    .await
-    .map(drop)
+    sqlx::query_file!("src/database/roll_up/forget_erased_devices.sql").execute(connection).await.map(drop)
 }
 
-/// Forgets everything, and returns the moment before the first beat. A beat that an import has given no time has none here,
-/// either.
+/// Forgets everything that beats still tell, and returns the moment before the first of them. A beat that an import has given no
+/// time has none here, either.
 async fn start_over(
     connection: &mut Connection,
     ready_until: OffsetDateTime,
@@ -104,7 +92,9 @@ async fn start_over(
     let oldest = sqlx::query_scalar!(
         "
         SELECT min(time_stamp) - interval '1 microsecond' FROM heartbeat.beats
-        WHERE time_stamp > 'epoch' AND time_stamp <= $1
+        WHERE time_stamp > 'epoch'
+          AND time_stamp >= (SELECT retained_from FROM heartbeat.roll_up)
+          AND time_stamp <= $1
         ",
         ready_until,
     )
@@ -113,18 +103,9 @@ async fn start_over(
     Ok(oldest.unwrap_or(ready_until))
 }
 
-/// Forgets everything, so that all beats are read again.
+/// Forgets everything that beats still tell, so that they are read again. What is left of beats that were deleted stays.
 pub async fn reset(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "
-        WITH absence AS (DELETE FROM heartbeat.device_absences),
-        device AS (DELETE FROM heartbeat.rolled_devices)
-        UPDATE heartbeat.roll_up SET rolled_until = '-infinity'
-        "
-    )
-    .execute(connection)
-    .await
-    .map(drop)
+    sqlx::query_file!("src/database/roll_up/reset.sql").execute(connection).await.map(drop)
 }
 
 /// Reads the beats after `from` and up to `until`, and returns how many they are.
@@ -134,7 +115,13 @@ async fn slice(
     until: OffsetDateTime,
 ) -> Result<i64, sqlx::Error> {
     let shortest = Duration::seconds(AFTER_MIN.seconds()).as_seconds_f64();
-    sqlx::query_file_scalar!("src/database/roll_up/slice.sql", from, until, shortest)
-        .fetch_one(connection)
-        .await
+    sqlx::query_file_scalar!(
+        "src/database/roll_up/slice.sql",
+        from,
+        until,
+        shortest,
+        LONG_ABSENCE.as_seconds_f64(),
+    )
+    .fetch_one(connection)
+    .await
 }

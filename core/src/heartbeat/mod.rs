@@ -1,6 +1,7 @@
 //! The handle that routes work with.
 //!
 //! - [`worker`]: the one task that writes to the database, and batches beats into commits.
+//! - [`history`]: who may see what of the history.
 //! - [`known_tokens`]: tokens whose beats were accepted, for which the queue keeps room.
 //! - [`pairing`]: codes, and the tokens that they give.
 //! - [`alerts`]: the owner's alerts.
@@ -13,6 +14,7 @@
 mod alerts;
 mod channels;
 mod firings;
+pub mod history;
 mod known_tokens;
 mod owner;
 mod pairing;
@@ -42,6 +44,7 @@ use crate::{
     stats::Snapshot,
     token::{Token, TokenHash},
 };
+use history::RecentPresence;
 use known_tokens::KnownTokens;
 use pairing::PairingAttempts;
 use refresher::Refresher;
@@ -91,6 +94,8 @@ pub struct Heartbeat {
     /// Session for what strangers do with codes and tokens on offer, so that nothing else waits for it.
     pairing: SharedSession,
     pairing_attempts: Arc<PairingAttempts>,
+    recent_presence: Arc<RecentPresence>,
+    history_reads: Arc<Shares>,
 }
 
 /// Whether the worker still takes commands.
@@ -169,6 +174,8 @@ impl Heartbeat {
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
             pairing,
             pairing_attempts: Arc::default(),
+            recent_presence: Arc::default(),
+            history_reads: Arc::new(Shares::new(history::READS_CAPACITY, history::READS_PER_CLIENT)),
         }
     }
 

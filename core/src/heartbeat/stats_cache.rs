@@ -88,6 +88,28 @@ impl StatsCache {
         OwnerSettings { configured: self.configured.clone(), chosen: chosen.unwrap_or_default() }
     }
 
+    /// Beats of all devices, public or not, that this process knows of.
+    pub(super) fn total_beats(&self) -> i64 {
+        let state = self.state();
+        let devices = state.stored.iter().flat_map(|stored| &stored.devices);
+        devices.fold(0, |total: i64, device| total.saturating_add(device.num_beats))
+    }
+
+    /// The last beat of any device, public or not, that this process knows of.
+    pub(super) fn last_beat(&self) -> Option<OffsetDateTime> {
+        self.state().last_beat
+    }
+
+    /// The boundary that public figures are as of, unless they are exact.
+    pub(super) fn boundary(&self) -> Option<OffsetDateTime> {
+        self.state().published().map(|published| published.as_of)
+    }
+
+    /// The time of the database's clock at `now`.
+    pub(super) fn database_time(&self, now: OffsetDateTime) -> OffsetDateTime {
+        self.state().database_time(now)
+    }
+
     /// Has the stats read again before they are shown: this process has changed what it cannot work out.
     pub(super) fn mark_outdated(&self) {
         self.state().change(Change::Outdated);

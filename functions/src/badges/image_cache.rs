@@ -11,7 +11,6 @@ use heartbeat_core::{
     badge::{Badge, card::Card},
     shares::Shares,
 };
-use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::http::{
@@ -55,9 +54,7 @@ impl Image {
             Self::Json(badge, is_error) => ("application/json", (badge.json(*is_error) + "\n").into()),
             Self::Card(card) => ("image/png", card.png().into()),
         };
-        let hash = Sha256::digest(&body);
-        let version = hash.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        Representation::new(content_type, &version, body)
+        Representation::of(content_type, body)
     }
 
     /// Whether drawing takes long enough to block other tasks of the same thread.

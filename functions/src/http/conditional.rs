@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
+use sha2::{Digest, Sha256};
 
 /// `Cache-Control` that makes clients revalidate each time, and image proxies such as GitHub's as well.
 #[cfg(feature = "badges")]
@@ -28,6 +29,13 @@ impl Representation {
     pub(crate) fn new(content_type: &'static str, version: &str, body: Bytes) -> Self {
         let etag = HeaderValue::try_from(format!("\"{version}\"")).expect("digits and letters");
         Self { content_type, etag, body }
+    }
+
+    /// Creates a representation whose version is made of its body.
+    pub(crate) fn of(content_type: &'static str, body: Bytes) -> Self {
+        let hash = Sha256::digest(&body);
+        let version = hash.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        Self::new(content_type, &version, body)
     }
 
     /// Returns the response to a request with these headers: 200 with the body, or 304 if the client has it.

@@ -13,6 +13,7 @@
 //! - [`request_metrics`]: how many requests there were, and how long they took.
 //! - [`rate_limit`]: slows down failed authentication per client IP.
 //! - [`monitor`]: authentication of programs that read the metrics.
+//! - [`onlooker`]: who looks at what strangers may see in part.
 //! - [`number`]: numbers in paths and queries.
 //! - [`problem`]: everything that can go wrong, with its status and its JSON.
 //! - [`error_responses`]: the same for the `OpenAPI` document.
@@ -37,6 +38,7 @@ pub mod live_url;
 pub(crate) mod middleware;
 pub(crate) mod monitor;
 pub(crate) mod number;
+pub(crate) mod onlooker;
 pub(crate) mod own_origin;
 pub mod owner_key;
 pub mod problem;

@@ -51,6 +51,8 @@ pub enum Problem {
     NotFound,
     /// The route needs the owner's secret key, and the configuration has none.
     NoSecretKey,
+    /// The owner does not show this part of the history to others.
+    HistoryNotShown,
     /// No device has this id.
     UnknownDevice,
     /// No device has this pairing code, or no longer.
@@ -119,7 +121,7 @@ impl Problem {
             | Self::TooManyAlerts
             | Self::UnknownFrames => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::HistoryNotShown => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::NoSecretKey
             | Self::UnknownAlert
@@ -146,6 +148,9 @@ impl Problem {
             Self::CrossSite => {
                 "This request does not come from a page of this server, so it is refused: another site may have made \
                  your browser send it. Open the page again and repeat what you did."
+            }
+            Self::HistoryNotShown => {
+                "The owner does not show this part of the history to others. The owner sees it with the secret key."
             }
             Self::NotFound => "There is nothing at this address.",
             Self::NoSecretKey => {

@@ -131,6 +131,22 @@ fn channel_that_refuses() {
     world.pass(HOUR);
     world.beats(5);
     assert_heard(&mut world, "fired, repeated 1, resolved", "repeated 1, resolved");
+
+    // What arrived once counts, whatever was refused before and after it.
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.refusing.clear();
+    world.pass(HOUR);
+    world.refusing = vec![FRIEND];
+    world.pass(3 * HOUR);
+    world.refusing.clear();
+    world.beats(5);
+    assert_heard(
+        &mut world,
+        "fired, repeated 1, repeated 2, repeated 3, repeated 4, resolved",
+        "repeated 1, resolved",
+    );
 }
 
 #[test]

@@ -31,10 +31,11 @@ use utoipa::{
 use crate::{
     App,
     api::{
+        absences,
         alerts::{self, alert, preview},
         beat, devices,
         devices::{device, editor_key, pairing, token_generate},
-        health, metrics, ok, pair, snooze, stats,
+        health, history, metrics, ok, pair, snooze, stats,
         wakatime::heartbeats,
     },
     http::{
@@ -99,6 +100,8 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         snooze::set,
         snooze::end,
         ok::record,
+        history::history,
+        absences::absences,
         stats::stats,
         stream,
         health::health,
@@ -115,6 +118,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         (name = "beats", description = "Beats, for devices"),
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
         (name = "stats", description = "The stats, as JSON and as a stream"),
+        (name = "history", description = "When beats came"),
         (name = "badges", description = "Badges: images that show one of the stats"),
         (name = "server", description = "The server itself")
     ),
