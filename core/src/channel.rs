@@ -168,17 +168,6 @@ impl ChannelState {
 }
 
 impl OwnedChannel {
-    /// Returns the link by which the reader of a Telegram channel sends its code to the bot; `None` once the chat is known,
-    /// and until the name of the bot is.
-    ///
-    /// Source: Telegram's documentation of bots, "Deep linking".
-    #[must_use]
-    pub fn telegram_link(&self) -> Option<String> {
-        let code = self.start_code.as_ref()?;
-        let bot = self.settings.expose().get("bot_name").and_then(Value::as_str)?;
-        Some(format!("https://t.me/{bot}?start={code}"))
-    }
-
     /// Returns its state: the one that needs attention most.
     #[must_use]
     pub fn state(&self) -> ChannelState {

@@ -180,13 +180,18 @@ fn tell(situation: &Situation, mut firing: Firing, elsewhere: &mut Elsewhere) ->
 }
 
 /// Takes back what no attempt was made to send and is out of date: the absence is over, or the alert does not tell this
-/// channel any more. Returns the events.
+/// channel any more; or it is the end of an absence of which the channel has heard nothing. Returns the events.
 fn withdraw(situation: &Situation, firing: &mut Firing, alert: Option<&Alert>) -> Vec<i64> {
     let alert = alert.filter(|alert| alert.rule.enabled && firing.ended.is_none());
     let is_current =
         |channel| alert.is_some_and(|alert| situation.channels_of(alert).any(|it| it.id == channel));
+    let channels = firing.told_channels();
+    let deaf: Vec<i64> = channels.into_iter().filter(|channel| !firing.may_have_heard(*channel)).collect();
     let waiting = firing.told.iter_mut().filter(|note| note.is_waiting && note.withdrawn_at.is_none());
-    let outdated = waiting.filter(|note| note.kind != ToldKind::Resolved && !is_current(note.channel));
+    let outdated = waiting.filter(|note| match note.kind {
+        ToldKind::Resolved => deaf.contains(&note.channel),
+        _ => !is_current(note.channel),
+    });
     outdated
         .map(|note| {
             note.withdrawn_at = Some(situation.now);
@@ -208,7 +213,7 @@ fn tell_end(
     for id in firing.told_channels() {
         let Some(channel) = situation.channel(id) else { continue };
         let is_resolved = firing.told(id).any(|note| note.kind == ToldKind::Resolved);
-        if firing.told(id).next().is_none() || is_resolved || elsewhere.has(firing, id, true) {
+        if !firing.may_have_heard(id) || is_resolved || elsewhere.has(firing, id, true) {
             continue;
         }
         // The newer one is resolved, unless it is taken back before it is sent.
@@ -292,7 +297,7 @@ fn next(
     let Some(last) = firing.told(channel.id).map(|note| note.queued_at).max() else {
         return may_tell.then_some(ToldKind::Fired);
     };
-    if reached.is_some_and(|reached| reached.by != channel.id) {
+    if reached.is_some_and(|reached| reached.by != channel.id) && firing.may_have_heard(channel.id) {
         return Some(ToldKind::Reached);
     }
     let is_behind = firing.repeated_at.is_some_and(|repeated_at| last < repeated_at);

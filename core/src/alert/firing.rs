@@ -82,6 +82,8 @@ pub struct Note {
     pub sent_at: Option<OffsetDateTime>,
     /// When it was taken back.
     pub withdrawn_at: Option<OffsetDateTime>,
+    /// When it was given up, if it has certainly not arrived.
+    pub failed_at: Option<OffsetDateTime>,
     /// Whether no attempt to send it was made yet, and none is made before the evaluation ends.
     pub is_waiting: bool,
 }
@@ -96,6 +98,12 @@ impl Firing {
     /// Returns what `channel` was told and was not taken back.
     pub fn told(&self, channel: i64) -> impl Iterator<Item = &Note> {
         self.told.iter().filter(move |note| note.channel == channel && note.withdrawn_at.is_none())
+    }
+
+    /// Whether something about this absence may have arrived at `channel`, or may yet: who heard nothing need not hear of its end.
+    #[must_use]
+    pub fn may_have_heard(&self, channel: i64) -> bool {
+        self.told(channel).any(|note| note.failed_at.is_none() && note.kind != ToldKind::Resolved)
     }
 
     /// Returns the ids of all channels that were ever told, each once.

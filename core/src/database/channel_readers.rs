@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::connection::Connection;
+use super::{connection::Connection, failing_channels};
 use crate::{
-    channel::{CONFIGURED_DISCORD, OwnedChannel, UNSUBSCRIBED, settings_hash},
+    channel::{OwnedChannel, UNSUBSCRIBED, settings_hash},
     notify::event::FailingChannel,
 };
 
@@ -37,14 +37,36 @@ pub async fn confirm(
     Ok(confirmed.is_some())
 }
 
-/// Disables a channel whose reader wants no more, and puts into the outbox that the owner is to learn of it, by the other
-/// channels: those in the database, and the one of the configuration where there is one. Nothing happens if that was done
-/// before.
+/// Disables a channel whose reader wants no more, and tells the owner by the other channels. `configured` are the keys of the channels
+/// that the configuration names. Nothing happens if that was done before.
 pub async fn unsubscribe(
     connection: &mut Connection,
     channel: &OwnedChannel,
-    has_configured: bool,
+    configured: &[String],
 ) -> Result<(), sqlx::Error> {
+    connection.ensure_transaction().await?;
+    let settings = Value::Object(channel.settings.expose().clone());
+    let disabled = sqlx::query!(
+        "
+        INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
+        SELECT 'channel:' || id, $3, $4 FROM heartbeat.channels WHERE id = $1 AND settings = $2
+        ON CONFLICT (channel) DO UPDATE
+        SET settings_hash = excluded.settings_hash,
+            disabled_at = excluded.disabled_at,
+            reason = excluded.reason
+        WHERE disabled_channels.settings_hash <> excluded.settings_hash
+           OR disabled_channels.reason <> excluded.reason
+        ",
+        channel.id,
+        settings,
+        settings_hash(&settings),
+        UNSUBSCRIBED,
+    )
+    .execute(&mut *connection)
+    .await?;
+    if disabled.rows_affected() == 0 {
+        return Ok(());
+    }
     let failing = FailingChannel {
         channel: channel.id,
         name: channel.name.clone(),
@@ -52,39 +74,5 @@ pub async fn unsubscribe(
         disabled: true,
         alert_name: None,
     };
-    let settings = Value::Object(channel.settings.expose().clone());
-    sqlx::query!(
-        "
-        WITH disabled AS (
-            INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
-            SELECT 'channel:' || id, $3, $4 FROM heartbeat.channels WHERE id = $1 AND settings = $2
-            ON CONFLICT (channel) DO UPDATE
-            SET settings_hash = excluded.settings_hash,
-                disabled_at = excluded.disabled_at,
-                reason = excluded.reason
-            WHERE disabled_channels.settings_hash <> excluded.settings_hash
-               OR disabled_channels.reason <> excluded.reason
-            RETURNING channel
-        )
-        INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-        SELECT other.channel, 'channel.failing', now(), $5
-        FROM disabled, (
-            SELECT 'channel:' || id AS channel FROM heartbeat.channels WHERE audience = 'owner'
-            UNION ALL
-            SELECT $6 WHERE $7
-        ) AS other
-        WHERE other.channel <> disabled.channel
-          AND other.channel NOT IN (SELECT channel FROM heartbeat.disabled_channels)
-        ",
-        channel.id,
-        settings,
-        settings_hash(&settings),
-        UNSUBSCRIBED,
-        serde_json::to_value(&failing).unwrap_or_default(),
-        CONFIGURED_DISCORD,
-        has_configured,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
+    failing_channels::tell(connection, &[failing], configured).await
 }

@@ -106,7 +106,7 @@ pub async fn lock_waiting(connection: &mut Connection, firings: &[i64]) -> Resul
 pub async fn notes(connection: &mut Connection, firings: &[i64]) -> Result<Vec<(i64, Note)>, sqlx::Error> {
     let rows = sqlx::query!(
         "
-        SELECT firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at
+        SELECT firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at, failed_at
         FROM heartbeat.alert_notifications
         WHERE firing = ANY ($1)
         ORDER BY queued_at, event
@@ -124,6 +124,7 @@ pub async fn notes(connection: &mut Connection, firings: &[i64]) -> Result<Vec<(
             queued_at: row.queued_at,
             sent_at: row.sent_at,
             withdrawn_at: row.withdrawn_at,
+            failed_at: row.failed_at,
             is_waiting: false,
         };
         Some((row.firing, note))

@@ -78,18 +78,22 @@ impl Heartbeat {
     /// still such a channel. If its settings change meanwhile, that enables it again.
     pub async fn unsubscribe_channel(&self, link: Link) -> Result<bool, Error> {
         let Some(channel) = self.linked_channel(link).await? else { return Ok(false) };
-        let has_configured = self.configured_channel.is_some();
-        let disable = async |connection: &mut _| {
-            channel_readers::unsubscribe(connection, &channel, has_configured).await
-        };
+        let configured: Vec<String> =
+            self.configured_channel.iter().map(|_| channel::key(CONFIGURED_ID)).collect();
+        let disable =
+            async |connection: &mut _| channel_readers::unsubscribe(connection, &channel, &configured).await;
         self.reads.run(disable).await?;
         self.queued_events.notify_one();
         Ok(true)
     }
 
-    /// Sends a test through channel `id`.
+    /// Sends a test through channel `id`. Fails if its chat is not known yet.
     pub async fn test_channel(&self, id: i64) -> Result<(), Error> {
-        let key = channel::key(self.channel(id).await?.id);
+        let channel = self.channel(id).await?;
+        if channel.start_code.is_some() {
+            return Err(Error::UnlinkedChannel);
+        }
+        let key = channel::key(channel.id);
         self.reads.run(async |connection: &mut _| owned_channels::test(connection, &key).await).await?;
         self.queued_events.notify_one();
         Ok(())

@@ -14,7 +14,6 @@ use crate::{
     Config,
     channel::{self, Audience, CONFIGURED_ID, CONFIGURED_NAME},
     database::channels::StoredChannel,
-    runtime::Runtime,
     secret::Secret,
 };
 
@@ -65,9 +64,8 @@ impl Channels {
     pub fn configured(config: &Config, site: Site) -> Self {
         let discord = config.webhook_url.as_ref().map(|url| json!({ "url": url.expose().as_str() }));
         let keyed = discord.and_then(|settings| {
-            // Who writes the configuration is trusted as on a server.
-            let site = Site { runtime: Runtime::Server, ..site.clone() };
-            let channel = (discord::KIND.make)(&settings, &site).ok()?;
+            let made = (discord::KIND.make)(&settings, &site);
+            let channel = made.inspect_err(|problem| tracing::error!(%problem, "webhook.url")).ok()?;
             Some(KeyedChannel {
                 key: channel::key(CONFIGURED_ID),
                 id: CONFIGURED_ID,

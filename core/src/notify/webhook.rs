@@ -9,9 +9,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    channel::{Channel, ChannelKind, Outcome, Setting, url_setting},
+    channel::{Channel, ChannelKind, Setting, url_setting},
     event::Event,
     http::{Http, Message},
+    outcome::Outcome,
     site::Site,
     webhook_payload::WebhookBody,
     wording::Reader,

@@ -143,6 +143,43 @@ fn channel_that_cannot_be_reached() {
 }
 
 #[test]
+fn channel_that_refuses() {
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.reach(OTHER);
+    world.beats(5);
+    let told = world.firings[0].told(FRIEND).count();
+    assert_eq!((told, world.firings[0].resolved_at.is_some()), (1, true));
+    world.refusing.clear();
+    assert_heard(&mut world, "fired, reached, resolved", "");
+
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.refusing.clear();
+    world.pass(HOUR);
+    world.beats(5);
+    assert_heard(&mut world, "fired, repeated 1, resolved", "repeated 1, resolved");
+
+    // What arrived once counts, whatever was refused before and after it.
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.refusing.clear();
+    world.pass(HOUR);
+    world.refusing = vec![FRIEND];
+    world.pass(3 * HOUR);
+    world.refusing.clear();
+    world.beats(5);
+    assert_heard(
+        &mut world,
+        "fired, repeated 1, repeated 2, repeated 3, repeated 4, resolved",
+        "repeated 1, resolved",
+    );
+}
+
+#[test]
 fn device_erased() {
     let mut world = World::new();
     world.edit(|rule| rule.device = Some(LAPTOP));

@@ -16,6 +16,7 @@ WITH stored AS (
         events = COALESCE($4, events),
         -- A chat that the owner names need not be found.
         start_code = CASE WHEN $3::jsonb ? 'chat_id' THEN NULL ELSE COALESCE($6, start_code) END,
+        start_code_at = now(),
         confirmed_at = CASE WHEN NOT is_moved THEN confirmed_at END,
         address_version = address_version + is_moved::integer
     FROM stored
