@@ -8,7 +8,7 @@ use crate::{functions, functions_with_database, template, text, texts};
 const GROUPS: [&[&str]; 6] = [
     &["Beat", "WakatimeHeartbeats"],
     &["Stats", "Health", "Metrics"],
-    &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
+    &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og", "Pictures"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
     &["Owner", "Links", "Manage", "Pair"],
     JOBS,
