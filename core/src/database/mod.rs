@@ -26,6 +26,8 @@
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`presence`]: when beats came.
+//! - [`absences`]: absences of more than an hour.
+//! - [`retention`]: deletes rows of beats that are old and rolled up.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
@@ -33,6 +35,7 @@
 //! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
+pub mod absences;
 pub mod alerts;
 pub mod beats;
 pub mod channels;
@@ -74,6 +77,7 @@ pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
+pub mod retention;
 pub mod roll_up;
 mod schema;
 pub mod session;

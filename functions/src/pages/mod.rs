@@ -8,6 +8,7 @@
 //! - [`links`]: `/ok/{code}` and others, from notifications
 //! - [`pair`]: `GET /pair`
 //! - [`assets`]: `GET /assets/{file}`
+//! - [`embed`]: `GET /embed.js`
 //! - [`error`]: error pages
 //! - [`qr`]: QR codes as SVG
 //! - [`timeline`]: the line on `/` with a dot for each device
@@ -16,6 +17,7 @@ pub(crate) mod asset_files;
 pub mod assets;
 #[cfg(feature = "badges")]
 pub mod badge_builder;
+pub mod embed;
 pub mod error;
 pub mod home;
 pub mod links;
