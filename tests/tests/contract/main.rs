@@ -21,6 +21,7 @@ mod og;
 mod outage;
 mod page_sizes;
 mod pages;
+mod pictures;
 mod pooler;
 mod presence;
 mod prometheus;

@@ -140,7 +140,7 @@ const LIGHT: Palette = Palette {
     quiet: "#59606d",
     empty: "#eceae5",
     recencies: ["#15803d", "#4d7c0f", "#a16207", "#c2410c", "#b91c1c", "#6b7280"],
-    steps: [(0.86, 0.09), (0.73, 0.14), (0.58, 0.14), (0.41, 0.1)],
+    steps: [(0.84, 0.1), (0.72, 0.14), (0.58, 0.14), (0.41, 0.1)],
 };
 
 const DARK: Palette = Palette {
