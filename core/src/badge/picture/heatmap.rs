@@ -142,7 +142,8 @@ impl Heatmap {
         let last = self
             .first
             .saturating_add(Duration::days(self.days.len().saturating_sub(1).try_into().unwrap_or(0)));
-        canvas.title = if is_labeled { self.label.as_str() } else { "Days in use" }.to_owned();
+        let title = if is_labeled { self.label.as_str() } else { "Days in use" };
+        title.clone_into(&mut canvas.title);
         canvas.description = format!(
             "In use on {used} of {}, from {} to {}.",
             humanize::count(self.days.len().try_into().unwrap_or(0), "day"),
@@ -196,7 +197,7 @@ impl Heatmap {
             let name = day.month().to_string()[..3].to_owned();
             if months.last().is_none_or(|(_, last)| *last != name) {
                 // A month that begins within a week has its name at the next one.
-                let is_within = self.row(number) % 7 > 0 && number > 0;
+                let is_within = number > 0 && !self.row(number).is_multiple_of(7);
                 months.push((column + usize::from(is_within), name));
             }
         }

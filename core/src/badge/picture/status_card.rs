@@ -66,7 +66,7 @@ impl StatusCard {
         let mut y = PADDING - 6.0;
         if let Some(name) = self.name.as_ref().filter(|name| !name.as_str().is_empty()) {
             canvas.fitting((PADDING, y + 17.0), &[16.0, 14.0, 12.0], INNER, name);
-            canvas.title = name.as_str().to_owned();
+            name.as_str().clone_into(&mut canvas.title);
             y += 28.0;
         }
         if let Some((seconds, recency)) = self.last_seen {
@@ -124,7 +124,7 @@ fn draw_last_seen(canvas: &mut Canvas, y: f32, seconds: Option<i64>, recency: Re
     let (right, y) = (WIDTH - PADDING, y + 17.0);
     if end + 80.0 < right {
         canvas.add(format_args!(
-            r#"<path class="r{class}" fill="none" stroke-width="2" stroke-linejoin="round" stroke-linecap="round" d="M{end:.1} {y}H{}l4.5-2 4 2 3.500-13 5.500 23 5-14.500 3 4.500H{right}"/>"#,
+            r#"<path class="r{class}" fill="none" stroke-width="2" stroke-linejoin="round" stroke-linecap="round" d="M{end:.1} {y}H{}l4.5-2 4 2 3.5-13 5.5 23 5-14.5 3 4.5H{right}"/>"#,
             right - 52.0,
         ));
     }
@@ -158,7 +158,7 @@ impl Timeline {
 fn draw_day(canvas: &mut Canvas, y: f32, spans: &[(u32, u32)], until: u32) {
     let track = at(until).max(SPAN_MIN);
     canvas.add(format_args!(
-        r#"<rect class="o" x="{:.1}" y="{:.1}" width="{:.1}" height="13" rx="2.500"/>"#,
+        r#"<rect class="o" x="{:.1}" y="{:.1}" width="{:.1}" height="13" rx="2.5"/>"#,
         PADDING + 0.5,
         y + 0.5,
         INNER - 1.0

@@ -39,8 +39,7 @@ fn sums(first: Date) -> Vec<Sum> {
 fn heatmap(week_start: Weekday, label: Option<&str>) -> Heatmap {
     let (first, last) = (date!(2025 - 11 - 28), date!(2026 - 11 - 27));
     let sums = sums(first);
-    let year =
-        Year { days: first..=last, name: "in the last year", sums: &sums, set_up: first, today: last };
+    let year = Year { days: first..=last, name: "in the last year", sums: &sums, set_up: first, today: last };
     Heatmap::new(&year, None, label, week_start)
 }
 

@@ -211,7 +211,8 @@ impl<'a> Form<'a> {
         let query = query.finish().replace("%2C", ",");
         let separator = if query.is_empty() { "" } else { "?" };
         let folder = if self.kind.is_badge() { "/badge" } else { "" };
-        let extension = if self.format.0.is_empty() && self.kind.is_picture() { ".svg" } else { self.format.0 };
+        let extension =
+            if self.format.0.is_empty() && self.kind.is_picture() { ".svg" } else { self.format.0 };
         format!("{folder}/{}{extension}{separator}{query}", self.badge)
     }
 

@@ -40,7 +40,9 @@ impl Form<'_> {
         let image = format!(r#"<img src="{}" alt="{}">"#, url(&self.path()), escape(&self.alt_text()));
         let image = if self.has_both_themes() {
             let dark = url(&self.dark_path());
-            format!(r#"<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">{image}</picture>"#)
+            format!(
+                r#"<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">{image}</picture>"#
+            )
         } else {
             image
         };

@@ -111,7 +111,10 @@ fn a_picture_has_the_parameters_of_pictures_alone() {
     for (query, path) in [
         ("badge=heatmap", "/heatmap.svg"),
         ("badge=heatmap&theme=light&week_start=monday&logo=none&style=social&labelColor=x", "/heatmap.svg"),
-        ("badge=heatmap&format=.png&theme=dark&week_start=sunday", "/heatmap.png?theme=dark&week_start=sunday"),
+        (
+            "badge=heatmap&format=.png&theme=dark&week_start=sunday",
+            "/heatmap.png?theme=dark&week_start=sunday",
+        ),
         (
             "badge=card&theme=auto&color=%23f80&bg=transparent&hide_border=true&hide=beats&hide=name&hide=x",
             "/card.svg?theme=auto&color=%23f80&bg=transparent&hide_border=true&hide=name,beats",
