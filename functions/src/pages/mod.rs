@@ -86,7 +86,7 @@ impl<'a> Frame<'a> {
 /// Pages in the navigation, by path and title.
 #[cfg(feature = "badges")]
 pub(crate) const PAGES: &[(&str, &str)] =
-    &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/badges", "Badges"), ("/privacy", "Privacy")];
+    &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/badges", "Embed"), ("/privacy", "Privacy")];
 #[cfg(not(feature = "badges"))]
 pub(crate) const PAGES: &[(&str, &str)] =
     &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/privacy", "Privacy")];

@@ -22,6 +22,7 @@ mod og;
 mod outage;
 mod page_sizes;
 mod pages;
+mod pictures;
 mod pooler;
 mod presence;
 mod prometheus;

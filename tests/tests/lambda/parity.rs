@@ -164,6 +164,13 @@ fn requests() -> Vec<Request> {
             requests.push((M::GET, format!("{path}?{query}").leak(), None, Vec::new()));
         }
     }
+    for query in
+        ["device=7", "device=0", "theme=auto&label=%C3%A9", "theme=none", "hide=name,beats", "year=1969"]
+    {
+        for path in ["/heatmap.svg", "/card.svg", "/card.png"] {
+            requests.push((M::GET, format!("{path}?{query}").leak(), None, Vec::new()));
+        }
+    }
     requests.push((M::GET, "/assets/nothing.css", None, Vec::new()));
     requests.extend(requests_about_alerts());
     for route in ROUTES {

@@ -64,6 +64,9 @@ fn urls(path: &str) -> Vec<String> {
         badge if badge.starts_with("/badge/") => {
             &["", "?device=0", "?device=1", "?device=2", "?cacheSeconds=60", "?style=social&label=x"]
         }
+        "/heatmap.svg" | "/heatmap.png" | "/card.svg" | "/card.png" => {
+            &["", "?device=0", "?device=1", "?device=2", "?cacheSeconds=60"]
+        }
         "/badges" => &["", "?device=1", "?badge=total-beats&format=png"],
         _ => &[""],
     };
