@@ -101,6 +101,12 @@ async fn devices(
     Ok((now, devices.collect()))
 }
 
+/// Reads the outages that had not ended at `since`, in their order.
+pub async fn outages(connection: &mut Connection, since: OffsetDateTime) -> Result<Vec<Period>, sqlx::Error> {
+    let (outages, _) = periods(connection, since).await?;
+    Ok(outages)
+}
+
 /// Reads the outages and the snoozes that had not ended at `since`, in their order.
 async fn periods(
     connection: &mut Connection,

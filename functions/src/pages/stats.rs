@@ -1,24 +1,18 @@
 //! `GET /stats`: the page with visits, uptime and totals.
 
 use askama::Template;
-use axum::{
-    Router,
-    extract::State,
-    http::{HeaderMap, Method},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 use bytes::Bytes;
 use heartbeat_core::{humanize, stats::Stats};
 
-use super::{EmbeddedStats, Frame, Moment, Steps, error};
+use super::{EmbeddedStats, Frame, Moment, Steps, error, history::Shown, visit::Visit};
 use crate::{
     App,
-    app::Now,
     http::{
         document::GAP,
         html,
         live_url::LiveUrl,
+        onlooker::Visitor,
         problem::Problem,
         route::{Audience, Route},
     },
@@ -59,21 +53,19 @@ struct Page<'a> {
 }
 
 async fn stats(
+    Visitor(onlooker): Visitor,
     State(app): State<App>,
-    Now(now): Now,
-    live_url: LiveUrl,
-    method: Method,
-    headers: HeaderMap,
+    visit: Visit,
 ) -> Result<Response, Response> {
-    let page = super::of_revision(&app, PATH, &live_url, now, |stats| render(&app, &live_url, stats));
-    let page = page.await.map_err(error::page)?;
+    let render = |stats: &Stats, shown: Option<&Shown>| render(&app, &visit.live_url, stats, shown);
+    let page = visit.page(&app, onlooker, PATH, None, render).await.map_err(error::page)?;
     // The view of this page is counted once it is rendered.
     let visits = app.heartbeat.visits_with_this();
     let fills = [&*visits.to_string(), &humanize::grouped(visits)];
-    Ok(super::view(&app, &method, &headers, &page, &fills).await)
+    Ok(visit.respond(&app, onlooker, &page, &fills).await)
 }
 
-fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem> {
+fn render(app: &App, live_url: &LiveUrl, stats: &Stats, _shown: Option<&Shown>) -> Result<Bytes, Problem> {
     let json = EmbeddedStats::new(stats, Vec::new()).json();
     let page = Page {
         frame: Frame::new(PATH, "Statistics", super::summary(stats), &app.config, live_url.url()),

@@ -1,0 +1,105 @@
+//! The history on pages: when devices were in use, as far as the visitor may see it.
+//!
+//! - [`days`]: today and the last seven days, on `/`
+//! - [`words`]: times in use, and dates, as people read and hear them.
+
+pub(crate) mod days;
+mod words;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use heartbeat_core::{
+    Error,
+    alert::past::Period,
+    heartbeat::history::{HistoryView, Onlooker},
+    presence::{Presence, Step},
+    runtime::Runtime,
+    settings::{History, Precision, Settings},
+    stats::Stats,
+};
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::App;
+
+/// Timeout of reading the history: a page that would have to wait longer comes without it.
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Days that pages show at most: 53 weeks, and what is left of this one.
+const DAYS: i64 = 53 * 7;
+
+/// What a visitor may see of the history of a device, or of anybody.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    view: HistoryView,
+    presence: Arc<Presence>,
+    /// When the service could hear no beat, in the days that timelines show.
+    outages: Arc<[Period]>,
+    /// What the owner should know about what others see.
+    note: Option<&'static str>,
+    /// Whether it changes with each beat, as the stream tells of them.
+    is_live: bool,
+}
+
+impl Shown {
+    /// Reads what `onlooker`, from `client`, may see of the history of a device, or of anybody, at the time `now`; `None` if
+    /// that is nothing, and if it cannot be read soon.
+    pub(crate) async fn read(
+        app: &App,
+        onlooker: Onlooker,
+        device: Option<i64>,
+        now: OffsetDateTime,
+        client: Option<IpAddr>,
+    ) -> Option<Self> {
+        let settings = app.heartbeat.settings().await.ok()?.effective();
+        let view = app.heartbeat.history(onlooker, now).await.ok()?;
+        if settings.history == History::Off || !view.shows(Step::Day) {
+            return None;
+        }
+        let days = view.recent_days(DAYS);
+        let heartbeat = app.heartbeat.clone();
+        let has_timelines = view.shows(Step::Quarter);
+        let read = async move {
+            let presence = heartbeat.presence(device, &days, client).await?;
+            let outages =
+                if has_timelines { heartbeat.outages(days::LOOKBACK).await? } else { Arc::default() };
+            Ok::<_, Error>((presence, outages))
+        };
+        let (presence, outages) = match app.heartbeat.runtime() {
+            // What was read too late is in memory for the next view.
+            Runtime::Server => timeout(READ_TIMEOUT, tokio::spawn(read)).await.ok()?.ok()?,
+            Runtime::Lambda => timeout(READ_TIMEOUT, read).await.ok()?,
+        }
+        .ok()?;
+        Some(Self {
+            presence: view.of(presence),
+            outages,
+            note: (onlooker == Onlooker::Owner).then(|| note(&settings)).flatten(),
+            is_live: settings.precision == Precision::Exact,
+            view,
+        })
+    }
+
+    /// Whether hours may be seen, and not whole days alone.
+    fn has_hours(&self) -> bool {
+        self.view.shows(Step::Hour)
+    }
+
+    /// Returns the time from which on there may have been beats: the first setup of the server, or an earlier beat that was
+    /// moved in.
+    fn since(&self, stats: &Stats) -> OffsetDateTime {
+        let setup = OffsetDateTime::from_unix_timestamp(stats.as_of - stats.uptime).ok();
+        let times = [setup, self.presence.first()].into_iter().flatten();
+        times.min().unwrap_or(self.view.until).min(self.view.until)
+    }
+}
+
+/// Tells the owner, who sees all, what visitors do not.
+fn note(settings: &Settings) -> Option<&'static str> {
+    match (settings.history, settings.precision) {
+        (History::Off | History::Owner, _) => Some("You are signed in. Visitors see nothing of this."),
+        (History::Day, _) => Some("You are signed in. Visitors see how long each day, and no hours."),
+        (History::Full, Precision::Exact) => None,
+        (History::Full, _) => Some("You are signed in. Visitors see this with less exact times."),
+    }
+}
