@@ -18,6 +18,10 @@ CREATE TABLE heartbeat.presence (
     -- Rows of today are written again and again: room for that on their page.
 ) WITH (fillfactor = 80);
 
+-- Lists of absences, by their end and by their length.
+CREATE INDEX absences_ended_at_idx ON heartbeat.absences (ended_at, id);
+CREATE INDEX absences_length_idx ON heartbeat.absences ((ended_at - started_at), id);
+
 -- Beats were read for absences alone until now: all are read again.
 DELETE FROM heartbeat.device_absences;
 DELETE FROM heartbeat.rolled_devices;

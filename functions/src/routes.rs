@@ -23,6 +23,7 @@ const BODY_MAX_BYTES: usize = 16 * 1024;
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
+    api::absences::ROUTE,
     api::alerts::ROUTE,
     api::alerts::alert::ROUTE,
     api::alerts::preview::ROUTE,
@@ -53,6 +54,7 @@ pub const ROUTES: &[Route] = &[
     pages::assets::ROUTE,
     #[cfg(feature = "badges")]
     badge_builder::ROUTE,
+    pages::embed::ROUTE,
     pages::home::ROUTE,
     pages::links::ROUTE,
     pages::manage::ROUTE,

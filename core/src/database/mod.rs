@@ -26,6 +26,7 @@
 //! - [`dead_letters`]: events that are no longer sent.
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`presence`]: when beats came.
+//! - [`absences`]: absences of more than an hour.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
@@ -33,6 +34,7 @@
 //! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
+pub mod absences;
 pub mod alerts;
 pub mod beats;
 pub mod channels;

@@ -1,10 +1,11 @@
 //! Statements of the roll-up, which reads each row of `beats` once and keeps what questions about the past need: presence,
-//! and the absences of each device that are ten minutes and longer.
+//! the absences of each device that are ten minutes and longer, and those of anybody that are longer than an hour. Most of the
+//! latter were noted by the beats that ended them, but not those of beats that were moved in.
 
 use time::{Duration, OffsetDateTime};
 
 use super::connection::Connection;
-use crate::alert::AFTER_MIN;
+use crate::{alert::AFTER_MIN, notify::event::LONG_ABSENCE};
 
 /// Seconds for which a beat may have waited for its commit: a statement takes two at most. Younger ones are left for later.
 const COMMIT_DELAY_MAX: f64 = 60.0;
@@ -114,7 +115,13 @@ async fn slice(
     until: OffsetDateTime,
 ) -> Result<i64, sqlx::Error> {
     let shortest = Duration::seconds(AFTER_MIN.seconds()).as_seconds_f64();
-    sqlx::query_file_scalar!("src/database/roll_up/slice.sql", from, until, shortest)
-        .fetch_one(connection)
-        .await
+    sqlx::query_file_scalar!(
+        "src/database/roll_up/slice.sql",
+        from,
+        until,
+        shortest,
+        LONG_ABSENCE.as_seconds_f64(),
+    )
+    .fetch_one(connection)
+    .await
 }

@@ -11,8 +11,12 @@ use time::{Date, Duration, OffsetDateTime};
 use super::Heartbeat;
 use crate::{
     Error,
-    database::presence,
-    presence::{Days, Presence, Step},
+    database::{absences, presence},
+    notify::event::LONG_ABSENCE,
+    presence::{
+        Days, Presence, Step,
+        absences::{Absence, AbsencePage, Asked, Order},
+    },
     settings::{History, Precision, Settings, Timezone},
 };
 
@@ -55,25 +59,29 @@ pub struct HistoryView {
     pub today: Date,
     /// The present, or the boundary up to which strangers may know of beats.
     pub until: OffsetDateTime,
-    /// Whether that is a boundary: then the quarter of an hour in which it lies is left out.
-    is_boundary: bool,
+    /// The absence of the present, if it is longer than an hour.
+    pub ongoing: Option<Absence>,
+    /// How exact times are. Unless they are exact, the quarter of an hour in which the boundary lies is left out.
+    precision: Precision,
 }
 
 impl HistoryView {
     fn new(
         onlooker: Onlooker,
         settings: Settings,
-        now: OffsetDateTime,
-        boundary: Option<OffsetDateTime>,
+        until: OffsetDateTime,
+        last_beat: Option<OffsetDateTime>,
     ) -> Self {
-        let shortest = match (onlooker, settings.history) {
-            (Onlooker::Owner, _) | (Onlooker::Stranger, History::Full) => Some(Step::Quarter),
-            (Onlooker::Stranger, History::Day) => Some(Step::Day),
-            (Onlooker::Stranger, History::Off | History::Owner) => None,
+        let (shortest, precision) = match (onlooker, settings.history) {
+            (Onlooker::Owner, _) => (Some(Step::Quarter), Precision::Exact),
+            (Onlooker::Stranger, History::Full) => (Some(Step::Quarter), settings.precision),
+            (Onlooker::Stranger, History::Day) => (Some(Step::Day), settings.precision),
+            (Onlooker::Stranger, History::Off | History::Owner) => (None, settings.precision),
         };
-        let until = boundary.unwrap_or(now);
+        let absence = last_beat.map(|started_at| Absence { started_at, ended_at: None, ended_by: None });
+        let ongoing = absence.filter(|absence| absence.length(until) > LONG_ABSENCE);
         let today = settings.timezone.date(until);
-        Self { timezone: settings.timezone, shortest, today, until, is_boundary: boundary.is_some() }
+        Self { timezone: settings.timezone, shortest, today, until, ongoing, precision }
     }
 
     /// Whether sums by `step` may be seen.
@@ -85,7 +93,18 @@ impl HistoryView {
     /// Returns what may be seen of `presence`.
     #[must_use]
     pub fn of(&self, presence: Arc<Presence>) -> Arc<Presence> {
-        if self.is_boundary { Arc::new(presence.before(self.until)) } else { presence }
+        match self.precision {
+            Precision::Exact => presence,
+            _ => Arc::new(presence.before(self.until)),
+        }
+    }
+
+    /// Returns a time as it may be seen.
+    fn rounded(&self, time: OffsetDateTime) -> OffsetDateTime {
+        match self.precision {
+            Precision::Exact => time,
+            _ => self.precision.boundary(time, &self.timezone),
+        }
     }
 
     /// Returns the latest days, today the last of them, of which [`Heartbeat::presence`] has the presence at hand.
@@ -121,11 +140,15 @@ impl Heartbeat {
     /// Returns what `onlooker` may see of the history at the time `now`.
     pub async fn history(&self, onlooker: Onlooker, now: OffsetDateTime) -> Result<HistoryView, Error> {
         let settings = self.settings().await?.effective();
-        let now = self.cache.database_time(now);
-        let is_exact = onlooker == Onlooker::Owner || settings.precision == Precision::Exact;
-        let last_boundary = || settings.precision.boundary(now, &settings.timezone);
-        let boundary = (!is_exact).then(|| self.cache.boundary().unwrap_or_else(last_boundary));
-        Ok(HistoryView::new(onlooker, settings, now, boundary))
+        let present = self.cache.database_time(now);
+        if onlooker == Onlooker::Owner || settings.precision == Precision::Exact {
+            return Ok(HistoryView::new(onlooker, settings, present, self.cache.last_beat()));
+        }
+        let last_boundary = || settings.precision.boundary(present, &settings.timezone);
+        let boundary = self.cache.boundary().unwrap_or_else(last_boundary);
+        let last_seen = self.snapshot(now).await?.stats.last_seen;
+        let last_beat = last_seen.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
+        Ok(HistoryView::new(onlooker, settings, boundary, last_beat))
     }
 
     /// Returns the presence of a device, or of anybody, for a `client`: at least that of these local days. It is as of the last
@@ -159,6 +182,27 @@ impl Heartbeat {
             self.recent_presence.insert(device, recent);
         }
         Ok(presence)
+    }
+
+    /// Returns absences of more than an hour, for a `client`: of the latest ones, that of the present comes first. The view has to
+    /// show more than days. Strangers see what had ended at their boundary, and its times as boundaries.
+    pub async fn absences(
+        &self,
+        view: &HistoryView,
+        asked: Asked,
+        client: Option<IpAddr>,
+    ) -> Result<AbsencePage, Error> {
+        let _share = self.history_reads.take(client).ok_or(Error::Unavailable)?;
+        let read = async |connection: &mut _| absences::ended(connection, asked, view.until).await;
+        let mut page = self.reads.run(read).await?;
+        for absence in &mut page.absences {
+            absence.started_at = view.rounded(absence.started_at);
+            absence.ended_at = absence.ended_at.map(|ended_at| view.rounded(ended_at));
+        }
+        if asked.order == Order::Latest && asked.before.is_none() {
+            page.absences.splice(0..0, view.ongoing);
+        }
+        Ok(page)
     }
 
     /// Days that are kept in memory: wherever on earth it is tomorrow or yesterday, too.

@@ -95,6 +95,11 @@ impl StatsCache {
         devices.fold(0, |total: i64, device| total.saturating_add(device.num_beats))
     }
 
+    /// The last beat of any device, public or not, that this process knows of.
+    pub(super) fn last_beat(&self) -> Option<OffsetDateTime> {
+        self.state().last_beat
+    }
+
     /// The boundary that public figures are as of, unless they are exact.
     pub(super) fn boundary(&self) -> Option<OffsetDateTime> {
         self.state().published().map(|published| published.as_of)

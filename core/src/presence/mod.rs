@@ -1,9 +1,11 @@
 //! Presence: the minutes of UTC in which at least one beat arrived, of a device or of anybody.
 //!
+//! - [`absences`]: absences of more than an hour, as lists show them.
+//! - [`day_parts`]: local days as the clocks on the wall show them.
 //! - [`sums`]: minutes and beats of local days, hours and quarters of an hour.
 //! - [`spans`]: times in use, as a timeline shows them.
-//! - [`day_parts`]: local days as the clocks on the wall show them.
 
+pub mod absences;
 pub mod day_parts;
 pub mod spans;
 pub mod sums;

@@ -4,7 +4,7 @@ use axum::{
     Extension, Router,
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, Method},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
 use heartbeat_core::{
@@ -160,7 +160,7 @@ async fn history(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let view = app.heartbeat.history(onlooker, now).await?;
-    let asked = Asked::parse(query.as_deref().unwrap_or_default(), &view)?;
+    let asked = Asked::parse(Query(query.as_deref().unwrap_or_default()), &view)?;
     if !view.shows(asked.step) {
         return Err(Problem::HistoryNotShown);
     }
@@ -175,13 +175,22 @@ async fn history(
         step: asked.step.name(),
         rows: sums.into_iter().map(|sum| Row::of(sum, asked.step)).collect(),
     };
-    let mut body = serde_json::to_vec(&shown).map_err(|_| Problem::Internal)?;
+    answer(&shown, onlooker, &headers).await
+}
+
+/// Returns the response with an answer, or 304 if the client has it. The one for the owner is for nobody else.
+pub(super) async fn answer(
+    shown: &impl Serialize,
+    onlooker: Onlooker,
+    request: &HeaderMap,
+) -> Result<Response, Problem> {
+    let mut body = serde_json::to_vec(shown).map_err(|_| Problem::Internal)?;
     body.push(b'\n');
     let representation = Representation::of("application/json", body.into());
-    let response = representation.respond(&headers, HeaderValue::from_static("no-cache"));
+    let response = representation.respond(request, HeaderValue::from_static("no-cache"));
     Ok(match onlooker {
         Onlooker::Owner => keep_private(response).await,
-        Onlooker::Stranger => response.into_response(),
+        Onlooker::Stranger => response,
     })
 }
 
@@ -211,22 +220,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn parse(query: &str, view: &HistoryView) -> Result<Self, Problem> {
-        let parameter = |name: &str| {
-            let mut pairs = form_urlencoded::parse(query.as_bytes());
-            pairs.find(|(key, _)| key == name).map(|(_, value)| value).filter(|value| !value.is_empty())
-        };
-        let day = |name: &str| {
-            let parse = |text: &str| parse_date(text).ok_or_else(|| not_a(name, "a date such as 2026-11-27"));
-            parameter(name).map(|text| parse(&text)).transpose()
-        };
-        let step = parameter("step")
-            .map(|name| Step::parse(&name).map_err(|expected| not_a("step", expected)))
-            .transpose()?
-            .unwrap_or_default();
-        let device = parameter("device")
-            .map(|id| canonical_number(&id).ok_or_else(|| not_a("device", "the id of a device")))
-            .transpose()?;
+    fn parse(query: Query, view: &HistoryView) -> Result<Self, Problem> {
+        let day = |name| query.parsed(name, |text| parse_date(text).ok_or("a date such as 2026-11-27"));
+        let step = query.parsed("step", Step::parse)?.unwrap_or_default();
+        let device = query.parsed("device", |id| canonical_number(id).ok_or("the id of a device"))?;
         let to = day("to")?.unwrap_or(view.today);
         let default = to.checked_sub(Duration::days(DEFAULT_DAYS - 1)).unwrap_or(Date::MIN);
         let from = day("from")?.unwrap_or(default);
@@ -252,7 +249,21 @@ fn parse_date(text: &str) -> Option<Date> {
     is_plain.then(|| Date::parse(text, &format).ok()).flatten().filter(|date| date.year() > 0)
 }
 
-/// Returns the problem of a parameter that is not of the expected kind.
-fn not_a(name: &str, expected: &str) -> Problem {
-    Problem::BadRequest(format!("The parameter \"{name}\" is not {expected}."))
+/// The query of a URL.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Query<'a>(pub(super) &'a str);
+
+impl Query<'_> {
+    /// Parses the value of a parameter, unless it is missing or empty. Of several, the first counts.
+    pub(super) fn parsed<T>(
+        self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, Problem> {
+        let mut pairs = form_urlencoded::parse(self.0.as_bytes());
+        let value =
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value).filter(|value| !value.is_empty());
+        let refused = |expected| Problem::BadRequest(format!("The parameter \"{name}\" is not {expected}."));
+        value.map(|value| parse(&value).map_err(refused)).transpose()
+    }
 }

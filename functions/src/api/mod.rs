@@ -1,5 +1,6 @@
 //! Routes for programs. Errors are problems (RFC 9457).
 //!
+//! - [`absences`]: `GET /api/absences`
 //! - [`alerts`]: `GET` and `POST /api/alerts`, `GET /api/alerts/preview`, and below it `GET`, `PATCH` and `DELETE
 //!   /api/alerts/{id}` and `POST /api/alerts/{id}/test`
 //! - [`beat`]: `POST /api/beat`
@@ -18,6 +19,7 @@
 //! - [`stats`]: `GET /api/stats`
 //! - [`wakatime`]: `POST /api/v1/users/current/heartbeats.bulk`, and the same for one item
 
+pub mod absences;
 pub mod alerts;
 pub mod beat;
 #[cfg(feature = "webhook")]

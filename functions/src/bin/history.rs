@@ -1,8 +1,11 @@
 //! The history as a Lambda function.
 
-use heartbeat_functions::{api::history, lambda};
+use heartbeat_functions::{
+    api::{absences, history},
+    lambda,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::serve(&[history::ROUTE]).await
+    lambda::serve(&[absences::ROUTE, history::ROUTE]).await
 }

@@ -23,8 +23,9 @@ use crate::{App, pages::error};
 /// Maximum length of a path and its query. What handlers do with a query takes time that grows with it.
 const URI_MAX_BYTES: usize = 4 * 1024;
 
-/// Keeps pages of other sites from embedding a response (Fetch standard, "Cross-Origin-Resource-Policy header").
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Whether pages of other sites may embed a response (Fetch standard, "Cross-Origin-Resource-Policy header").
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// Mark of a response that is for the owner alone.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,7 @@
 //! - [`links`]: `/ok/{code}` and others, from notifications
 //! - [`pair`]: `GET /pair`
 //! - [`assets`]: `GET /assets/{file}`
+//! - [`embed`]: `GET /embed.js`
 //! - [`error`]: error pages
 //! - [`qr`]: QR codes as SVG
 //! - [`timeline`]: the line on `/` with a dot for each device
@@ -18,6 +19,7 @@ pub(crate) mod asset_files;
 pub mod assets;
 #[cfg(feature = "badges")]
 pub mod badge_builder;
+pub mod embed;
 pub mod error;
 pub(crate) mod history;
 pub mod home;

@@ -24,6 +24,7 @@ macro_rules! in_both_browsers {
 mod alerts;
 mod badges;
 mod devices;
+mod embed;
 mod error_page;
 mod home;
 mod layout;

@@ -7,7 +7,7 @@ use crate::{at_fixed_port, url};
 in_both_browsers!(ages_stand_still_between_boundaries_and_go_on_at_them);
 
 /// Lets an hour pass, in that all that happened is an hour longer ago.
-const AN_HOUR_LATER: &str = "
+pub(super) const AN_HOUR_LATER: &str = "
     BEGIN;
     UPDATE heartbeat.beats SET time_stamp = time_stamp - interval '1 hour';
     UPDATE heartbeat.devices
@@ -22,7 +22,7 @@ const AN_HOUR_LATER: &str = "
 const OBSERVED: u8 = 3;
 
 /// Waits for as long as it takes that something which counts has changed: there is no event of nothing.
-async fn observe(server: &Server) {
+pub(super) async fn observe(server: &Server) {
     let mut viewer = server.viewer().await;
     for _ in 0..OBSERVED {
         viewer.stats().await;

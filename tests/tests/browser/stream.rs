@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{home::LATENCY_MAX, server, url};
 
 /// Adds seconds to all clocks of the page, as if so much time had passed.
-const PASSING_TIME: &str = "window.later = 0; for (const clock of [Date, performance]) {
+pub(super) const PASSING_TIME: &str = "window.later = 0; for (const clock of [Date, performance]) {
     const real = clock.now.bind(clock); clock.now = () => real() + window.later * 1000; }";
 
 /// Waits until the page shows an age of at least so many seconds.
@@ -64,7 +64,8 @@ async fn a_server_that_sends_a_frame_each_second_is_missed_after_some_of_them() 
 }
 
 /// Counts the frames that the page gets, and notes the URLs that it connects to.
-const COUNTING: &str = "window.frames_ = 0; window.urls = []; window.WebSocket = class extends WebSocket {
+pub(super) const COUNTING: &str =
+    "window.frames_ = 0; window.urls = []; window.WebSocket = class extends WebSocket {
     constructor(url) { super(url); window.urls.push(String(url)); }
     set onmessage(take) { super.onmessage = (event) => { window.frames_ += 1; take(event); }; }
 };";

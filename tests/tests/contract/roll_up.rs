@@ -40,14 +40,14 @@ const ROLLED_UP: &str =
     "SELECT count(*) FROM heartbeat.roll_up WHERE rolled_until > now() - interval '2 minutes'";
 
 /// A database without a server, whose beats the test makes.
-struct History {
-    database: Database,
-    connection: Connection,
+pub(super) struct History {
+    pub(super) database: Database,
+    pub(super) connection: Connection,
 }
 
 impl History {
     /// Tables with devices 0 to 4, the last of which is no sign of life.
-    async fn begin() -> Self {
+    pub(super) async fn begin() -> Self {
         let (_, database) = Server::fresh().await;
         let target = Target::new(database.url().parse().expect("options"), Pooler::None);
         let connection = Connection::open(&target).await.expect("a connection");
@@ -67,7 +67,7 @@ impl History {
     }
 
     /// Beats of all devices at random seconds of the last `days` days, most of them a few minutes after the one before.
-    async fn beat_at_random(&self, days: i64) {
+    pub(super) async fn beat_at_random(&self, days: i64) {
         self.database
             .execute(&format!(
                 "SELECT setseed(0.4);
@@ -86,7 +86,7 @@ impl History {
     }
 
     /// Reads all beats that may be read, in slices.
-    async fn roll(&mut self, length: Duration) {
+    pub(super) async fn roll(&mut self, length: Duration) {
         loop {
             let rolled =
                 roll_up::roll(&mut self.connection, length).await.expect("rolled up").expect("claimed");

@@ -11,7 +11,7 @@ use heartbeat_tests::{Database, Function, Response, ServerBuilder};
 use reqwest::Method;
 
 /// Headers that matter to a client.
-const HEADERS: [&str; 11] = [
+const HEADERS: [&str; 12] = [
     "content-type",
     "allow",
     "www-authenticate",
@@ -20,6 +20,7 @@ const HEADERS: [&str; 11] = [
     "access-control-allow-origin",
     "content-encoding",
     "content-security-policy",
+    "cross-origin-resource-policy",
     "referrer-policy",
     "x-content-type-options",
     "x-frame-options",

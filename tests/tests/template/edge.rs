@@ -126,7 +126,7 @@ fn every_field_of_the_badge_builder_reaches_its_function() {
 
 #[test]
 fn assets_are_told_apart_by_their_version() {
-    for path in ["/assets/heartbeat.js", "/favicon.ico"] {
+    for path in ["/assets/heartbeat.js", "/embed.js", "/favicon.ico"] {
         assert_eq!(reference(&behavior(path)["CachePolicyId"]), "AssetCache", "{path}");
     }
     assert_eq!(query_parameters("AssetCache"), BTreeSet::from(["v".to_owned()]));

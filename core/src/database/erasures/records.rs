@@ -52,6 +52,11 @@ struct Difference {
 /// Finishes erasures whose rows of `beats` are deleted. Returns how many there were; none if other processes are at it.
 pub async fn update(connection: &mut Connection, effort: Effort) -> Result<u64, sqlx::Error> {
     connection.ensure_transaction().await?;
+    // The roll-up corrects absences, too. One of both waits for its next turn.
+    let turn = sqlx::query!("SELECT FROM heartbeat.roll_up FOR UPDATE SKIP LOCKED").execute(&mut *connection);
+    if turn.await?.rows_affected() == 0 {
+        return Ok(0);
+    }
     let searched = claim(connection, effort).await?;
     if searched.is_empty() {
         return Ok(0);

@@ -20,6 +20,30 @@ WITH beat AS MATERIALIZED (
     ) AS gap
     WHERE ended_at - started_at >= make_interval(secs => $3)
     ON CONFLICT DO NOTHING
+), long_absence AS MATERIALIZED (
+    SELECT ended_by, started_at, ended_at
+    FROM (
+        SELECT
+            device AS ended_by,
+            COALESCE(
+                lag(time_stamp) OVER (ORDER BY time_stamp, device),
+                (SELECT max(last_beat) FROM heartbeat.rolled_devices)
+            ) AS started_at,
+            time_stamp AS ended_at
+        FROM beat
+    ) AS gap
+    WHERE ended_at - started_at > make_interval(secs => $4)
+), wrong AS (
+    -- Processes whose caches lag behind may have noted another start, or none where there was one.
+    DELETE FROM heartbeat.absences
+    WHERE ended_at > $1 AND ended_at <= $2
+      AND (started_at, ended_at) NOT IN (SELECT started_at, ended_at FROM long_absence)
+), missing AS (
+    INSERT INTO heartbeat.absences (ended_by, started_at, ended_at)
+    SELECT ended_by, started_at, ended_at
+    FROM long_absence
+    WHERE (started_at, ended_at) NOT IN (SELECT started_at, ended_at FROM heartbeat.absences)
+    ORDER BY ended_at
 ), device AS (
     INSERT INTO heartbeat.rolled_devices (device, first_beat, last_beat)
     SELECT device, min(time_stamp), max(time_stamp) FROM beat GROUP BY device

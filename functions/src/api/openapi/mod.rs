@@ -31,6 +31,7 @@ use utoipa::{
 use crate::{
     App,
     api::{
+        absences,
         alerts::{self, alert, preview},
         beat, devices,
         devices::{device, editor_key, pairing, token_generate},
@@ -100,6 +101,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         snooze::end,
         ok::record,
         history::history,
+        absences::absences,
         stats::stats,
         stream,
         health::health,

@@ -9,6 +9,7 @@ mod devices_editor_key;
 mod devices_erase;
 mod devices_token_generate;
 mod errors;
+mod history;
 mod ok;
 mod openapi;
 mod pair;
