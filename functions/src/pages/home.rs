@@ -2,7 +2,7 @@
 
 use super::{
     EmbeddedStats, Frame, Moment, Steps, error,
-    history::{Shown, days::DaysView},
+    history::{Shown, Wanted, days::DaysView},
     timeline,
     visit::Visit,
 };
@@ -127,7 +127,8 @@ async fn home(
     visit: Visit,
 ) -> Result<Response, Response> {
     let render = |stats: &Stats, shown: Option<&Shown>| render(&app, &visit.live_url, stats, shown);
-    let page = visit.page(&app, onlooker, PATH, None, render).await.map_err(error::page)?;
+    let page =
+        visit.page(&app, onlooker, PATH, (None, Wanted::Outages), render).await.map_err(error::page)?;
     Ok(visit.respond(&app, onlooker, &page, &[]).await)
 }
 

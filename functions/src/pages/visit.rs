@@ -14,7 +14,7 @@ use heartbeat_core::{
 };
 use time::OffsetDateTime;
 
-use super::history::Shown;
+use super::history::{Shown, Wanted};
 use crate::{
     App,
     http::{
@@ -63,14 +63,14 @@ impl FromRequestParts<App> for Visit {
 }
 
 impl Visit {
-    /// Returns the page at `url` for `onlooker`, which shows the history of `device` or of anybody: from the response cache if it is there, else
+    /// Returns the page at `url` for `onlooker`, which shows the history of a device or of anybody: from the response cache if it is there, else
     /// as `render` makes it of the stats and of what may be shown of the history. What the owner sees is in no cache.
     pub(crate) async fn page(
         &self,
         app: &App,
         onlooker: Onlooker,
         url: &str,
-        device: Option<i64>,
+        (device, wanted): (Option<i64>, Wanted),
         render: impl FnOnce(&Stats, Option<&Shown>) -> Result<Bytes, Problem>,
     ) -> Result<Arc<Document>, Problem> {
         let revision = app.heartbeat.revision(self.now).await?;
@@ -81,7 +81,7 @@ impl Visit {
             return Ok(page);
         }
         let client = self.client.0.map(share_key);
-        let shown = Shown::read(app, onlooker, device, self.now, client).await;
+        let shown = Shown::read(app, onlooker, device, wanted, self.now, client).await;
         let snapshot = app.heartbeat.snapshot(self.now).await?;
         let page = Arc::new(Document::new(&render(&snapshot.stats, shown.as_ref())?));
         if is_shared {

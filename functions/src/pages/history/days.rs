@@ -48,6 +48,7 @@ struct Row {
     name: String,
     heard_name: String,
     is_today: bool,
+    is_used: bool,
     /// The time in use, as it is read and heard.
     sum: String,
     heard_sum: String,
@@ -81,13 +82,9 @@ impl DaysView {
         let from = timezone.start_of_day(*days.start()).unwrap_or(until).max(shown.since(stats));
         let sums = shown.presence.sums(Step::Day, timezone, &days);
         let parts = Parts::new(shown, from, until);
-        let rows: Vec<Row> = if shown.presence.is_empty() {
-            Vec::new()
-        } else {
-            let all = std::iter::successors(Some(*days.end()), |day| day.previous_day());
-            let all = all.take_while(|day| days.contains(day));
-            all.map(|day| Row::new(day, day == shown.view.today, &sums, &parts)).collect()
-        };
+        let all = std::iter::successors(Some(*days.end()), |day| day.previous_day());
+        let all = all.take_while(|day| days.contains(day) && stats.last_seen.is_some());
+        let rows: Vec<Row> = all.map(|day| Row::new(day, day == shown.view.today, &sums, &parts)).collect();
         Self {
             timezone: timezone.name().to_owned(),
             has_lines: shown.has_hours(),
@@ -121,12 +118,14 @@ struct Parts {
     tracks: Vec<DayPart>,
     outages: Vec<DayPart>,
     spans: Vec<DayPart>,
+    /// Whether they are exact to the minute.
+    has_minutes: bool,
 }
 
 impl Parts {
     fn new(shown: &Shown, from: OffsetDateTime, until: OffsetDateTime) -> Self {
         if !shown.has_hours() {
-            return Self { tracks: Vec::new(), outages: Vec::new(), spans: Vec::new() };
+            return Self { tracks: Vec::new(), outages: Vec::new(), spans: Vec::new(), has_minutes: false };
         }
         let timezone: &Timezone = &shown.view.timezone;
         let outages = shown.outages.iter().map(|it| (it.started_at.max(from), it.ended_at.min(until)));
@@ -134,8 +133,21 @@ impl Parts {
         Self {
             tracks: timezone.day_parts(from, until),
             outages: outages.flat_map(|(start, end)| timezone.day_parts(start, end)).collect(),
-            spans: spans.flat_map(|(start, end)| timezone.day_parts(start, end)).collect(),
+            spans: spans
+                .flat_map(|(start, end)| timezone.day_parts(start, end))
+                .map(|part| in_steps(part, shown.grain))
+                .collect(),
+            has_minutes: shown.grain == 1,
         }
+    }
+}
+
+/// Widens a part of a day to whole steps of some minutes.
+fn in_steps(part: DayPart, step: u16) -> DayPart {
+    DayPart {
+        start: part.start - part.start % step,
+        end: part.end.next_multiple_of(step).min(DAY_MINUTES),
+        ..part
     }
 }
 
@@ -152,7 +164,7 @@ impl Row {
             (minutes, _) => (words::short(minutes), words::long(minutes)),
         };
         let (first, last) = (spans.iter().map(|it| it.start).min(), spans.iter().map(|it| it.end).max());
-        if let (Some(first), Some(last)) = (first, last) {
+        if let (Some(first), Some(last), true) = (first, last, parts.has_minutes) {
             let (first, last) = (words::clock(first), words::clock(last - 1));
             write!(heard_sum, ", first {first}, last {last}").expect("memory");
         }
@@ -165,6 +177,7 @@ impl Row {
             name: weekday,
             heard_name: format!("{} {}", day.weekday(), day.day()),
             is_today,
+            is_used: minutes > 0,
             sum,
             heard_sum,
             track: boxes(&of_day(&parts.tracks)),

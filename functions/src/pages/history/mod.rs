@@ -1,10 +1,18 @@
 //! The history on pages: when devices were in use, as far as the visitor may see it.
 //!
 //! - [`days`]: today and the last seven days, on `/`
+//! - [`stats`]: a year and what it says, on `/stats`, with its parts: [`year`], [`week`], [`months`], [`absences`]
+//! - [`grid`]: cells of grids.
 //! - [`words`]: times in use, and dates, as people read and hear them.
 
+mod absences;
 pub(crate) mod days;
+mod grid;
+mod months;
+pub(crate) mod stats;
+mod week;
 mod words;
+mod year;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -21,12 +29,20 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use crate::App;
+use absences::Absences;
 
 /// Timeout of reading the history: a page that would have to wait longer comes without it.
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Days that pages show at most: 53 weeks, and what is left of this one.
 const DAYS: i64 = 53 * 7;
+
+/// What a page shows of the history besides presence, if hours may be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Outages,
+    Absences,
+}
 
 /// What a visitor may see of the history of a device, or of anybody.
 #[derive(Debug, Clone)]
@@ -35,10 +51,17 @@ pub(crate) struct Shown {
     presence: Arc<Presence>,
     /// When the service could hear no beat, in the days that timelines show.
     outages: Arc<[Period]>,
+    absences: Absences,
     /// What the owner should know about what others see.
     note: Option<&'static str>,
     /// Whether it changes with each beat, as the stream tells of them.
     is_live: bool,
+    /// Whether times are shown as they were.
+    is_exact: bool,
+    /// Minutes of the steps in which times of a day are shown.
+    grain: u16,
+    /// Whether times are shown by the day.
+    is_by_days: bool,
 }
 
 impl Shown {
@@ -48,6 +71,7 @@ impl Shown {
         app: &App,
         onlooker: Onlooker,
         device: Option<i64>,
+        wanted: Wanted,
         now: OffsetDateTime,
         client: Option<IpAddr>,
     ) -> Option<Self> {
@@ -71,11 +95,23 @@ impl Shown {
             Runtime::Lambda => timeout(READ_TIMEOUT, read).await.ok()?,
         }
         .ok()?;
+        let precision = match onlooker {
+            Onlooker::Owner => Precision::Exact,
+            Onlooker::Stranger => settings.precision,
+        };
         Some(Self {
             presence: view.of(presence),
             outages,
+            absences,
             note: (onlooker == Onlooker::Owner).then(|| note(&settings)).flatten(),
             is_live: settings.precision == Precision::Exact,
+            is_exact: precision == Precision::Exact,
+            grain: match precision {
+                Precision::Exact | Precision::Minute => 1,
+                Precision::Quarter => 15,
+                Precision::Hour | Precision::Day | Precision::Week => 60,
+            },
+            is_by_days: matches!(precision, Precision::Day | Precision::Week),
             view,
         })
     }
