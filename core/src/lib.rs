@@ -10,6 +10,7 @@
 //! - [`pairing`]: codes that give a device its token.
 //! - [`presence`]: the minutes in which beats arrived.
 //! - [`publication`]: keeps what is public as of the last boundary.
+//! - [`retention`]: how long rows of beats are kept.
 //! - [`runtime`]: the process model: server or Lambda.
 //! - [`secret`]: a wrapper for values that must never be printed.
 //! - [`settings`]: settings that the owner chooses in the browser.
@@ -51,6 +52,7 @@ pub mod presence;
 pub mod progress;
 pub mod publication;
 pub mod recency;
+pub mod retention;
 pub mod runtime;
 pub mod secret;
 pub mod settings;

@@ -98,7 +98,7 @@ impl Background {
             evaluator: Evaluator::new(session.clone(), configured),
             jobs: Jobs::new(session.clone(), keys.collect()),
             eraser: Eraser::new(session.clone(), own_session()),
-            roll_up: RollUp::new(session.clone(), own_session()),
+            roll_up: RollUp::new(session.clone(), own_session(), config.retention),
             publisher: Publisher::new(session.clone(), own_session(), config.choices()),
             #[cfg(feature = "webhook")]
             watchdog: config.watchdog_url.clone().map(Watchdog::new),

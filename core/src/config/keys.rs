@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     database::Pooler,
+    retention::Retention,
     secret::Secret,
     settings::{History, Precision, Timezone},
     token::SecretKey,
@@ -250,5 +251,12 @@ keys! {
         choosable: true,
         help: "Who but you sees when you were present: no one (off, owner), everyone by whole days (day), or everyone in full (full)",
         parse: History::parse,
+    }
+    /// How long rows of `beats` are kept; `None`: for ever.
+    retention: Option<Retention> = "retention" {
+        kind: Text,
+        default: "forever",
+        help: "How long single beats are kept: forever, or such as 90d or 2y. Presence, counts and records stay",
+        parse: Retention::parse,
     }
 }

@@ -27,6 +27,7 @@
 //! - [`roll_up`]: what is kept of beats, which are read once for it.
 //! - [`presence`]: when beats came.
 //! - [`absences`]: absences of more than an hour.
+//! - [`retention`]: deletes rows of beats that are old and rolled up.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
 //! - [`unusual`]: which absences are unusual at present.
@@ -76,6 +77,7 @@ pub mod pusher;
 pub mod reads;
 #[cfg(feature = "migrate")]
 mod rebuild_counters;
+pub mod retention;
 pub mod roll_up;
 mod schema;
 pub mod session;

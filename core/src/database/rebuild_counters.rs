@@ -27,10 +27,39 @@ pub(super) async fn rebuild_counters(connection: &mut Connection) -> Result<(), 
     )
     .execute(&mut *connection)
     .await?;
+    add_deleted_beats(connection).await?;
     sqlx::query!("UPDATE heartbeat.stats SET last_beat = (SELECT max(last_beat) FROM heartbeat.devices)")
         .execute(&mut *connection)
         .await?;
     roll_up::reset(connection).await?;
+    continue_ids(connection).await
+}
+
+/// Adds beats that retention has deleted, as their presence tells.
+async fn add_deleted_beats(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        UPDATE heartbeat.devices AS device
+        SET num_beats = device.num_beats + deleted.beats,
+            last_beat = GREATEST(device.last_beat, rolled.last_deleted_beat)
+        FROM heartbeat.rolled_devices AS rolled, (
+            SELECT rolled.device, sum(quarter.beats)::bigint AS beats
+            FROM heartbeat.presence AS rolled
+            JOIN heartbeat.roll_up ON rolled.day < (roll_up.retained_from AT TIME ZONE 'UTC')::date,
+                unnest(rolled.beats) AS quarter (beats)
+            WHERE isfinite(roll_up.retained_from)
+            GROUP BY rolled.device
+        ) AS deleted
+        WHERE deleted.device = device.id AND rolled.device = device.id
+        "
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Has ids of new devices continue after all that were ever given.
+async fn continue_ids(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
         SELECT setval(pg_get_serial_sequence('heartbeat.devices', 'id'), GREATEST(max(id) + 1, 0), false)

@@ -1,5 +1,5 @@
 //! Rolls beats up: reads them once, and keeps what questions about the past need. While it is behind, as after an upgrade or
-//! an import, it reads the oldest ones first.
+//! an import, it reads the oldest ones first. When it is not, it deletes those that are older than the retention.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use crate::{
     Error,
     database::{
-        Connection, SharedSession, published,
+        Connection, SharedSession, published, retention,
         roll_up::{self, RolledUp},
     },
+    retention::Retention,
 };
 
 /// How far behind it may be for its work to be done in a moment.
@@ -37,14 +38,15 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 pub struct RollUp {
     quick: SharedSession,
     slow: SharedSession,
+    retention: Option<Retention>,
 }
 
 impl RollUp {
     /// Reads the latest beats through one session, and all that have piled up, which may take long, through another. That one
     /// is closed afterwards: it is seldom needed.
     #[must_use]
-    pub fn new(quick: SharedSession, slow: SharedSession) -> Self {
-        Self { quick, slow }
+    pub fn new(quick: SharedSession, slow: SharedSession, retention: Option<Retention>) -> Self {
+        Self { quick, slow, retention }
     }
 
     /// Works until nothing is left, or until `until` has come. A failure is logged where it happens, and tried again the
@@ -56,10 +58,29 @@ impl RollUp {
             let roll = async |connection: &mut Connection| roll_up::roll(connection, QUICK_LENGTH).await;
             // The session has logged an error where it happened.
             let _ = self.quick.run(quickly, roll).await;
+            let _ = self.delete_old_beats(until).await;
             return;
         }
         let _ = self.catch_up(until).await;
         self.slow.close();
+    }
+
+    /// Deletes rows that are older than the retention, a day at a time.
+    async fn delete_old_beats(&self, until: Instant) -> Result<(), Error> {
+        let Some(retention) = self.retention else { return Ok(()) };
+        let (mut days, mut beats) = (0, 0);
+        while Instant::now() < until {
+            let timeout = Instant::now() + QUICK_TIMEOUT;
+            let delete =
+                async |connection: &mut Connection| retention::delete_day(connection, retention).await;
+            let Some(deleted) = self.quick.run(timeout, delete).await? else { break };
+            days += 1;
+            beats += deleted.beats;
+        }
+        if days > 0 {
+            tracing::info!(job = "retention", days, beats, "old beats were deleted");
+        }
+        Ok(())
     }
 
     /// Reads slices until it has caught up.

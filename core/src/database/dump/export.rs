@@ -6,7 +6,7 @@ use tokio::io::AsyncWrite;
 use super::{
     DumpError, export_alerts,
     line::{Count, Line, VERSION},
-    owner,
+    owner, retained,
     writer::Writer,
 };
 use crate::{
@@ -38,6 +38,7 @@ pub async fn export(
         ..Count::default()
     };
     export_alerts::write(&mut snapshot, &mut writer, &mut count).await?;
+    retained::write(&mut snapshot, &mut writer, &mut count).await?;
     count.absences = write_absences(&mut snapshot, &mut writer).await?;
     count.beats = write_beats(&mut snapshot, &mut writer, observer).await?;
     writer.write(&Line::End(count)).await?;

@@ -9,7 +9,7 @@ use super::{
     import_alerts,
     insert::{self, Beats},
     line::{Count, Line, VERSION},
-    owner,
+    owner, retained,
 };
 use crate::{
     database::{Connection, Target, error::DatabaseError, migrate, rebuild_counters::rebuild_counters},
@@ -44,6 +44,7 @@ pub async fn import(
     insert::former_ids(&mut connection, &rows.ids).await?;
     import_alerts::continue_ids(&mut connection).await?;
     observer.observe(Progress { step: "counting beats", done: 0, total: None });
+    retained::sum_up(&mut connection).await?;
     rebuild_counters(&mut connection).await?;
     connection.commit().await?;
     Ok(count)
@@ -240,6 +241,21 @@ impl Rows {
             }
             Line::Evaluation { evaluated_at } => {
                 import_alerts::evaluation(connection, evaluated_at, now).await?
+            }
+            Line::Retention { retained_from } => retained::retention(connection, retained_from, now).await?,
+            Line::Presence(presence) => {
+                self.count.presence += 1;
+                retained::presence(connection, &mut self.ids, presence).await?
+            }
+            Line::DeviceAbsence { device, started_at, ended_at } => {
+                self.count.device_absences += 1;
+                let device = self.ids.resolve(device)?;
+                retained::absence(connection, device, (started_at, ended_at), now).await?
+            }
+            Line::DeletedBeats { device, first_beat, last_beat } => {
+                self.count.deleted_beats += 1;
+                let device = self.ids.resolve(device)?;
+                retained::deleted_beats(connection, device, (first_beat, last_beat), now).await?
             }
             Line::Absence { ended_by, started_at, ended_at } => {
                 self.count.absences += 1;

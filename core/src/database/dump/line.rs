@@ -10,7 +10,7 @@ use crate::device::Visibility;
 
 /// Version of the format that an export writes. An import reads all versions up to it. Since 2 devices may have former
 /// ids and editor keys, and all ids are exact in JavaScript. Since 3 there is what the owner decides. Since 4
-/// there are channels and alerts.
+/// there are channels and alerts, and what retention has left of beats.
 pub(super) const VERSION: u32 = 4;
 
 /// One line. Times are in the format of RFC 3339, to the microsecond.
@@ -96,6 +96,29 @@ pub(super) enum Line<'a> {
         #[serde(with = "time::serde::rfc3339")]
         evaluated_at: OffsetDateTime,
     },
+    /// Time before which rows of beats were deleted. There is at most one such line, after those of devices and before those below.
+    Retention {
+        #[serde(with = "time::serde::rfc3339")]
+        retained_from: OffsetDateTime,
+    },
+    /// When beats of a device that were deleted came, on one day of UTC.
+    Presence(Presence),
+    /// An absence of one device among its beats that were deleted.
+    DeviceAbsence {
+        device: i64,
+        #[serde(with = "time::serde::rfc3339")]
+        started_at: OffsetDateTime,
+        #[serde(with = "time::serde::rfc3339")]
+        ended_at: OffsetDateTime,
+    },
+    /// The first and the last beat of a device among those that were deleted.
+    DeletedBeats {
+        device: i64,
+        #[serde(with = "time::serde::rfc3339")]
+        first_beat: OffsetDateTime,
+        #[serde(with = "time::serde::rfc3339")]
+        last_beat: OffsetDateTime,
+    },
     /// An absence of more than an hour that has ended.
     Absence {
         ended_by: i64,
@@ -120,6 +143,19 @@ fn public() -> Cow<'static, str> {
 
 fn yes() -> bool {
     true
+}
+
+/// When beats of a device came, on one day of UTC.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Presence {
+    pub(super) device: i64,
+    /// Days since 1970.
+    pub(super) day: i32,
+    /// Minutes with a beat of each quarter of an hour, as bits.
+    pub(super) minutes: Vec<i16>,
+    /// Beats of each quarter of an hour.
+    pub(super) beats: Vec<i32>,
 }
 
 /// Numbers of rows in a dump.
@@ -155,6 +191,15 @@ pub struct Count {
     /// Number of outages.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outages: i64,
+    /// Number of days of which presence is all that is left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub presence: i64,
+    /// Number of absences of single devices that are left of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub device_absences: i64,
+    /// Number of devices with beats on them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deleted_beats: i64,
     /// Number of snoozes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub snoozes: i64,

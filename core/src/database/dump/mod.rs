@@ -3,10 +3,10 @@
 //!
 //! The format is newline-delimited JSON: one object a line, with its `type`. The first line names the format
 //! (`heartbeat_export`). Then come the stats of the service, what the owner said and chose, the devices that were erased,
-//! the devices, channels and alerts with what they told, the absences and the beats. The last line (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
+//! the devices, channels and alerts with what they told, what retention has left of beats, the absences and the beats. The last line (`end`) holds the number of lines of each type, so that a truncated file is detected. Of tokens and
 //! editor keys there are only the hashes; channels are there with their secrets, so that alerts find them again. What no device can have sent, such as a time in the future, is written as the nearest thing that an import
 //! accepts; see [`check`]. Not included are pairing codes and the tokens that they gave, notifications that are still to be sent, the connections of viewers, and
-//! what is rolled up of beats, which is done again.
+//! what is rolled up of beats that are still there, which is done again.
 
 mod alerts;
 mod check;
@@ -17,6 +17,7 @@ mod import_alerts;
 mod insert;
 mod line;
 mod owner;
+mod retained;
 mod writer;
 
 pub use export::export;

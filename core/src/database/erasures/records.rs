@@ -120,63 +120,13 @@ async fn search_again(connection: &mut Connection, devices: &[i64]) -> Result<()
 }
 
 /// Compares the records with the beats of all devices that are not erased. A beat whose time lies in the future has none.
+///
+/// Of beats that retention has deleted there are the absences of single devices that are ten minutes and longer: what all devices
+/// have in common is one of all together. Of them, only absences of more than an hour count.
 async fn compare(connection: &mut Connection) -> Result<Difference, sqlx::Error> {
-    sqlx::query_as!(
-        Difference,
-        r#"
-        WITH erased AS MATERIALIZED (
-            SELECT device AS id FROM heartbeat.erasures
-            UNION ALL
-            SELECT former_id FROM heartbeat.erasures WHERE former_id IS NOT NULL
-        ), gap AS (
-            SELECT
-                device AS ended_by,
-                lag(time_stamp) OVER (ORDER BY time_stamp, device) AS started_at,
-                time_stamp AS ended_at
-            FROM heartbeat.beats
-            WHERE device <> ALL (ARRAY(
-                SELECT unnest(array_remove(ARRAY[device, former_id], NULL))
-                FROM heartbeat.erasures
-                WHERE finished_at IS NULL
-            ))
-              AND time_stamp BETWEEN 'epoch' AND (SELECT clock_timestamp())
-        ), summary AS MATERIALIZED (
-            SELECT
-                max(ended_at - started_at) AS longest,
-                max(ended_at) AS last_beat,
-                array_agg(ended_by) FILTER (WHERE ended_at - started_at > make_interval(secs => $1)) AS ended_by,
-                array_agg(started_at) FILTER (WHERE ended_at - started_at > make_interval(secs => $1)) AS started_at,
-                array_agg(ended_at) FILTER (WHERE ended_at - started_at > make_interval(secs => $1)) AS ended_at
-            FROM gap
-        ), absence AS MATERIALIZED (
-            SELECT actual.ended_by, actual.started_at, actual.ended_at
-            FROM summary, unnest(summary.ended_by, summary.started_at, summary.ended_at)
-                AS actual (ended_by, started_at, ended_at)
-        ), right_one AS MATERIALIZED (
-            SELECT id, started_at, ended_at
-            FROM heartbeat.absences
-            WHERE (started_at, ended_at) IN (SELECT started_at, ended_at FROM absence)
-              AND ended_by NOT IN (SELECT id FROM erased)
-        ), missing AS MATERIALIZED (
-            SELECT ended_by, started_at, ended_at
-            FROM absence
-            WHERE (started_at, ended_at) NOT IN (SELECT started_at, ended_at FROM right_one)
-            ORDER BY ended_at
-        )
-        SELECT
-            COALESCE((extract(epoch FROM summary.longest) * 1000000)::bigint, 0) AS "longest!",
-            (extract(epoch FROM GREATEST(LEAST(stats.longest_absence, interval '9999 years'), interval '0')) * 1000000)::bigint AS "stored_longest!",
-            summary.last_beat,
-            ARRAY(SELECT id FROM heartbeat.absences WHERE id NOT IN (SELECT id FROM right_one)) AS "wrong!",
-            ARRAY(SELECT ended_by FROM missing) AS "ended_by!",
-            ARRAY(SELECT started_at FROM missing) AS "started_at!",
-            ARRAY(SELECT ended_at FROM missing) AS "ended_at!"
-        FROM summary, heartbeat.stats
-        "#,
-        LONG_ABSENCE.as_seconds_f64(),
-    )
-    .fetch_one(connection)
-    .await
+    sqlx::query_file_as!(Difference, "src/database/erasures/compare.sql", LONG_ABSENCE.as_seconds_f64(),)
+        .fetch_one(connection)
+        .await
 }
 
 /// Writes what is wrong. Beats that end an absence wait for the row of `stats`, for the time of a few round trips.
