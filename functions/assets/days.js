@@ -87,13 +87,13 @@ class Days {
   #grow(lastSeen, now) {
     const row = this.#section.querySelector(".today");
     if (!row) return;
-    const track = row.querySelector(".track");
+    const track = row.querySelector("path.track");
     if (track) extend(track, this.#minuteOfDay(now) + 1);
     const minute = Math.floor(lastSeen / MINUTE);
     const minuteOfDay = this.#minuteOfDay(lastSeen);
     if (minute <= this.#today.last || minuteOfDay < 0) return;
     this.#today.minutes += 1;
-    const used = row.querySelector(".used");
+    const used = row.querySelector("path.used");
     if (used) {
       const isJoined = minute - this.#today.last <= JOINED_MINUTES && LAST_BOX.test(used.getAttribute("d"));
       if (isJoined) extend(used, minuteOfDay + 1);
@@ -106,7 +106,9 @@ class Days {
   /** Writes how long today was in use. */
   #say(row, used) {
     const { minutes, last, asOf } = this.#today;
-    row.querySelector(".sum").textContent = short(minutes);
+    const sum = row.querySelector(".sum");
+    sum.textContent = short(minutes);
+    sum.classList.add("used");
     const first = used?.getAttribute("d").match(/^M(\d+)/)?.[1];
     const times = first === undefined ? "" : `, first ${clock(Number(first))}, last ${clock(this.#minuteOfDay(last * MINUTE))}`;
     row.querySelector("td .heard").textContent = long(minutes) + times;

@@ -111,8 +111,7 @@ async fn asked_device(
 
 /// Returns the devices that a stranger may choose.
 fn public_choices(stats: &Stats) -> Vec<Choice> {
-    let choice =
-        |id, name: Option<&str>| Choice { device: Some(id), name: name.unwrap_or(UNNAMED).to_owned() };
+    let choice = |id, name: Option<&str>| Choice { id, name: name.unwrap_or(UNNAMED).to_owned() };
     stats.devices.iter().take(MAX_CHOICES).map(|device| choice(device.id, device.name.as_deref())).collect()
 }
 
@@ -122,10 +121,7 @@ async fn owned_choices(app: &App, onlooker: Onlooker) -> Option<Vec<Choice>> {
         return None;
     }
     let devices = app.heartbeat.devices().await.ok()?;
-    let choice = |id, name: Option<String>| Choice {
-        device: Some(id),
-        name: name.unwrap_or_else(|| UNNAMED.to_owned()),
-    };
+    let choice = |id, name: Option<String>| Choice { id, name: name.unwrap_or_else(|| UNNAMED.to_owned()) };
     Some(devices.into_iter().take(MAX_CHOICES).map(|device| choice(device.id, device.name)).collect())
 }
 

@@ -10,6 +10,7 @@ mod command_line;
 mod configuration;
 mod embed;
 mod health;
+mod history_on_pages;
 mod home;
 mod links;
 mod listening;

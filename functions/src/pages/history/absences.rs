@@ -1,11 +1,9 @@
 //! Absences of more than an hour: the one of the present, the last ones, and the longest.
 
 use heartbeat_core::{
-    device::UNNAMED,
     humanize,
     presence::absences::{Absence, Asked, Order},
     settings::Timezone,
-    stats::Stats,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -32,8 +30,8 @@ pub(super) struct Absences {
 pub(super) struct AbsencesView {
     /// The one of the present.
     pub(super) ongoing: Option<Entry>,
-    pub(super) latest: Vec<Entry>,
-    pub(super) longest: Vec<Entry>,
+    /// The last ones and the longest, with their titles, if there are any.
+    pub(super) lists: Vec<(&'static str, Vec<Entry>)>,
 }
 
 /// An absence in words.
@@ -55,20 +53,16 @@ impl AbsencesView {
             ended_on: absence.ended_by.and_then(&name),
             length: humanize::duration(absence.length(shown.view.until).whole_seconds()),
         };
-        let (ended, ongoing): (Vec<_>, Vec<_>) =
-            absences.latest.iter().partition(|absence| absence.ended_at.is_some());
+        let (ended, ongoing) =
+            absences.latest.iter().partition::<Vec<&Absence>, _>(|absence| absence.ended_at.is_some());
+        let latest = ended.into_iter().map(|absence| entry(absence)).collect();
+        let longest = absences.longest.iter().map(entry).collect();
+        let lists: [(_, Vec<Entry>); 2] = [("The last", latest), ("The longest", longest)];
         Self {
             ongoing: ongoing.first().map(|absence| entry(absence)),
-            latest: ended.into_iter().map(entry).collect(),
-            longest: absences.longest.iter().map(entry).collect(),
+            lists: lists.into_iter().filter(|(_, entries)| !entries.is_empty()).collect(),
         }
     }
-}
-
-/// Returns the name of a device that is shown.
-pub(super) fn public_name(stats: &Stats, id: i64) -> Option<String> {
-    let device = &stats.devices[stats.device_index(id)?];
-    Some(device.name.clone().unwrap_or_else(|| UNNAMED.to_owned()))
 }
 
 /// Says when an absence was: by its dates if it was long, or if times are by the day, else by the clock as well.

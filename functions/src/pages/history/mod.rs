@@ -17,7 +17,7 @@ mod year;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use heartbeat_core::{
-    Error,
+    Error, Heartbeat,
     alert::past::Period,
     heartbeat::history::{HistoryView, Onlooker},
     presence::{Presence, Step},
@@ -80,16 +80,8 @@ impl Shown {
         if settings.history == History::Off || !view.shows(Step::Day) {
             return None;
         }
-        let days = view.recent_days(DAYS);
-        let heartbeat = app.heartbeat.clone();
-        let has_timelines = view.shows(Step::Quarter);
-        let read = async move {
-            let presence = heartbeat.presence(device, &days, client).await?;
-            let outages =
-                if has_timelines { heartbeat.outages(days::LOOKBACK).await? } else { Arc::default() };
-            Ok::<_, Error>((presence, outages))
-        };
-        let (presence, outages) = match app.heartbeat.runtime() {
+        let read = read(app.heartbeat.clone(), view.clone(), device, wanted, client);
+        let Read { presence, outages, absences } = match app.heartbeat.runtime() {
             // What was read too late is in memory for the next view.
             Runtime::Server => timeout(READ_TIMEOUT, tokio::spawn(read)).await.ok()?.ok()?,
             Runtime::Lambda => timeout(READ_TIMEOUT, read).await.ok()?,
@@ -128,6 +120,37 @@ impl Shown {
         let times = [setup, self.presence.first()].into_iter().flatten();
         times.min().unwrap_or(self.view.until).min(self.view.until)
     }
+}
+
+/// What was read for a page.
+struct Read {
+    presence: Arc<Presence>,
+    outages: Arc<[Period]>,
+    absences: Absences,
+}
+
+/// Reads what a page wants of the history, as far as `view` shows it.
+async fn read(
+    heartbeat: Heartbeat,
+    view: HistoryView,
+    device: Option<i64>,
+    wanted: Wanted,
+    client: Option<IpAddr>,
+) -> Result<Read, Error> {
+    let presence = heartbeat.presence(device, &view.recent_days(DAYS), client).await?;
+    let mut read = Read { presence, outages: Arc::default(), absences: Absences::default() };
+    if !view.shows(Step::Quarter) {
+        return Ok(read);
+    }
+    match wanted {
+        Wanted::Outages => read.outages = heartbeat.outages(days::LOOKBACK).await?,
+        Wanted::Absences => {
+            let of = async |asked| Ok::<_, Error>(heartbeat.absences(&view, asked, client).await?.absences);
+            let (latest, longest) = (of(absences::LATEST).await?, of(absences::LONGEST).await?);
+            read.absences = Absences { latest, longest };
+        }
+    }
+    Ok(read)
 }
 
 /// Tells the owner, who sees all, what visitors do not.

@@ -4,18 +4,12 @@ use askama::Template;
 use heartbeat_core::{presence::Step, stats::Stats};
 use time::Duration;
 
-use super::{
-    Shown,
-    absences::{AbsencesView, public_name},
-    grid::Row,
-    months, week,
-    year::Year,
-};
+use super::{Shown, absences::AbsencesView, grid::Row, months, week, year::Year};
 
-/// A choice of whose history is shown: a device, or anybody.
+/// A device whose history may be chosen in the place of all.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    pub(crate) device: Option<i64>,
+    pub(crate) id: i64,
     pub(crate) name: String,
 }
 
@@ -24,7 +18,7 @@ pub(crate) struct Choice {
 #[template(path = "history/stats.html")]
 pub(crate) struct StatsView<'a> {
     choices: &'a [Choice],
-    /// Whose history is shown.
+    /// Whose history is shown; all devices' if there is none.
     device: Option<i64>,
     timezone: String,
     note: Option<&'static str>,
@@ -55,9 +49,8 @@ impl<'a> StatsView<'a> {
             let spans = shown.presence.spans(until - Duration::days(super::DAYS), until);
             months::absences(&spans, until, timezone)
         });
-        let name = |id: i64| {
-            if shown.is_exact { choice(choices, id).or_else(|| public_name(stats, id)) } else { None }
-        };
+        let is_named = |choice: &&Choice, id: i64| choice.id == id && shown.is_exact;
+        let name = |id| Some(choices.iter().find(|choice| is_named(choice, id))?.name.clone());
         Self {
             choices,
             device,
@@ -76,7 +69,9 @@ impl<'a> StatsView<'a> {
     }
 }
 
-/// Returns the name of a device that can be chosen.
-fn choice(choices: &[Choice], id: i64) -> Option<String> {
-    choices.iter().find(|choice| choice.device == Some(id)).map(|choice| choice.name.clone())
+impl Choice {
+    /// Whether this is the device of this id.
+    fn is(&self, id: Option<i64>) -> bool {
+        id == Some(self.id)
+    }
 }
