@@ -141,7 +141,8 @@ async fn less_exact_times_are_less_exact_in_the_history_too() {
         let boundary = "UPDATE heartbeat.published_stats SET as_of = date_trunc('day', now(), 'UTC')";
         if precision == "day" {
             database.execute(boundary).await;
-            let is_midnight = async || server.stranger().get("/").await.body.contains(", 00:00:00 UTC</time>");
+            let is_midnight =
+                async || server.stranger().get("/").await.body.contains(", 00:00:00 UTC</time>");
             eventually("figures of midnight", is_midnight).await;
         }
         let page = server.stranger().get("/").await.body;

@@ -34,7 +34,8 @@ pub(crate) struct StatsView<'a> {
 #[derive(Debug)]
 enum WeekView {
     TooEarly,
-    Rows(Vec<Row>),
+    /// The number of days that were looked at, and a row for each day of the week.
+    Rows(i64, Vec<Row>),
 }
 
 impl<'a> StatsView<'a> {
@@ -60,7 +61,8 @@ impl<'a> StatsView<'a> {
             week: has_hours.then(|| match week::days(since, today) {
                 None => WeekView::TooEarly,
                 Some(days) => {
-                    WeekView::Rows(week::rows(&shown.presence.sums(Step::Hour, timezone, &days), &days))
+                    let count = (*days.end() - *days.start()).whole_days() + 1;
+                    WeekView::Rows(count, week::rows(&shown.presence.sums(Step::Hour, timezone, &days), &days))
                 }
             }),
             months: months::sentences(&sums, absences.as_deref(), since, today),

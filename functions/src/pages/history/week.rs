@@ -8,8 +8,8 @@ use super::{
     words,
 };
 
-/// Whole days that are looked at.
-pub(super) const DAYS: i64 = 90;
+/// Whole days that are looked at, at most.
+const DAYS: i64 = 90;
 
 /// Days from which on there is something to tell: four weeks.
 const DAYS_MIN: i64 = 28;
