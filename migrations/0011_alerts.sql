@@ -14,7 +14,9 @@ ALTER TABLE heartbeat.channels
     ADD COLUMN confirmed_at timestamptz
         CONSTRAINT channels_confirmed_at_is_readable CHECK (confirmed_at BETWEEN 'epoch' AND '9999-12-31'),
     -- Telegram: the code by which the chat is found that the owner starts with the bot.
-    ADD COLUMN start_code text;
+    ADD COLUMN start_code text,
+    -- How often the channel was given another address: links that were sent to an earlier one are void.
+    ADD COLUMN address_version integer NOT NULL DEFAULT 0;
 
 ALTER TABLE heartbeat.outbox
     -- The firing of an alert that the event tells of.
@@ -70,9 +72,9 @@ CREATE TABLE heartbeat.alert_firings (
     -- How often it was repeated, and when last.
     repetitions integer NOT NULL DEFAULT 0,
     repeated_at timestamptz,
-    -- When the absence ended, and by what: a beat, or the word of the owner.
+    -- When the absence ended, and by what: a beat, the word of the owner, or nothing, as its device was erased.
     ended_at timestamptz,
-    ended_by text CONSTRAINT alert_firings_end_is_known CHECK (ended_by IN ('beat', 'ok')),
+    ended_by text CONSTRAINT alert_firings_end_is_known CHECK (ended_by IN ('beat', 'ok', 'erased')),
     -- Minutes with a beat since then that were seen, up to three, and the last of them.
     minutes smallint NOT NULL DEFAULT 0,
     last_minute timestamptz,
@@ -106,6 +108,9 @@ CREATE TABLE heartbeat.alert_notifications (
         CONSTRAINT alert_notifications_kind_is_known CHECK (kind IN ('fired', 'repeated', 'reached', 'resolved')),
     -- Number of the repetition; 0 for all other kinds.
     repetition integer NOT NULL DEFAULT 0,
+    -- Repetitions that the channel was told before this one: of these, the rows of the last one are kept.
+    earlier integer NOT NULL DEFAULT 0
+        CONSTRAINT alert_notifications_earlier_is_a_count CHECK (earlier >= 0),
     -- Id of the event in the outbox.
     event bigint NOT NULL,
     queued_at timestamptz NOT NULL DEFAULT now(),
@@ -146,6 +151,8 @@ CREATE TABLE heartbeat.outages (
         AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
     )
 );
+
+CREATE INDEX outages_ended_at_idx ON heartbeat.outages (ended_at);
 
 -- Times at which the owner wanted no alerts; the last one may not have ended.
 CREATE TABLE heartbeat.snoozes (

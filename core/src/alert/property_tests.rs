@@ -15,6 +15,9 @@ use crate::channel::Audience;
 /// Interval between evaluations: so long that weeks pass within a second, and shorter than an outage.
 const TICK: Duration = Duration::minutes(9);
 
+/// Notes that are kept of a firing and a channel at most: one of each kind, and the last repetition before.
+const KEPT_MAX: usize = 5;
+
 /// Something that happens.
 #[derive(Debug, Clone)]
 enum Action {
@@ -78,8 +81,8 @@ fn act(world: &mut World, action: Action) {
 struct Observer {
     /// How much of the log was looked at.
     seen: usize,
-    /// Firings and their repetitions that each channel was sent.
-    told: HashSet<(i64, i64, ToldKind)>,
+    /// Firings and their repetitions that each channel was sent, and for the word of a friend when that was.
+    told: HashSet<(i64, i64, ToldKind, Option<OffsetDateTime>)>,
     /// Channels that were told of an absence, and not yet of its end.
     uneasy: HashSet<i64>,
 }
@@ -91,8 +94,9 @@ impl Observer {
         for heard in heard {
             let firing =
                 world.firings.iter().find(|firing| firing.id == Some(heard.firing)).expect("a firing");
+            let reached = firing.reached.filter(|_| heard.kind == ToldKind::Reached).map(|it| it.at);
             prop_assert!(
-                self.told.insert((heard.firing, heard.channel, heard.kind)),
+                self.told.insert((heard.firing, heard.channel, heard.kind, reached)),
                 "told twice: {heard:?}"
             );
             match heard.kind {
@@ -119,6 +123,16 @@ impl Observer {
                 its.filter(|told| told.2.repetition() > 0).count()
             };
             prop_assert!(repeated(FRIEND) <= 5 && repeated(OTHER) <= 5);
+            for channel in [OWNER, FRIEND, OTHER] {
+                let kept = firing.told.iter().filter(|note| note.channel == channel).count();
+                prop_assert!(kept <= KEPT_MAX, "kept: {:?}", firing.told);
+                let mut told = firing.told(channel);
+                let waiting = told.any(|note| note.is_waiting && note.kind.repetition() > 0);
+                prop_assert_eq!(
+                    repeated(channel) + usize::from(waiting),
+                    firing.repetitions_told(channel) as usize
+                );
+            }
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub struct Situation {
     pub snoozed_until: Option<OffsetDateTime>,
     /// When the owner last said that they are well.
     pub ok_at: Option<OffsetDateTime>,
-    /// Times at which the service could hear no beat, in their order.
+    /// Times at which the service could hear no beat, in their order: those that had not ended when a clock began to count.
     pub outages: Vec<Period>,
     /// All devices.
     pub devices: Vec<DeviceBeats>,
@@ -62,6 +62,10 @@ pub struct AlertChannel {
     pub audience: Audience,
     /// Whether its reader, a friend, has confirmed it. Those of the owner need not be.
     pub is_confirmed: bool,
+    /// Whether nothing is sent to it.
+    pub is_disabled: bool,
+    /// Whether it subscribes to the events of all alerts.
+    pub wants_all: bool,
 }
 
 impl Situation {
@@ -77,16 +81,24 @@ impl Situation {
         self.channels.iter().find(|channel| channel.id == id)
     }
 
-    /// Returns the channels of an alert that are there.
+    /// Returns the channels that an alert tells: those that it names and that are there, and those that want all alerts.
     pub fn channels_of(&self, alert: &Alert) -> impl Iterator<Item = &AlertChannel> {
-        alert.rule.channels.iter().filter_map(|id| self.channel(*id))
+        let is_told = |it: &&AlertChannel| it.wants_all || alert.rule.channels.contains(&it.id);
+        self.channels.iter().filter(is_told)
     }
 
-    /// Returns the names of those of its channels that are friends' and not confirmed.
+    /// Returns the names of those of its channels that are friends' and not confirmed, but for disabled ones.
     #[must_use]
     pub fn unconfirmed(&self, alert: &Alert) -> Vec<String> {
-        let unconfirmed = self.channels_of(alert).filter(|channel| !channel.is_confirmed);
+        let unconfirmed = self.channels_of(alert).filter(|it| !it.is_confirmed && !it.is_disabled);
         unconfirmed.map(|channel| channel.name.clone()).collect()
+    }
+
+    /// Returns the names of those of its channels that nothing is sent to.
+    #[must_use]
+    pub fn disabled(&self, alert: &Alert) -> Vec<String> {
+        let disabled = self.channels_of(alert).filter(|channel| channel.is_disabled);
+        disabled.map(|channel| channel.name.clone()).collect()
     }
 
     /// Whether the device is there; all devices together always are.
@@ -112,6 +124,15 @@ impl Situation {
         let firings = self.firings.iter().filter(|firing| firing.is_of(alert.id, alert.rule.device));
         let ends = firings.filter_map(|firing| Some(firing.ended?.at)).filter(|end| *end <= self.now);
         Some(ends.chain(self.ok_at).fold(beat, OffsetDateTime::max))
+    }
+
+    /// Returns the earliest moment from which the clock of an alert counts. An outage that ended before makes no difference, not
+    /// even by the time for which nothing fires after it: an absence that began later lasts for longer. `None` if none counts.
+    #[must_use]
+    pub fn counts_from(&self) -> Option<OffsetDateTime> {
+        let open = self.firings.iter().filter(|firing| firing.resolved_at.is_none());
+        let signs = self.alerts.iter().filter_map(|alert| self.last_sign_of_life(alert));
+        open.map(|firing| firing.since).chain(signs).min()
     }
 
     /// Returns the length of the absence that an alert tells of; `None` where too little is known.

@@ -66,6 +66,7 @@ async fn channels(connection: &mut Connection) -> Result<Vec<Channel>, sqlx::Err
             CASE WHEN confirmed_at IS NOT NULL THEN GREATEST(LEAST(confirmed_at, clock_timestamp()), 'epoch') END
                 AS confirmed_at,
             start_code,
+            address_version,
             CASE WHEN disabled.channel IS NOT NULL THEN
                 GREATEST(LEAST(disabled.disabled_at, clock_timestamp()), 'epoch')
             END AS disabled_at,
@@ -118,7 +119,8 @@ async fn notifications(connection: &mut Connection) -> Result<Vec<Notification>,
     sqlx::query_as!(
         Notification,
         "
-        SELECT told.firing, told.channel, told.kind, told.repetition, told.queued_at, told.sent_at, told.withdrawn_at
+        SELECT
+            told.firing, told.channel, told.kind, told.repetition, told.earlier, told.queued_at, told.sent_at, told.withdrawn_at
         FROM heartbeat.alert_notifications AS told
         JOIN heartbeat.alert_firings AS firing ON firing.id = told.firing
         WHERE (told.sent_at IS NOT NULL OR told.withdrawn_at IS NOT NULL)

@@ -62,7 +62,10 @@ impl<'a> StatsView<'a> {
                 None => WeekView::TooEarly,
                 Some(days) => {
                     let count = (*days.end() - *days.start()).whole_days() + 1;
-                    WeekView::Rows(count, week::rows(&shown.presence.sums(Step::Hour, timezone, &days), &days))
+                    WeekView::Rows(
+                        count,
+                        week::rows(&shown.presence.sums(Step::Hour, timezone, &days), &days),
+                    )
                 }
             }),
             months: months::sentences(&sums, absences.as_deref(), since, today),
