@@ -11,6 +11,7 @@ mod configuration;
 mod embed;
 mod evaluation;
 mod health;
+mod history_on_pages;
 mod home;
 mod links;
 mod listening;
