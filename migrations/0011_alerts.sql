@@ -106,6 +106,9 @@ CREATE TABLE heartbeat.alert_notifications (
         CONSTRAINT alert_notifications_kind_is_known CHECK (kind IN ('fired', 'repeated', 'reached', 'resolved')),
     -- Number of the repetition; 0 for all other kinds.
     repetition integer NOT NULL DEFAULT 0,
+    -- Repetitions that the channel was told before this one: of these, the rows of the last one are kept.
+    earlier integer NOT NULL DEFAULT 0
+        CONSTRAINT alert_notifications_earlier_is_a_count CHECK (earlier >= 0),
     -- Id of the event in the outbox.
     event bigint NOT NULL,
     queued_at timestamptz NOT NULL DEFAULT now(),
@@ -146,6 +149,8 @@ CREATE TABLE heartbeat.outages (
         AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
     )
 );
+
+CREATE INDEX outages_ended_at_idx ON heartbeat.outages (ended_at);
 
 -- Times at which the owner wanted no alerts; the last one may not have ended.
 CREATE TABLE heartbeat.snoozes (

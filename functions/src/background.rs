@@ -6,7 +6,7 @@ use heartbeat_core::{
     Config, Heartbeat,
     channel::CONFIGURED_DISCORD,
     config::WebhookLevel,
-    database::{Session, SharedSession, Target, evaluation::Configured},
+    database::{Session, SharedSession, Target, situation::Configured},
     jobs::{Eraser, Evaluated, Evaluator, JOBS_INTERVAL, Jobs, RollUp},
     metrics::ProcessMetrics,
     notify::subscriptions::Subscriptions,

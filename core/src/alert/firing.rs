@@ -6,7 +6,7 @@ use super::ToldKind;
 use crate::notify::event::EndedBy;
 
 /// Repetitions that a friend is told of one firing at most.
-pub const FRIEND_REPETITIONS_MAX: usize = 5;
+pub const FRIEND_REPETITIONS_MAX: u32 = 5;
 
 /// Different minutes with a beat after which friends are told that an absence is over: one beat may be an accident.
 pub const MINUTES_UNTIL_CERTAIN: i16 = 3;
@@ -72,6 +72,8 @@ pub struct Note {
     pub channel: i64,
     /// What it was told.
     pub kind: ToldKind,
+    /// Repetitions that the channel was told before, if this is one: not all of them are kept.
+    pub earlier: u32,
     /// Id of the event in the outbox.
     pub event: i64,
     /// When that was decided.
@@ -107,8 +109,17 @@ impl Firing {
 
     /// Returns how often `channel` was told that the absence still lasts.
     #[must_use]
-    pub fn repetitions_told(&self, channel: i64) -> usize {
-        self.told(channel).filter(|note| note.kind.repetition() > 0).count()
+    pub fn repetitions_told(&self, channel: i64) -> u32 {
+        let repetitions = self.told(channel).filter(|note| note.kind.repetition() > 0);
+        repetitions.map(|note| note.earlier.saturating_add(1)).max().unwrap_or_default()
+    }
+
+    /// Returns how often something was told, what was taken back left out.
+    #[must_use]
+    pub fn told_count(&self) -> usize {
+        let is_told = |note: &&Note| note.withdrawn_at.is_none() && note.kind.repetition() == 0;
+        let repetitions = self.told_channels().into_iter().map(|channel| self.repetitions_told(channel));
+        self.told.iter().filter(is_told).count() + repetitions.map(|told| told as usize).sum::<usize>()
     }
 
     /// Returns when it last fired or was repeated.

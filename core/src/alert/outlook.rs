@@ -7,6 +7,9 @@ use super::{Alert, AlertState, AlertStatus, FiringStatus, Told, firing::Firing, 
 /// From here on an absence is under way: devices in use beat each minute.
 const UNDER_WAY: Duration = Duration::minutes(5);
 
+/// Notifications of one firing that are shown at most.
+const TOLD_MAX: usize = 100;
+
 impl Situation {
     /// Returns what each alert is doing, in their order.
     #[must_use]
@@ -61,7 +64,8 @@ impl Situation {
 }
 
 fn status(firing: &Firing) -> FiringStatus {
-    let told = firing.told.iter().map(|note| Told {
+    let newest = firing.told.iter().skip(firing.told.len().saturating_sub(TOLD_MAX));
+    let told = newest.map(|note| Told {
         channel: note.channel,
         kind: note.kind,
         queued_at: note.queued_at,
@@ -77,5 +81,6 @@ fn status(firing: &Firing) -> FiringStatus {
         reached_by: firing.reached.map(|reached| reached.by),
         ended_at: firing.ended.map(|ended| ended.at),
         told: told.collect(),
+        told_count: firing.told_count(),
     }
 }

@@ -15,6 +15,9 @@ use crate::channel::Audience;
 /// Interval between evaluations: so long that weeks pass within a second, and shorter than an outage.
 const TICK: Duration = Duration::minutes(9);
 
+/// Notes that are kept of a firing and a channel at most: one of each kind, and the last repetition before.
+const KEPT_MAX: usize = 5;
+
 /// Something that happens.
 #[derive(Debug, Clone)]
 enum Action {
@@ -119,6 +122,16 @@ impl Observer {
                 its.filter(|told| told.2.repetition() > 0).count()
             };
             prop_assert!(repeated(FRIEND) <= 5 && repeated(OTHER) <= 5);
+            for channel in [OWNER, FRIEND, OTHER] {
+                let kept = firing.told.iter().filter(|note| note.channel == channel).count();
+                prop_assert!(kept <= KEPT_MAX, "kept: {:?}", firing.told);
+                let mut told = firing.told(channel);
+                let waiting = told.any(|note| note.is_waiting && note.kind.repetition() > 0);
+                prop_assert_eq!(
+                    repeated(channel) + usize::from(waiting),
+                    firing.repetitions_told(channel) as usize
+                );
+            }
         }
         Ok(())
     }

@@ -186,14 +186,21 @@ impl World {
         }
         self.evaluated_at = Some(now);
         self.situation.snoozed_until = self.situation.snoozed_until.filter(|until| *until > now);
-        self.situation.firings = self.relevant();
-        for transition in decide(&self.situation) {
+        for transition in decide(&self.as_read()) {
             self.write(transition);
         }
         self.send();
     }
 
-    /// What the statement reads.
+    /// The situation as it is read.
+    pub(super) fn as_read(&self) -> Situation {
+        let mut situation = Situation { firings: self.relevant(), ..self.situation.clone() };
+        let since = situation.counts_from();
+        situation.outages.retain(|outage| since.is_some_and(|since| outage.ended_at > since));
+        situation
+    }
+
+    /// The firings that are read.
     fn relevant(&self) -> Vec<Firing> {
         let last = |alert: &Alert| {
             let its = self.firings.iter().filter(|firing| firing.is_of(alert.id, alert.rule.device));
@@ -221,10 +228,12 @@ impl World {
                 older.is_waiting = false;
             }
             firing.told.retain(|note| (note.channel, note.kind) != (channel, kind));
+            let earlier = supersede(&mut firing.told, channel, kind);
             self.events += 1;
             firing.told.push(Note {
                 channel,
                 kind,
+                earlier,
                 event: self.events,
                 queued_at: self.situation.now,
                 sent_at: None,
@@ -274,6 +283,16 @@ impl World {
     pub(super) fn ended_by(&self) -> Option<EndedBy> {
         self.firings.last()?.ended.map(|ended| ended.by)
     }
+}
+
+/// Forgets all repetitions that a channel was told but the last, where it is told another. Returns how many it was told.
+fn supersede(told: &mut Vec<Note>, channel: i64, kind: ToldKind) -> u32 {
+    let is_earlier =
+        |note: &Note| note.channel == channel && (1..kind.repetition()).contains(&note.kind.repetition());
+    let was_told = told.iter().filter(|note| is_earlier(note) && note.withdrawn_at.is_none());
+    let last = was_told.max_by_key(|note| note.kind.repetition()).map(|note| (note.event, note.earlier));
+    told.retain(|note| !is_earlier(note) || last.is_some_and(|(event, _)| event == note.event));
+    last.map_or(0, |(_, earlier)| earlier + 1)
 }
 
 /// An alert for the owner and a friend, after an hour.

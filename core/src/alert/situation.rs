@@ -24,7 +24,7 @@ pub struct Situation {
     pub snoozed_until: Option<OffsetDateTime>,
     /// When the owner last said that they are well.
     pub ok_at: Option<OffsetDateTime>,
-    /// Times at which the service could hear no beat, in their order.
+    /// Times at which the service could hear no beat, in their order: those that had not ended when a clock began to count.
     pub outages: Vec<Period>,
     /// All devices.
     pub devices: Vec<DeviceBeats>,
@@ -112,6 +112,15 @@ impl Situation {
         let firings = self.firings.iter().filter(|firing| firing.is_of(alert.id, alert.rule.device));
         let ends = firings.filter_map(|firing| Some(firing.ended?.at)).filter(|end| *end <= self.now);
         Some(ends.chain(self.ok_at).fold(beat, OffsetDateTime::max))
+    }
+
+    /// Returns the earliest moment from which the clock of an alert counts. An outage that ended before makes no difference, not
+    /// even by the time for which nothing fires after it: an absence that began later lasts for longer. `None` if none counts.
+    #[must_use]
+    pub fn counts_from(&self) -> Option<OffsetDateTime> {
+        let open = self.firings.iter().filter(|firing| firing.resolved_at.is_none());
+        let signs = self.alerts.iter().filter_map(|alert| self.last_sign_of_life(alert));
+        open.map(|firing| firing.since).chain(signs).min()
     }
 
     /// Returns the length of the absence that an alert tells of; `None` where too little is known.

@@ -78,8 +78,10 @@ pub struct FiringStatus {
     pub reached_by: Option<i64>,
     /// When the absence ended. Friends may not have been told yet.
     pub ended_at: Option<OffsetDateTime>,
-    /// What was told, in the order in which it was.
+    /// What was told, in the order in which it was: the newest of it, and of all repetitions that a channel was told the last.
     pub told: Vec<Told>,
+    /// How often something was told, what was taken back left out.
+    pub told_count: usize,
 }
 
 /// What was told of a firing, to one channel.

@@ -17,7 +17,8 @@ const QUIET: Duration = Duration::days(7);
 /// Puts an event into the outbox for each device that has been beating without a pause and whose beats are taken for signs of
 /// life, and for each channel that subscribes to it. Returns how many devices there are that were not told of before.
 ///
-/// It goes by what was rolled up, so that it is a minute late; and says nothing as long as older beats are still being read.
+/// It goes by what was rolled up, so that it is a minute late, or some on Lambda; and says nothing as long as older beats are
+/// still being read.
 pub async fn note_suspicious(connection: &mut Connection) -> Result<u64, sqlx::Error> {
     let noted = sqlx::query_scalar!(
         r#"
@@ -39,7 +40,7 @@ pub async fn note_suspicious(connection: &mut Connection) -> Result<u64, sqlx::E
             WHERE device.sign_of_life
               AND device.archived_at IS NULL
               AND rolled.last_beat BETWEEN now() - make_interval(secs => $2) AND now()
-              AND (SELECT rolled_until FROM heartbeat.roll_up) BETWEEN now() - make_interval(mins => 5) AND now()
+              AND (SELECT rolled_until FROM heartbeat.roll_up) BETWEEN now() - make_interval(mins => 20) AND now()
         ), noted AS (
             INSERT INTO heartbeat.device_notices (device, kind, since)
             SELECT device, 'device.suspicious', since FROM run

@@ -88,7 +88,8 @@ pub async fn relevant(connection: &mut Connection) -> Result<Vec<Firing>, sqlx::
 }
 
 /// Locks the events of firings that no attempt was made to send, so that none is made before the transaction ends, and
-/// returns their ids.
+/// returns their ids. Those that a dispatcher has locked are left out: it is about to send them. Neither waits for the other, as
+/// [`outbox::attempt`](super::outbox::attempt) leaves out what is locked here.
 pub async fn lock_waiting(connection: &mut Connection, firings: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         "
@@ -96,7 +97,7 @@ pub async fn lock_waiting(connection: &mut Connection, firings: &[i64]) -> Resul
         FROM heartbeat.outbox
         WHERE firing = ANY ($1) AND attempted_at IS NULL AND dead_at IS NULL
         ORDER BY id
-        FOR UPDATE
+        FOR UPDATE SKIP LOCKED
         ",
         firings,
     )
@@ -108,7 +109,7 @@ pub async fn lock_waiting(connection: &mut Connection, firings: &[i64]) -> Resul
 pub async fn notes(connection: &mut Connection, firings: &[i64]) -> Result<Vec<(i64, Note)>, sqlx::Error> {
     let rows = sqlx::query!(
         "
-        SELECT firing, channel, kind, repetition, event, queued_at, sent_at, withdrawn_at
+        SELECT firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at
         FROM heartbeat.alert_notifications
         WHERE firing = ANY ($1)
         ORDER BY queued_at, event
@@ -121,6 +122,7 @@ pub async fn notes(connection: &mut Connection, firings: &[i64]) -> Result<Vec<(
         let note = Note {
             channel: row.channel,
             kind: ToldKind::stored(&row.kind, row.repetition)?,
+            earlier: u32::try_from(row.earlier).unwrap_or_default(),
             event: row.event,
             queued_at: row.queued_at,
             sent_at: row.sent_at,
@@ -237,7 +239,9 @@ pub struct Message {
 }
 
 /// Puts messages into the outbox, and notes them with their firings, of which there is one at most for each channel. They
-/// take the place of what waits for the same channel about the same firing.
+/// take the place of what waits for the same channel about the same firing. Of the notes of repetitions that a channel
+/// was told before, only the last is kept, besides the last that the owner was told of as late and those of dead letters: an alert
+/// may repeat for years.
 pub async fn tell(
     connection: &mut Connection,
     messages: &[Message],

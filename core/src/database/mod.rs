@@ -16,7 +16,8 @@
 //! - [`alerts`], [`beats`], [`channels`], [`devices`], [`dispatch_leases`], [`editor_keys`], [`erasures`], [`firings`], [`outbox`],
 //!   [`owner`], [`pairings`], [`published`], [`pusher`], [`settings`], [`stats`], [`viewers`]: the statements, by the table they are
 //!   about.
-//! - [`evaluation`]: what the evaluation of alerts reads, and whose turn it is.
+//! - [`evaluation`]: whose turn it is to evaluate alerts.
+//! - [`situation`]: what is read to evaluate or show them.
 //! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
@@ -82,6 +83,7 @@ pub mod roll_up;
 mod schema;
 pub mod session;
 pub mod settings;
+pub mod situation;
 pub mod stats;
 pub mod target;
 #[cfg(feature = "webhook")]

@@ -72,13 +72,15 @@ pub async fn first(
     .await
 }
 
-/// Notes that an attempt to send these events begins. Returns those that are still there: the others were withdrawn, and
-/// may not be sent any more.
+/// Notes that an attempt to send these events begins. Returns those that may be sent: others were withdrawn, or an evaluation
+/// of alerts has locked them and may withdraw them. It is not waited for, as it may take longer than a delivery has time.
 pub async fn attempt(connection: &mut Connection, events: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         "
         UPDATE heartbeat.outbox SET attempted_at = COALESCE(attempted_at, now())
-        WHERE id = ANY ($1) AND dead_at IS NULL
+        WHERE id IN (
+            SELECT id FROM heartbeat.outbox WHERE id = ANY ($1) AND dead_at IS NULL ORDER BY id FOR UPDATE SKIP LOCKED
+        )
         RETURNING id
         ",
         events,

@@ -9,9 +9,15 @@ use crate::alert::{
     past::{Past, Period},
 };
 
-/// How far behind the roll-up may be for the past to be known: more than it is when it has caught up, and less than the
-/// shortest absence that is asked about.
-const ROLL_UP_DELAY_MAX: Duration = Duration::minutes(5);
+/// How far behind the roll-up may be for the past to be known: more than it is on Lambda between two runs of jobs that are five
+/// minutes apart, of which one was late, failed, or evaluated alerts before it rolled beats up.
+const ROLL_UP_DELAY_MAX: Duration = Duration::minutes(20);
+
+/// Returns how far behind it may be when absences of this length are asked about: beats that were not read yet may have been
+/// made within the time that it is behind, so an absence that is no longer must not count.
+fn roll_up_delay_max(shortest: Span) -> Duration {
+    ROLL_UP_DELAY_MAX.min(Duration::seconds(shortest.seconds()) - Duration::MINUTE)
+}
 
 /// Reads the past of `device`, or of all devices together whose beats are signs of life: absences of at least `shortest` that
 /// had not ended `lookback` ago, and the outages and snoozes since. As long as older beats are still being read, nothing is
@@ -22,7 +28,7 @@ pub async fn read(
     lookback: Duration,
     shortest: Span,
 ) -> Result<Past, sqlx::Error> {
-    let (now, mut devices) = devices(connection, device).await?;
+    let (now, mut devices) = devices(connection, device, roll_up_delay_max(shortest)).await?;
     let since = now - lookback;
     let ids: Vec<i64> = devices.iter().map(|(id, _)| *id).collect();
     let absences = sqlx::query!(
@@ -66,6 +72,7 @@ pub async fn read(
 async fn devices(
     connection: &mut Connection,
     device: Option<i64>,
+    roll_up_delay_max: Duration,
 ) -> Result<(OffsetDateTime, Vec<(i64, DevicePast)>), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
@@ -83,7 +90,7 @@ async fn devices(
         ORDER BY device.id
         "#,
         device,
-        ROLL_UP_DELAY_MAX.as_seconds_f64(),
+        roll_up_delay_max.as_seconds_f64(),
     )
     .fetch_all(connection)
     .await?;
@@ -99,6 +106,22 @@ async fn devices(
         ))
     });
     Ok((now, devices.collect()))
+}
+
+/// Reads the outages that had not ended at `since`, in their order: those that were recorded just now included.
+pub async fn outages(connection: &mut Connection, since: OffsetDateTime) -> Result<Vec<Period>, sqlx::Error> {
+    sqlx::query_as!(
+        Period,
+        "
+        SELECT started_at, ended_at
+        FROM heartbeat.outages
+        WHERE ended_at > $1 AND ended_at <= clock_timestamp()
+        ORDER BY started_at
+        ",
+        since,
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// Reads the outages and the snoozes that had not ended at `since`, in their order.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use time::Duration;
 
-use super::{connection::Connection, past};
+use super::{connection::Connection, past, situation::Purpose};
 use crate::{
     alert::{
         After, Alert, Span, Window,
@@ -39,11 +39,13 @@ impl Subject {
 }
 
 /// Returns the length from which on an absence is unusual, for each of these alerts that tells of such: by the alert's id.
-/// An alert about which too little is known is missing. Without alerts about unusual absences, no statement is made.
+/// An alert about which too little is known is missing. Without alerts about unusual absences, no statement is made. Only
+/// evaluations keep what they work out: to show it, that may be done again.
 pub async fn of_alerts(
     connection: &mut Connection,
     alerts: &[Alert],
     timezone: &Timezone,
+    purpose: Purpose,
 ) -> Result<HashMap<i64, Span>, sqlx::Error> {
     let mut lengths = HashMap::new();
     let alerts = || alerts.iter().filter(|alert| alert.rule.after == After::Unusual);
@@ -58,7 +60,9 @@ pub async fn of_alerts(
             *after
         } else {
             let after = read(connection, device, rest, timezone).await?;
-            keep(connection, &subject, timezone, after).await?;
+            if purpose == Purpose::Decide {
+                keep(connection, &subject, timezone, after).await?;
+            }
             after
         };
         kept.insert(subject, after);

@@ -5,8 +5,8 @@ use crate::{
     Error,
     alert::{AlertStatus, LinkedFiring},
     database::{
-        evaluation::{self, Configured},
         linked_firings,
+        situation::{self, Configured, Purpose},
     },
     link::Link,
 };
@@ -16,7 +16,7 @@ impl Heartbeat {
     pub async fn alert_states(&self) -> Result<Vec<AlertStatus>, Error> {
         let has_channel = self.configured_channel.is_some();
         let configured = Configured { choices: self.cache.settings().configured, has_channel };
-        let read = async |connection: &mut _| evaluation::situation(connection, &configured, false).await;
+        let read = async |connection: &mut _| situation::read(connection, &configured, Purpose::Show).await;
         Ok(self.reads.run(read).await?.statuses())
     }
 

@@ -14,9 +14,9 @@ use crate::{
         situation::Situation,
     },
     database::{
-        Connection, SharedSession,
-        evaluation::{self, Configured},
+        Connection, SharedSession, evaluation,
         firings::{self, Message},
+        situation::{self, Configured, Purpose},
     },
 };
 
@@ -64,7 +64,7 @@ async fn evaluate(connection: &mut Connection, configured: &Configured) -> Resul
     if !turn.has_work {
         return Ok(Evaluated::Told(0));
     }
-    let situation = evaluation::situation(connection, configured, true).await?;
+    let situation = situation::read(connection, configured, Purpose::Decide).await?;
     let mut transitions = decide(&situation);
     write(connection, &situation, &mut transitions).await?;
     let told = transitions.iter().flat_map(|transition| {

@@ -32,6 +32,9 @@ pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// worth a few.
 pub(super) const RECORD_ATTEMPTS: u64 = 3;
 
+/// Attempts to read events of which none is withdrawn meanwhile.
+const READ_ATTEMPTS: usize = 2;
+
 /// The longest that a delivery takes: the lease is claimed, events are read, a message is sent, and the outcome is
 /// recorded. Before another message is sent the lease is claimed again.
 pub(super) const DELIVERY_TIMEOUT: Duration =
@@ -94,13 +97,13 @@ impl Delivery<'_> {
     pub(super) async fn run(&self) -> Option<Duration> {
         let Ok(Some(attempts)) = self.claim().await else { return Some(LEASE_RETRY_DELAY) };
         let delay = match self.first().await {
-            Ok(rows) => match self.deliver_rows(&rows, attempts).await {
+            Ok(Some(rows)) => match self.deliver_rows(&rows, attempts).await {
                 Ok(delay) => delay,
                 // The lease is left to run out: what was sent, and could not be recorded as that, is not to be
                 // sent again and again.
                 Err(_) => return Some(LEASE_RETRY_DELAY),
             },
-            Err(_) => Some(LEASE_RETRY_DELAY),
+            Ok(None) | Err(_) => Some(LEASE_RETRY_DELAY),
         };
         let (key, holder) = (&self.channel.key, &self.setup.holder);
         // Without an answer of the database, the lease ends by itself.
@@ -129,13 +132,13 @@ impl Delivery<'_> {
     }
 
     /// The first events that wait, as many as one message holds. Those about alerts may be withdrawn until an attempt to send
-    /// them is noted.
-    async fn first(&self) -> Result<Vec<outbox::Row>, Error> {
+    /// them is noted; `None` while an evaluation of alerts decides on that.
+    async fn first(&self) -> Result<Option<Vec<outbox::Row>>, Error> {
         let limit = i64::try_from(self.channel.channel.max_events()).unwrap_or(i64::MAX);
         let (key, kinds) = (&self.channel.key, EventKind::NAMES.map(str::to_owned));
         let visible_before = self.round.visible_before(self.channel);
         self.query(async |it| {
-            loop {
+            for _ in 0..READ_ATTEMPTS {
                 let mut rows = outbox::first(it, key, &kinds, visible_before, limit).await?;
                 rows.truncate(first_message(&rows));
                 let withdrawable: Vec<i64> =
@@ -143,9 +146,10 @@ impl Delivery<'_> {
                 if withdrawable.is_empty()
                     || outbox::attempt(it, &withdrawable).await?.len() == withdrawable.len()
                 {
-                    return Ok(rows);
+                    return Ok(Some(rows));
                 }
             }
+            Ok(None)
         })
         .await
     }

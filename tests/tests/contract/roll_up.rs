@@ -3,7 +3,7 @@
 use heartbeat_core::{
     Heartbeat,
     alert::{AFTER_MIN, After},
-    database::{Connection, Pooler, Target, past, roll_up, unusual},
+    database::{Connection, Pooler, Target, past, roll_up, situation::Purpose, unusual},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     settings::{Choices, Timezone},
@@ -299,7 +299,7 @@ async fn a_year_of_many_devices_is_previewed_while_one_types() {
     history.database.execute("INSERT INTO heartbeat.alerts (name) VALUES ('Unusual')").await;
     let alerts = heartbeat.alerts().await.expect("alerts");
     let unusual = async |connection: &mut Connection| {
-        unusual::of_alerts(connection, &alerts, &Timezone::default()).await.expect("lengths")
+        unusual::of_alerts(connection, &alerts, &Timezone::default(), Purpose::Decide).await.expect("lengths")
     };
     assert_eq!(
         unusual(&mut history.connection).await.get(&1).map(ToString::to_string).as_deref(),

@@ -49,11 +49,12 @@ async fn database() -> Database {
             VALUES (1, 'First', 0, now() - interval '9 days', now() - interval '8 days', now() - interval '7 days', 'beat', 3, now() - interval '7 days', now() - interval '7 days');
             INSERT INTO heartbeat.alert_firings (alert, name, since, repetitions, repeated_at, reached_at, reached_by)
             VALUES (7, 'Deleted', now() - interval '2 days', 1, now() - interval '1 hour', now(), 3);
-            INSERT INTO heartbeat.alert_notifications (firing, channel, kind, repetition, event, queued_at, sent_at, withdrawn_at) VALUES
-                (1, 1, 'fired', 0, 17, now() - interval '8 days', now() - interval '8 days', NULL),
-                (1, 1, 'resolved', 0, 18, now() - interval '7 days', NULL, now() - interval '7 days'),
-                (2, 3, 'fired', 0, 19, now() - interval '1 days', now() - interval '1 days', NULL),
-                (2, 3, 'repeated', 1, 20, now() - interval '1 hour', NULL, NULL);
+            INSERT INTO heartbeat.alert_notifications (firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at) VALUES
+                (1, 3, 'repeated', 9, 8, 16, now() - interval '8 days', now() - interval '8 days', NULL),
+                (1, 1, 'fired', 0, 0, 17, now() - interval '8 days', now() - interval '8 days', NULL),
+                (1, 1, 'resolved', 0, 0, 18, now() - interval '7 days', NULL, now() - interval '7 days'),
+                (2, 3, 'fired', 0, 0, 19, now() - interval '1 days', now() - interval '1 days', NULL),
+                (2, 3, 'repeated', 1, 0, 20, now() - interval '1 hour', NULL, NULL);
             INSERT INTO heartbeat.device_notices VALUES (0, 'device.suspicious', now() - interval '3 days');
             INSERT INTO heartbeat.outages VALUES (now() - interval '3 days', now() - interval '2 days');
             INSERT INTO heartbeat.snoozes VALUES
@@ -77,7 +78,7 @@ async fn alerts_channels_and_what_they_told_survive_an_export_and_an_import() {
     // What waited in the outbox, which is not in the dump, was not told.
     let told = "SELECT string_agg(firing || ' ' || channel || ' ' || kind, ', ' ORDER BY firing, kind)
         FROM heartbeat.alert_notifications";
-    assert_eq!(copy.text(told).await, "1 1 fired, 1 1 resolved, 2 3 fired");
+    assert_eq!(copy.text(told).await, "1 1 fired, 1 3 repeated, 1 1 resolved, 2 3 fired");
     // Ids are given to no other, those of deleted alerts that told something included.
     copy.execute(
         "INSERT INTO heartbeat.channels (name, kind, settings) VALUES ('New', 'webhook', '{}');

@@ -83,6 +83,8 @@ pub(in crate::database) struct Notification {
     pub channel: i64,
     pub kind: String,
     pub repetition: i32,
+    #[serde(default)]
+    pub earlier: i32,
     #[serde(with = "time::serde::rfc3339")]
     pub queued_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]

@@ -118,7 +118,8 @@ async fn notifications(connection: &mut Connection) -> Result<Vec<Notification>,
     sqlx::query_as!(
         Notification,
         "
-        SELECT told.firing, told.channel, told.kind, told.repetition, told.queued_at, told.sent_at, told.withdrawn_at
+        SELECT
+            told.firing, told.channel, told.kind, told.repetition, told.earlier, told.queued_at, told.sent_at, told.withdrawn_at
         FROM heartbeat.alert_notifications AS told
         JOIN heartbeat.alert_firings AS firing ON firing.id = told.firing
         WHERE (told.sent_at IS NOT NULL OR told.withdrawn_at IS NOT NULL)

@@ -163,13 +163,14 @@ pub(super) async fn notification(
     let inserted = sqlx::query!(
         "
         INSERT INTO heartbeat.alert_notifications
-            (firing, channel, kind, repetition, event, queued_at, sent_at, withdrawn_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            (firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ",
         notification.firing,
         notification.channel,
         notification.kind,
         notification.repetition,
+        notification.earlier,
         NO_EVENT,
         notification.queued_at,
         notification.sent_at,

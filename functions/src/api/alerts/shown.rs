@@ -94,8 +94,12 @@ pub(crate) struct Firing {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime, required)]
     ended_at: Option<OffsetDateTime>,
-    /// What was told, in that order.
+    /// What was told, in that order: the newest 100, and of all repetitions that a channel was told the last one or two.
+    #[schema(max_items = 100)]
     told: Vec<ToldNotification>,
+    /// How often something was told, what was taken back left out.
+    #[schema(minimum = 0, example = 1)]
+    told_count: usize,
 }
 
 /// What one channel was told of a firing.
@@ -188,6 +192,7 @@ impl From<FiringStatus> for Firing {
             reached_by: firing.reached_by,
             ended_at: firing.ended_at,
             told: firing.told.into_iter().map(ToldNotification::from).collect(),
+            told_count: firing.told_count,
         }
     }
 }
