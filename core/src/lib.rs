@@ -3,6 +3,7 @@
 //! - [`alert`]: rules that notify while an absence lasts.
 //! - [`channel`]: where notifications go, as the owner sees and changes it.
 //! - [`config`]: every configuration key, its sources, its parsing.
+//! - `demo`: invented beats (feature `migrate`).
 //! - [`device`]: names and ids of devices, and what the owner decides of them.
 //! - [`editor_key`]: second credentials of devices, for editors.
 //! - [`link`]: what the links in notifications allow to do.
@@ -37,6 +38,8 @@ pub mod badge;
 pub mod channel;
 pub mod config;
 pub mod database;
+#[cfg(feature = "migrate")]
+pub mod demo;
 pub mod device;
 pub mod editor_key;
 pub mod error;

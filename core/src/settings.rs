@@ -182,7 +182,12 @@ impl Timezone {
     /// Returns the moment of a date and a time without an offset, such as `2026-12-24T18:00`; `None` if it is none.
     #[must_use]
     pub fn moment(&self, local: &str) -> Option<OffsetDateTime> {
-        let moment = local.parse::<DateTime>().ok()?.to_zoned_datetime(self.0.clone()).ok()?;
+        self.moment_at(local.parse().ok()?)
+    }
+
+    /// Returns the moment at which clocks show this. Of a time that they skip, it is as much later.
+    pub(crate) fn moment_at(&self, local: DateTime) -> Option<OffsetDateTime> {
+        let moment = local.to_zoned_datetime(self.0.clone()).ok()?;
         unix_time(moment.timestamp().as_second())
     }
 

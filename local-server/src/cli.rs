@@ -32,6 +32,9 @@ pub enum Action {
     /// Reads an export from standard input.
     #[cfg(feature = "migrate")]
     Import,
+    /// Fills an empty database with invented beats.
+    #[cfg(feature = "migrate")]
+    Demo,
     /// Checks the health of a running server.
     Health,
     /// Prints a fresh secret key.
@@ -77,6 +80,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         Some(("export", inner)) => (Action::Export, inner),
         #[cfg(feature = "migrate")]
         Some(("import", inner)) => (Action::Import, inner),
+        #[cfg(feature = "migrate")]
+        Some(("demo", inner)) => (Action::Demo, inner),
         Some(("health", inner)) => (Action::Health, inner),
         Some(("gen-key", inner)) => (Action::GenKey, inner),
         Some((name, inner)) => match owner::parse(name, inner) {
@@ -143,8 +148,11 @@ pub fn command() -> Command {
     let command = command
         .subcommand(Command::new("migrate").about("Bring the tables in the database up to date, then exit"))
         .subcommand(Command::new("export").about("Write everything in the database to standard output"))
+        .subcommand(Command::new("import").about("Read an export from standard input into an empty database"))
         .subcommand(
-            Command::new("import").about("Read an export from standard input into an empty database"),
+            Command::new("demo").about(
+                "Fill an empty database with two invented years of three devices, to try Heartbeat with",
+            ),
         );
     command
 }

@@ -105,6 +105,8 @@ fn execute(action: Action, config: Config) -> Result<(), run::RunError> {
         Action::Export => runtime.block_on(maintenance::export(&config)),
         #[cfg(feature = "migrate")]
         Action::Import => runtime.block_on(maintenance::import(&config)),
+        #[cfg(feature = "migrate")]
+        Action::Demo => runtime.block_on(maintenance::demo(&config)),
         Action::Health => runtime.block_on(health::check(&config.bind)).map_err(run::RunError::Unhealthy),
         Action::Owner { command, json } => {
             runtime.block_on(owner::run(&config, command, json)).map_err(run::RunError::Owner)

@@ -1,4 +1,4 @@
-//! Commands that work on the database and exit: `migrate`, `export`, `import`.
+//! Commands that work on the database and exit: `migrate`, `export`, `import`, `demo`.
 
 use std::io::{self, IsTerminal};
 
@@ -10,8 +10,10 @@ use heartbeat_core::{
         dump::{self, Count},
         migrate,
     },
+    demo,
     humanize::grouped,
 };
+use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use tokio::{
     io::{BufReader, stdin, stdout},
     time::Instant,
@@ -69,14 +71,36 @@ pub(crate) async fn import(config: &Config) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Fills an empty database with invented beats, and says how to look at them. A private database is set up if there is none.
+#[expect(clippy::print_stdout, reason = "output of a command-line program")]
+pub(crate) async fn demo(config: &Config) -> Result<(), RunError> {
+    let timezone = config.timezone.clone().unwrap_or_default();
+    let rng = &mut UnwrapErr(SysRng);
+    let count = with_any_database(config, async |database| {
+        dump::fill_with_demo(&database, &timezone, rng, &mut Display::new()).await.map_err(RunError::Demo)
+    })
+    .await?;
+    let (beats, names) = (grouped(count.beats), demo::Device::ALL.map(demo::Device::name).join(", "));
+    println!(
+        "Invented two years of {names}, in {}, with {beats} beats. None of it is real.",
+        timezone.name()
+    );
+    println!();
+    println!("Start the server with the same configuration, and look at {}.", config.live_url);
+    println!("Strangers see whole days there; with --history full, hours, too.");
+    println!("The devices beat no more until heartbeat devices token NAME gives them a token.");
+    println!("For beats of your own, take another empty database.");
+    Ok(())
+}
+
 /// Prints the counts to standard error, since standard output may be the dump.
 #[expect(clippy::print_stderr, reason = "output of a command-line program")]
 fn report(action: &str, count: Count) {
     eprintln!("{action}: devices: {}, beats: {}.", grouped(count.devices), grouped(count.beats));
 }
 
-/// Runs `work` on the configured database, which is started and stopped here if it is the embedded one. A signal
-/// interrupts it, and the open transaction is rolled back.
+/// Runs `work` on the configured database as [`with_any_database`] does. If it is the embedded one, a server has to have set it
+/// up.
 async fn with_database<T>(
     config: &Config,
     work: impl AsyncFnOnce(Target) -> Result<T, RunError>,
@@ -85,6 +109,15 @@ async fn with_database<T>(
         let is_named = std::env::var_os("HEARTBEAT_HOME").is_some_and(|home| !home.is_empty());
         embedded::require_data(&config.home, is_named)?;
     }
+    with_any_database(config, work).await
+}
+
+/// Runs `work` on the configured database, which is started and stopped here if it is the embedded one. A signal
+/// interrupts it, and the open transaction is rolled back.
+async fn with_any_database<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(Target) -> Result<T, RunError>,
+) -> Result<T, RunError> {
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let (target, embedded) = tokio::select! {
         database = run::database(config) => database?,

@@ -86,6 +86,9 @@ pub(crate) enum RunError {
     #[error("import: {0}; nothing was changed")]
     Import(DumpError),
     #[cfg(feature = "migrate")]
+    #[error("demo: {0}; nothing was changed")]
+    Demo(DumpError),
+    #[cfg(feature = "migrate")]
     #[error("interrupted; nothing was changed")]
     Interrupted,
 }

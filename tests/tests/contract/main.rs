@@ -8,6 +8,7 @@ mod badge_builder;
 mod batches;
 mod command_line;
 mod configuration;
+mod demo;
 mod embed;
 mod evaluation;
 mod health;

@@ -105,7 +105,7 @@ async fn only_an_empty_database_takes_an_import() {
     assert_eq!(code, Some(1));
     assert_eq!(
         output,
-        "heartbeat: import: the database holds devices, beats, channels or alerts already: import into an empty one; nothing was changed\n"
+        "heartbeat: import: the database holds devices, beats, channels or alerts already: take an empty one; nothing was changed\n"
     );
     assert_eq!(export(&database).await, text);
 }

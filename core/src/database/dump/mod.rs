@@ -10,6 +10,7 @@
 
 mod alerts;
 mod check;
+mod demo;
 mod export;
 mod export_alerts;
 mod import;
@@ -20,6 +21,7 @@ mod owner;
 mod retained;
 mod writer;
 
+pub use demo::fill_with_demo;
 pub use export::export;
 pub use import::import;
 pub use line::Count;
@@ -34,7 +36,7 @@ pub enum DumpError {
     #[error("database: {0}")]
     Database(#[from] DatabaseError),
     /// An import into a database that is not empty.
-    #[error("the database holds devices, beats, channels or alerts already: import into an empty one")]
+    #[error("the database holds devices, beats, channels or alerts already: take an empty one")]
     NotEmpty,
     /// An error of the input or the output.
     #[error("{0}")]
