@@ -16,7 +16,9 @@ ALTER TABLE heartbeat.channels
     -- Telegram: the code by which the chat is found that the owner starts with the bot.
     ADD COLUMN start_code text,
     -- When the owner last wanted that.
-    ADD COLUMN start_code_at timestamptz NOT NULL DEFAULT now();
+    ADD COLUMN start_code_at timestamptz NOT NULL DEFAULT now(),
+    -- How often the channel was given another address: links that were sent to an earlier one are void.
+    ADD COLUMN address_version integer NOT NULL DEFAULT 0;
 
 ALTER TABLE heartbeat.outbox
     -- The firing of an alert that the event tells of.
@@ -74,9 +76,9 @@ CREATE TABLE heartbeat.alert_firings (
     -- How often it was repeated, and when last.
     repetitions integer NOT NULL DEFAULT 0,
     repeated_at timestamptz,
-    -- When the absence ended, and by what: a beat, or the word of the owner.
+    -- When the absence ended, and by what: a beat, the word of the owner, or nothing, as its device was erased.
     ended_at timestamptz,
-    ended_by text CONSTRAINT alert_firings_end_is_known CHECK (ended_by IN ('beat', 'ok')),
+    ended_by text CONSTRAINT alert_firings_end_is_known CHECK (ended_by IN ('beat', 'ok', 'erased')),
     -- Minutes with a beat since then that were seen, up to three, and the last of them.
     minutes smallint NOT NULL DEFAULT 0,
     last_minute timestamptz,

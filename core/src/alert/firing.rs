@@ -11,8 +11,8 @@ pub const FRIEND_REPETITIONS_MAX: u32 = 5;
 /// Different minutes with a beat after which friends are told that an absence is over: one beat may be an accident.
 pub const MINUTES_UNTIL_CERTAIN: i16 = 3;
 
-/// Time without repetitions after a friend has reached the owner.
-const REACHED_PAUSE: Duration = Duration::hours(12);
+/// Time without repetitions after a friend has reached the owner. Who says so once more within it is not told of again.
+pub const REACHED_PAUSE: Duration = Duration::hours(12);
 
 /// An alert that fired for an absence, and what it told of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct Ended {
 }
 
 /// A friend has reached the owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reached {
     /// When the friend said so.
     pub at: OffsetDateTime,

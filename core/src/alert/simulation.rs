@@ -72,8 +72,14 @@ const START: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
 impl World {
     pub(super) fn new() -> Self {
         let device = |id| DeviceBeats { id, is_sign_of_life: true, last_beat: None };
-        let channel =
-            |id, audience| AlertChannel { id, name: format!("Channel {id}"), audience, is_confirmed: true };
+        let channel = |id, audience| AlertChannel {
+            id,
+            name: format!("Channel {id}"),
+            audience,
+            is_confirmed: true,
+            is_disabled: false,
+            wants_all: false,
+        };
         let situation = Situation {
             now: START,
             settings: Settings::default(),
@@ -158,7 +164,8 @@ impl World {
     pub(super) fn reach(&mut self, channel: i64) {
         let reached = Some(Reached { at: self.now(), by: channel });
         let open = self.firings.iter_mut().filter(|firing| firing.ended.is_none());
-        open.for_each(|firing| firing.reached = firing.reached.or(reached));
+        let open = open.filter(|firing| !firing.is_reached(self.situation.now));
+        open.for_each(|firing| firing.reached = reached);
         self.evaluate();
     }
 

@@ -33,6 +33,8 @@ pub struct KeyedChannel {
     pub audience: Audience,
     /// Whether its reader has said that it reaches them; always so for the owner.
     pub is_confirmed: bool,
+    /// Version of its address.
+    pub address_version: i32,
     /// Hash of its settings.
     pub settings_hash: Vec<u8>,
     /// The channel.
@@ -70,6 +72,7 @@ impl Channels {
                 name: CONFIGURED_NAME.to_owned(),
                 audience: Audience::Owner,
                 is_confirmed: true,
+                address_version: 0,
                 settings_hash: channel::settings_hash(&settings),
                 channel: channel.into(),
             })
@@ -89,6 +92,7 @@ impl Channels {
                 name: row.name.clone(),
                 audience: row.audience,
                 is_confirmed: row.is_confirmed,
+                address_version: row.address_version,
                 settings_hash: channel::settings_hash(row.settings.expose()),
                 channel: self.channel(row)?,
             })

@@ -216,6 +216,7 @@ impl Delivery<'_> {
     async fn send(&self, events: &[Event]) -> Outcome {
         let reader = Reader {
             channel: self.channel.id,
+            address_version: self.channel.address_version,
             audience: self.channel.audience,
             is_confirmed: self.channel.is_confirmed,
             now: (self.setup.clock)(),

@@ -194,7 +194,9 @@ fn paths(route: &Route) -> impl Iterator<Item = &'static str> {
 fn code_for(path: &str) -> String {
     let action = path.split('/').nth(1).and_then(LinkAction::of_path);
     let key = SecretKey::parse("the owner's key").expect("a key").derive(Purpose::Link);
-    action.map(|action| Link { action, firing: 1, channel: 1 }.code(&key)).unwrap_or_default()
+    action
+        .map(|action| Link { action, firing: 1, channel: 1, address_version: 0 }.code(&key))
+        .unwrap_or_default()
 }
 
 /// Function to which API Gateway would route a path.

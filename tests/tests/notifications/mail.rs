@@ -1,6 +1,7 @@
 //! Channels of the kind `mail`, through a real mail server; what arrives is parsed by another library.
 
 use std::{
+    collections::HashSet,
     io,
     sync::{
         Arc,
@@ -84,18 +85,20 @@ async fn messages_of_one_firing_are_one_thread() {
     let channel = add(&database, "mail", "owner", &to("anna@example.org")).await;
     fire(&database, channel).await;
     queue(&database, channel, "alert.fired", &notice(&json!({ "repetition": 1 }))).await;
-    let resolved = notice(&json!({ "ended_at": "2026-11-25T09:00:00Z", "ended_by": "ok" }));
+    // `precision` was changed meanwhile.
+    let since = "2026-11-24T00:00:00Z";
+    let resolved = notice(&json!({ "ended_at": "2026-11-25T09:00:00Z", "ended_by": "ok", "since": since }));
     queue(&database, channel, "alert.resolved", &resolved).await;
     queue(&database, channel, "test", &json!({})).await;
     let _server = trusting(sending(builder, &mail.url(CREDENTIALS)), &mail).start().await;
-    let first = mail.message().await["headers"].clone();
-    let id = &first["message-id"];
-    assert!(id.as_str().expect("an id").ends_with("@beat.example.org>"), "{first}");
-    assert_eq!(first["references"], Value::Null);
-    for _ in 0..2 {
-        let later = mail.message().await["headers"].clone();
-        assert_eq!((&later["references"], &later["in-reply-to"]), (id, id));
-        assert_ne!(&later["message-id"], id);
+    let mut ids = HashSet::new();
+    for _ in 0..3 {
+        let headers = mail.message().await["headers"].clone();
+        let id = headers["message-id"].as_str().expect("an id");
+        assert!(id.ends_with("@beat.example.org>") && ids.insert(id.to_owned()), "{headers}");
+        // No message has this id: all are answers to it.
+        let thread = json!(format!("<firing.7.{channel}@beat.example.org>"));
+        assert_eq!((&headers["references"], &headers["in-reply-to"]), (&thread, &thread));
     }
     assert_eq!(mail.message().await["headers"]["references"], Value::Null);
 }

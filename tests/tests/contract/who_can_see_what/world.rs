@@ -51,7 +51,9 @@ pub(super) type Walk = BTreeMap<String, (u16, Vec<(String, String)>, Vec<u8>)>;
 fn code_for(path: &str) -> String {
     let action = path.split('/').nth(1).and_then(LinkAction::of_path);
     let key = SecretKey::parse(SECRET_KEY).expect("a key").derive(Purpose::Link);
-    action.map_or_else(String::new, |action| Link { action, firing: 7, channel: 7 }.code(&key))
+    action.map_or_else(String::new, |action| {
+        Link { action, firing: 7, channel: 7, address_version: 0 }.code(&key)
+    })
 }
 
 /// URLs of a path in the table of routes, in all formats and for all devices.

@@ -14,7 +14,10 @@ fn body(events: &[Event]) -> Body {
     let site = Site::example();
     let (audience, is_confirmed, timezone) = (Audience::Owner, true, &Timezone::default());
     let now = datetime!(2023-11-02 10:00:00 UTC);
-    Body::new(events, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })
+    Body::new(
+        events,
+        &Reader { channel: 5, address_version: 0, audience, is_confirmed, now, timezone, site: &site },
+    )
 }
 
 fn event(kind: EventKind, device: Option<&str>) -> Event {
