@@ -14,12 +14,16 @@ ALTER TABLE heartbeat.channels
     ADD COLUMN confirmed_at timestamptz
         CONSTRAINT channels_confirmed_at_is_readable CHECK (confirmed_at BETWEEN 'epoch' AND '9999-12-31'),
     -- Telegram: the code by which the chat is found that the owner starts with the bot.
-    ADD COLUMN start_code text;
+    ADD COLUMN start_code text,
+    -- When the owner last wanted that.
+    ADD COLUMN start_code_at timestamptz NOT NULL DEFAULT now(),
+    -- How often the channel was given another address: links that were sent to an earlier one are void.
+    ADD COLUMN address_version integer NOT NULL DEFAULT 0;
 
 ALTER TABLE heartbeat.outbox
     -- The firing of an alert that the event tells of.
     ADD COLUMN firing bigint,
-    -- When it was first sent, with success or without: from then on, it may have arrived.
+    -- When it was first sent: from then on, it may have arrived. Missing again after an attempt that certainly failed.
     ADD COLUMN attempted_at timestamptz,
     -- Why it was dead-lettered.
     ADD COLUMN failure text;
@@ -30,7 +34,9 @@ ALTER TABLE heartbeat.dispatch_leases
     -- What became of the last attempts.
     ADD COLUMN delivered_at timestamptz,
     ADD COLUMN failed_at timestamptz,
-    ADD COLUMN failure text;
+    ADD COLUMN failure text,
+    -- How many of the last attempts the service did not let us in.
+    ADD COLUMN denials integer NOT NULL DEFAULT 0;
 
 -- Rules that notify while an absence lasts.
 CREATE TABLE heartbeat.alerts (
@@ -70,9 +76,9 @@ CREATE TABLE heartbeat.alert_firings (
     -- How often it was repeated, and when last.
     repetitions integer NOT NULL DEFAULT 0,
     repeated_at timestamptz,
-    -- When the absence ended, and by what: a beat, or the word of the owner.
+    -- When the absence ended, and by what: a beat, the word of the owner, or nothing, as its device was erased.
     ended_at timestamptz,
-    ended_by text CONSTRAINT alert_firings_end_is_known CHECK (ended_by IN ('beat', 'ok')),
+    ended_by text CONSTRAINT alert_firings_end_is_known CHECK (ended_by IN ('beat', 'ok', 'erased')),
     -- Minutes with a beat since then that were seen, up to three, and the last of them.
     minutes smallint NOT NULL DEFAULT 0,
     last_minute timestamptz,
@@ -106,7 +112,7 @@ CREATE TABLE heartbeat.alert_notifications (
         CONSTRAINT alert_notifications_kind_is_known CHECK (kind IN ('fired', 'repeated', 'reached', 'resolved')),
     -- Number of the repetition; 0 for all other kinds.
     repetition integer NOT NULL DEFAULT 0,
-    -- Repetitions that the channel was told before this one: of these, the rows of the last one are kept.
+    -- Repetitions that the channel was told before this one: of these, the last one is kept, and the last that may have arrived.
     earlier integer NOT NULL DEFAULT 0
         CONSTRAINT alert_notifications_earlier_is_a_count CHECK (earlier >= 0),
     -- Id of the event in the outbox.
@@ -115,6 +121,8 @@ CREATE TABLE heartbeat.alert_notifications (
     sent_at timestamptz,
     -- When it was taken back, as no attempt to send it was made before it was out of date.
     withdrawn_at timestamptz,
+    -- When it was dead-lettered, if it has certainly not arrived.
+    failed_at timestamptz,
     -- When the owner was told by other channels that it could not be sent.
     reported_at timestamptz,
     CONSTRAINT alert_notifications_pkey PRIMARY KEY (firing, channel, kind, repetition),
@@ -123,6 +131,7 @@ CREATE TABLE heartbeat.alert_notifications (
         COALESCE(queued_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
         AND COALESCE(sent_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
         AND COALESCE(withdrawn_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        AND COALESCE(failed_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
         AND COALESCE(reported_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
     )
 );

@@ -15,6 +15,9 @@ pub const CONFIGURED_ID: i64 = 0;
 /// Key of the Discord channel that the configuration owns (`webhook.url`).
 pub const CONFIGURED_DISCORD: &str = "config:discord";
 
+/// Settings that say nothing of where a channel's messages go. With other ones, the reader is the same.
+pub const NO_ADDRESS: [&str; 4] = ["token", "secret", "secret_previous", "bot_name"];
+
 /// Why a channel is disabled whose reader wants no more.
 pub const UNSUBSCRIBED: &str = "unsubscribed";
 
@@ -83,7 +86,7 @@ pub struct NewChannel {
 pub struct ChannelUpdate {
     /// New name.
     pub name: Option<DeviceName>,
-    /// All settings, which its kind accepts.
+    /// All settings, which its kind accepts. Other ones than before enable it again.
     pub settings: Option<ChannelSettings>,
     /// Kinds of events that it wants.
     pub events: Option<Vec<String>>,
@@ -106,6 +109,8 @@ pub struct OwnedChannel {
     pub audience: Audience,
     /// Settings, secrets included.
     pub settings: ChannelSettings,
+    /// How often it was given another address.
+    pub address_version: i32,
     /// Kinds of events that it wants.
     pub events: Vec<String>,
     /// When the friend confirmed it.
@@ -163,17 +168,6 @@ impl ChannelState {
 }
 
 impl OwnedChannel {
-    /// Returns the link by which the reader of a Telegram channel sends its code to the bot; `None` once the chat is known,
-    /// and until the name of the bot is.
-    ///
-    /// Source: Telegram's documentation of bots, "Deep linking".
-    #[must_use]
-    pub fn telegram_link(&self) -> Option<String> {
-        let code = self.start_code.as_ref()?;
-        let bot = self.settings.expose().get("bot_name").and_then(Value::as_str)?;
-        Some(format!("https://t.me/{bot}?start={code}"))
-    }
-
     /// Returns its state: the one that needs attention most.
     #[must_use]
     pub fn state(&self) -> ChannelState {

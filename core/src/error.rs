@@ -27,6 +27,9 @@ pub enum Error {
     /// The channel is the one that the configuration names, and is changed there.
     #[error("the channel belongs to the configuration")]
     ConfiguredChannel,
+    /// The chat of the channel is not known yet.
+    #[error("the chat of the channel is not known yet")]
+    UnlinkedChannel,
     /// There are as many channels as there may be.
     #[error("there are too many channels")]
     TooManyChannels,

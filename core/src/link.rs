@@ -1,12 +1,14 @@
 //! Links in notifications: codes that allow to do one thing, signed with a key that is derived from the secret key. Nothing
 //! is stored: a new secret key voids them all.
 
+use std::ops::Range;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::token::DerivedKey;
 
-/// Bytes of a code before its signature: what it allows, the firing, and the channel.
-const PAYLOAD_BYTES: usize = 17;
+/// Bytes of a code before its signature: what it allows, the firing, the channel, and the version of its address.
+const PAYLOAD_BYTES: usize = 21;
 
 /// Bytes of the signature (HMAC-SHA256, cut to 128 bits, RFC 2104 section 5).
 const SIGNATURE_BYTES: usize = 16;
@@ -64,10 +66,12 @@ pub struct Link {
     pub firing: i64,
     /// Id of the channel that it was sent through.
     pub channel: i64,
+    /// Version of the channel's address that it was sent to: with another address, the link is void.
+    pub address_version: i32,
 }
 
 impl Link {
-    /// Returns its code: 44 characters that need no escaping in a URL.
+    /// Returns its code: 50 characters that need no escaping in a URL.
     #[must_use]
     pub fn code(&self, key: &DerivedKey) -> String {
         let payload = self.payload();
@@ -83,17 +87,19 @@ impl Link {
         if signature.len() != SIGNATURE_BYTES || !key.verify_left(payload, signature) {
             return None;
         }
-        let number =
-            |range: std::ops::Range<usize>| Some(i64::from_be_bytes(payload[range].try_into().ok()?));
+        let number = |range: Range<usize>| Some(i64::from_be_bytes(payload[range].try_into().ok()?));
+        let address_version = i32::from_be_bytes(payload[17..].try_into().ok()?);
         let signed = LinkAction::ALL.into_iter().find(|action| action.number() == payload[0])?;
-        (signed == action).then_some(Self { action, firing: number(1..9)?, channel: number(9..17)? })
+        let (firing, channel) = (number(1..9)?, number(9..17)?);
+        (signed == action).then_some(Self { action, firing, channel, address_version })
     }
 
     fn payload(&self) -> [u8; PAYLOAD_BYTES] {
         let mut payload = [0; PAYLOAD_BYTES];
         payload[0] = self.action.number();
         payload[1..9].copy_from_slice(&self.firing.to_be_bytes());
-        payload[9..].copy_from_slice(&self.channel.to_be_bytes());
+        payload[9..17].copy_from_slice(&self.channel.to_be_bytes());
+        payload[17..].copy_from_slice(&self.address_version.to_be_bytes());
         payload
     }
 }
@@ -109,9 +115,9 @@ mod tests {
 
     #[test]
     fn a_code_allows_one_thing_under_one_key() {
-        let link = Link { action: LinkAction::Ok, firing: 7, channel: 3 };
+        let link = Link { action: LinkAction::Ok, firing: 7, channel: 3, address_version: 2 };
         let code = link.code(&key("correct horse"));
-        assert_eq!(code.len(), 44);
+        assert_eq!(code.len(), 50);
         assert_eq!(Link::parse(&code, LinkAction::Ok, &key("correct horse")), Some(link));
         assert_eq!(Link::parse(&code, LinkAction::Reached, &key("correct horse")), None);
         assert_eq!(Link::parse(&code, LinkAction::Ok, &key("battery staple")), None);
@@ -119,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_code_that_was_changed_is_none() {
-        let code = Link { action: LinkAction::Ok, firing: 7, channel: 3 }.code(&key("correct horse"));
+        let code = Link { action: LinkAction::Ok, firing: 7, channel: 3, address_version: 2 }
+            .code(&key("correct horse"));
         let mut changed = code.clone().into_bytes();
         for at in 0..code.len() {
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
@@ -127,7 +134,7 @@ mod tests {
             assert_eq!(Link::parse(&text, LinkAction::Ok, &key("correct horse")), None, "{text}");
             changed[at] = code.as_bytes()[at];
         }
-        for text in ["", "A", &code[..43], &format!("{code}A")] {
+        for text in ["", "A", &code[..49], &format!("{code}A")] {
             assert_eq!(Link::parse(text, LinkAction::Ok, &key("correct horse")), None, "{text}");
         }
     }

@@ -390,6 +390,7 @@ class Stream {
       this.#adapt(stats);
       this.#lastFrameAt = Date.now();
       this.#view.update(stats);
+      this.#main.dispatchEvent(new CustomEvent("frame", { detail: stats }));
       this.#notice("");
     };
     socket.onclose = () => { if (socket === this.#socket) this.#reconnectLater(); };

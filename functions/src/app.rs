@@ -20,6 +20,7 @@ use crate::http::{
     request_metrics::RequestMetrics,
     response_cache::ResponseCache,
 };
+use crate::pages::visit::PageVersion;
 #[cfg(feature = "badges")]
 use crate::{badges::image_cache::ImageCache, http::conditional::Representation};
 
@@ -51,7 +52,7 @@ pub struct Dependencies {
     /// Rate limiter of wrong codes in links.
     pub(crate) link_rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
-    pub(crate) page_cache: ResponseCache<Arc<Document>>,
+    pub(crate) page_cache: ResponseCache<Arc<Document>, PageVersion>,
     /// Response cache of the badges, each with its `Cache-Control`.
     #[cfg(feature = "badges")]
     pub(crate) badge_cache: ResponseCache<(Representation, HeaderValue)>,

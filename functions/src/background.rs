@@ -103,7 +103,7 @@ impl Background {
             #[cfg(feature = "webhook")]
             watchdog: config.watchdog_url.clone().map(Watchdog::new),
             #[cfg(feature = "webhook")]
-            telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime)),
+            telegram_chats: TelegramChats::new(session.clone(), Site::of(config, runtime), system_clock),
             #[cfg(feature = "webhook")]
             dispatcher: Dispatcher::new(
                 Setup {

@@ -6,12 +6,24 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderValue};
-use heartbeat_core::{badge::Badge, editor_key::EditorCredential, pairing::PairingCode, token::TokenHash};
+use heartbeat_core::{
+    badge::{
+        Badge,
+        picture::{Content, Picture, status_card::StatusCard},
+        text::Text,
+    },
+    editor_key::EditorCredential,
+    pairing::PairingCode,
+    token::TokenHash,
+};
 use time::OffsetDateTime;
 
 use crate::{
     api::{devices, pair, wakatime::times::Items},
-    badges,
+    badges::{
+        self,
+        pictures::{Kind, Parameters as PictureParameters},
+    },
     http::{auth, client_ip},
 };
 
@@ -47,13 +59,18 @@ pub fn pairing_body(body: &[u8]) {
     }
 }
 
-/// Parses the query of a badge, and draws the badge.
+/// Parses the query of a badge or a picture, and draws it.
 pub fn badge_query(query: &[u8]) {
     let Ok(query) = std::str::from_utf8(query) else { return };
     if let Ok(parameters) = badges::Parameters::parse(query) {
         let label = parameters.label.unwrap_or_default();
         let drawing = Badge { style: parameters.style, ..Badge::total_beats(&label, 1) }.svg();
         assert!(!drawing.contains(char::is_control), "{drawing}");
+    }
+    if let Ok(PictureParameters { look, label, .. }) = PictureParameters::parse(query, Kind::Card) {
+        let card = StatusCard { name: label.as_deref().map(Text::new), ..StatusCard::default() };
+        let drawing = Picture { look, content: Content::Card(card) }.svg();
+        assert!(!drawing.contains(|c: char| c.is_control() && c != '\n'), "{drawing}");
     }
 }
 

@@ -66,6 +66,10 @@ pub const ROUTES: &[Route] = &[
     #[cfg(feature = "badges")]
     badges::og::ROUTE,
     #[cfg(feature = "badges")]
+    badges::pictures::card::ROUTE,
+    #[cfg(feature = "badges")]
+    badges::pictures::heatmap::ROUTE,
+    #[cfg(feature = "badges")]
     badges::total_beats::ROUTE,
 ];
 

@@ -4,6 +4,7 @@
 //! - [`alerts`]: those about channels and alerts.
 
 pub mod alerts;
+mod json;
 pub mod owner;
 
 use std::{ffi::OsString, path::PathBuf};

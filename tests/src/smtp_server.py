@@ -21,6 +21,7 @@ RECIPIENTS = {
     "unknown": "550 5.1.1 <unknown@example.org>: no such user",
     "full": "452 4.2.2 mailbox full",
     "policy": "550 5.7.1 rejected by policy",
+    "bare": "550 no such user here, or none for you",
     "busy": "451 4.3.0 try again later",
 }
 
@@ -31,6 +32,10 @@ class Handler:
             return answer
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):
+        # Never says goodbye: what was taken was taken.
+        await asyncio.Event().wait()
 
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)

@@ -3,6 +3,7 @@
 //!
 //! - [`api`]: the reference of the API, from its `OpenAPI` document.
 //! - [`badges`]: badges with fixed values, and the tables that show them.
+//! - [`pictures`]: a heatmap and a card of an invented year.
 //! - [`settings`]: the table of settings, from the table of keys.
 //! - [`command_line`]: completions for shells, and man pages.
 //! - [`samples`]: sample files of a release.
@@ -14,6 +15,7 @@
 mod api;
 mod badges;
 mod command_line;
+mod pictures;
 mod samples;
 mod settings;
 
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
     let check = arguments.first().map(String::as_str) == Some("--check");
     let mut parts = vec![settings::table(), api::reference()];
     parts.extend(badges::parts());
+    parts.extend(pictures::parts());
     parts.extend(samples::parts());
     let mut problems: Vec<String> = parts.iter().filter_map(|part| update(part, check).err()).collect();
     problems.dedup();

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{
     Alert, ToldKind,
-    firing::{Ended, FRIEND_REPETITIONS_MAX, Firing, MINUTES_UNTIL_CERTAIN},
+    firing::{Ended, FRIEND_REPETITIONS_MAX, Firing, MINUTES_UNTIL_CERTAIN, Reached},
     situation::{AlertChannel, Situation},
 };
 use crate::{channel::Audience, notify::event::EndedBy};
@@ -39,11 +39,14 @@ pub fn decide(situation: &Situation) -> Vec<Transition> {
     firings.extend(opened);
     // Newer ones first: who is told of one is not told the end of an older one.
     firings.sort_by_key(|firing| std::cmp::Reverse(firing.since));
-    let mut newer = Newer::default();
-    for firing in situation.firings.iter().filter(|firing| firing.resolved_at.is_some()) {
-        newer.note_told(firing);
+    let mut elsewhere = Elsewhere::default();
+    for firing in &situation.firings {
+        elsewhere.note_presses(firing);
+        if firing.resolved_at.is_some() {
+            elsewhere.note_told(firing);
+        }
     }
-    let transitions = firings.into_iter().map(|firing| tell(situation, firing, &mut newer));
+    let transitions = firings.into_iter().map(|firing| tell(situation, firing, &mut elsewhere));
     transitions.filter(|transition| is_change(situation, transition)).collect()
 }
 
@@ -62,8 +65,7 @@ fn end(situation: &Situation, firing: &mut Firing) {
     let is_later = |sign: &OffsetDateTime| *sign > firing.since || firing.since > situation.now;
     let ok = situation.ok_at.filter(is_later).map(|at| Ended { at, by: EndedBy::Ok });
     let beat = situation.last_beat(firing.device).filter(is_later).map(|at| Ended { at, by: EndedBy::Beat });
-    // A device can be erased by its owner alone.
-    let erased = Some(Ended { at: situation.now, by: EndedBy::Ok });
+    let erased = Some(Ended { at: situation.now, by: EndedBy::Erased });
     firing.ended = ok.or(beat).or(erased.filter(|_| !situation.has_device(firing.device)));
 }
 
@@ -121,13 +123,26 @@ fn told_from(situation: &Situation, alert: &Alert, since: OffsetDateTime) -> Opt
     situation.fires_at(alert, since).filter(|_| tells)
 }
 
-/// Channels that were told of newer firings, by alert and device.
+/// What channels were told of other firings.
 #[derive(Debug, Default)]
-struct Newer(HashSet<(i64, Option<i64>, i64, bool)>);
+struct Elsewhere {
+    /// Channels that were told of newer ones, by alert and device, and whether the absence has ended.
+    newer: HashSet<(i64, Option<i64>, i64, bool)>,
+    /// Channels that know that a friend has reached the owner: it is told once, of however many firings it is true.
+    presses: HashSet<(i64, Reached)>,
+}
 
-impl Newer {
+impl Elsewhere {
     fn note(&mut self, firing: &Firing, channel: i64) {
-        self.0.insert((firing.alert, firing.device, channel, firing.ended.is_some()));
+        self.newer.insert((firing.alert, firing.device, channel, firing.ended.is_some()));
+    }
+
+    fn note_presses(&mut self, firing: &Firing) {
+        let Some(reached) = firing.reached else { return };
+        let told =
+            firing.told.iter().filter(|note| note.withdrawn_at.is_none() && note.kind == ToldKind::Reached);
+        let told = told.filter(|note| note.queued_at >= reached.at);
+        self.presses.extend(told.map(|note| (note.channel, reached)));
     }
 
     fn note_told(&mut self, firing: &Firing) {
@@ -137,38 +152,46 @@ impl Newer {
 
     /// Whether the channel was told of one whose absence goes on (`false`) or has ended (`true`).
     fn has(&self, firing: &Firing, channel: i64, ended: bool) -> bool {
-        self.0.contains(&(firing.alert, firing.device, channel, ended))
+        self.newer.contains(&(firing.alert, firing.device, channel, ended))
     }
 }
 
 /// Decides what is told of one firing.
-fn tell(situation: &Situation, mut firing: Firing, newer: &mut Newer) -> Transition {
+fn tell(situation: &Situation, mut firing: Firing, elsewhere: &mut Elsewhere) -> Transition {
     // An alert that is about another device by now has nothing to do with it.
     let alert = situation.alert(firing.alert).filter(|alert| alert.rule.device == firing.device);
     let withdrawn = withdraw(situation, &mut firing, alert);
     let messages = if firing.ended.is_some() {
-        let (messages, is_done) = tell_end(situation, &firing, alert, newer);
+        let (messages, is_done) = tell_end(situation, &firing, alert, elsewhere);
         firing.resolved_at = is_done.then_some(situation.now);
         messages
     } else {
         let is_repeated = alert.is_some_and(|alert| repeat(situation, &mut firing, alert));
         let may_tell = alert.is_some_and(|alert| may_tell(situation, alert, firing.since));
-        tell_absence(situation, &firing, alert, may_tell || is_repeated)
+        tell_absence(situation, &firing, alert, may_tell || is_repeated, elsewhere)
     };
-    newer.note_told(&firing);
-    for (channel, _) in &messages {
-        newer.note(&firing, *channel);
+    elsewhere.note_told(&firing);
+    for (channel, kind) in &messages {
+        elsewhere.note(&firing, *channel);
+        let reached = firing.reached.filter(|_| *kind == ToldKind::Reached);
+        elsewhere.presses.extend(reached.map(|reached| (*channel, reached)));
     }
     Transition { firing, messages, withdrawn }
 }
 
 /// Takes back what no attempt was made to send and is out of date: the absence is over, or the alert does not tell this
-/// channel any more. Returns the events.
+/// channel any more; or it is the end of an absence of which the channel has heard nothing. Returns the events.
 fn withdraw(situation: &Situation, firing: &mut Firing, alert: Option<&Alert>) -> Vec<i64> {
-    let rule = alert.map(|alert| &alert.rule).filter(|rule| rule.enabled && firing.ended.is_none());
-    let is_current = |channel| rule.is_some_and(|rule| rule.channels.contains(&channel));
+    let alert = alert.filter(|alert| alert.rule.enabled && firing.ended.is_none());
+    let is_current =
+        |channel| alert.is_some_and(|alert| situation.channels_of(alert).any(|it| it.id == channel));
+    let channels = firing.told_channels();
+    let deaf: Vec<i64> = channels.into_iter().filter(|channel| !firing.may_have_heard(*channel)).collect();
     let waiting = firing.told.iter_mut().filter(|note| note.is_waiting && note.withdrawn_at.is_none());
-    let outdated = waiting.filter(|note| note.kind != ToldKind::Resolved && !is_current(note.channel));
+    let outdated = waiting.filter(|note| match note.kind {
+        ToldKind::Resolved => deaf.contains(&note.channel),
+        _ => !is_current(note.channel),
+    });
     outdated
         .map(|note| {
             note.withdrawn_at = Some(situation.now);
@@ -182,7 +205,7 @@ fn tell_end(
     situation: &Situation,
     firing: &Firing,
     alert: Option<&Alert>,
-    newer: &Newer,
+    elsewhere: &Elsewhere,
 ) -> (Vec<(i64, ToldKind)>, bool) {
     let is_certain = is_certain(situation, firing);
     let mut messages = Vec::new();
@@ -190,11 +213,11 @@ fn tell_end(
     for id in firing.told_channels() {
         let Some(channel) = situation.channel(id) else { continue };
         let is_resolved = firing.told(id).any(|note| note.kind == ToldKind::Resolved);
-        if firing.told(id).next().is_none() || is_resolved || newer.has(firing, id, true) {
+        if !firing.may_have_heard(id) || is_resolved || elsewhere.has(firing, id, true) {
             continue;
         }
         // The newer one is resolved, unless it is taken back before it is sent.
-        let is_superseded = newer.has(firing, id, false);
+        let is_superseded = elsewhere.has(firing, id, false);
         let is_time = channel.audience == Audience::Owner || is_certain;
         if is_time && !is_superseded && !situation.is_quiet(alert, channel.audience) {
             messages.push((id, ToldKind::Resolved));
@@ -208,7 +231,7 @@ fn tell_end(
 /// Whether friends may be told that an absence is over.
 fn is_certain(situation: &Situation, firing: &Firing) -> bool {
     let Some(ended) = firing.ended else { return false };
-    ended.by == EndedBy::Ok
+    ended.by != EndedBy::Beat
         || firing.minutes >= MINUTES_UNTIL_CERTAIN
         || situation.ok_at.is_some_and(|ok| ok > ended.at)
         || !situation.has_device(firing.device)
@@ -245,9 +268,11 @@ fn tell_absence(
     firing: &Firing,
     alert: Option<&Alert>,
     may_tell: bool,
+    elsewhere: &Elsewhere,
 ) -> Vec<(i64, ToldKind)> {
-    let of_alert = alert.map(|alert| &alert.rule.channels[..]).unwrap_or_default();
-    let mut ids = [of_alert, &firing.told_channels()].concat();
+    let of_alert: Vec<i64> =
+        alert.into_iter().flat_map(|alert| situation.channels_of(alert)).map(|channel| channel.id).collect();
+    let mut ids = [&of_alert[..], &firing.told_channels()].concat();
     ids.sort_unstable();
     ids.dedup();
     let channels = ids.into_iter().filter_map(|id| situation.channel(id));
@@ -255,18 +280,24 @@ fn tell_absence(
     audible
         .filter_map(|channel| {
             let may_tell = may_tell && of_alert.contains(&channel.id);
-            Some((channel.id, next(situation, firing, channel, may_tell)?))
+            let reached = firing.reached.filter(|it| !elsewhere.presses.contains(&(channel.id, *it)));
+            Some((channel.id, next(situation, firing, channel, may_tell, reached)?))
         })
         .collect()
 }
 
-/// Returns what a channel is to be told next of an absence that goes on.
-fn next(situation: &Situation, firing: &Firing, channel: &AlertChannel, may_tell: bool) -> Option<ToldKind> {
+/// Returns what a channel is to be told next of an absence that goes on. `reached` is what it does not know of.
+fn next(
+    situation: &Situation,
+    firing: &Firing,
+    channel: &AlertChannel,
+    may_tell: bool,
+    reached: Option<Reached>,
+) -> Option<ToldKind> {
     let Some(last) = firing.told(channel.id).map(|note| note.queued_at).max() else {
         return may_tell.then_some(ToldKind::Fired);
     };
-    let knows_reached = || firing.told(channel.id).any(|note| note.kind == ToldKind::Reached);
-    if firing.reached.is_some_and(|reached| reached.by != channel.id) && !knows_reached() {
+    if reached.is_some_and(|reached| reached.by != channel.id) && firing.may_have_heard(channel.id) {
         return Some(ToldKind::Reached);
     }
     let is_behind = firing.repeated_at.is_some_and(|repeated_at| last < repeated_at);

@@ -11,8 +11,8 @@ pub const FRIEND_REPETITIONS_MAX: u32 = 5;
 /// Different minutes with a beat after which friends are told that an absence is over: one beat may be an accident.
 pub const MINUTES_UNTIL_CERTAIN: i16 = 3;
 
-/// Time without repetitions after a friend has reached the owner.
-const REACHED_PAUSE: Duration = Duration::hours(12);
+/// Time without repetitions after a friend has reached the owner. Who says so once more within it is not told of again.
+pub const REACHED_PAUSE: Duration = Duration::hours(12);
 
 /// An alert that fired for an absence, and what it told of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct Ended {
 }
 
 /// A friend has reached the owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reached {
     /// When the friend said so.
     pub at: OffsetDateTime,
@@ -82,6 +82,8 @@ pub struct Note {
     pub sent_at: Option<OffsetDateTime>,
     /// When it was taken back.
     pub withdrawn_at: Option<OffsetDateTime>,
+    /// When it was given up, if it has certainly not arrived.
+    pub failed_at: Option<OffsetDateTime>,
     /// Whether no attempt to send it was made yet, and none is made before the evaluation ends.
     pub is_waiting: bool,
 }
@@ -96,6 +98,12 @@ impl Firing {
     /// Returns what `channel` was told and was not taken back.
     pub fn told(&self, channel: i64) -> impl Iterator<Item = &Note> {
         self.told.iter().filter(move |note| note.channel == channel && note.withdrawn_at.is_none())
+    }
+
+    /// Whether something about this absence may have arrived at `channel`, or may yet: who heard nothing need not hear of its end.
+    #[must_use]
+    pub fn may_have_heard(&self, channel: i64) -> bool {
+        self.told(channel).any(|note| note.failed_at.is_none() && note.kind != ToldKind::Resolved)
     }
 
     /// Returns the ids of all channels that were ever told, each once.

@@ -36,8 +36,10 @@ pub fn notice(situation: &Situation, firing: &Firing, kind: ToldKind) -> AlertNo
         ended_at: firing.ended.map(|ended| ended.at),
         public_ended_at: firing.ended.map(|ended| public(ended.at)),
         ended_by: firing.ended.map(|ended| ended.by),
+        of_one_device: firing.device.is_some(),
         reached_by: reached_by.map(|channel| channel.name.clone()),
         unconfirmed: alert.map(|alert| situation.unconfirmed(alert)).unwrap_or_default(),
+        disabled_channels: alert.map(|alert| situation.disabled(alert)).unwrap_or_default(),
         timezone: settings.timezone.name().to_owned(),
         test: false,
     }
@@ -59,8 +61,10 @@ pub fn test_notice(situation: &Situation, alert: &Alert) -> AlertNotice {
         ended_at: None,
         public_ended_at: None,
         ended_by: None,
+        of_one_device: alert.rule.device.is_some(),
         reached_by: None,
         unconfirmed: situation.unconfirmed(alert),
+        disabled_channels: situation.disabled(alert),
         timezone: settings.timezone.name().to_owned(),
         test: true,
     }

@@ -2,13 +2,10 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Alert, AlertState, AlertStatus, FiringStatus, Told, firing::Firing, situation::Situation};
+use super::{Alert, AlertState, AlertStatus, firing::Firing, situation::Situation};
 
 /// From here on an absence is under way: devices in use beat each minute.
 const UNDER_WAY: Duration = Duration::minutes(5);
-
-/// Notifications of one firing that are shown at most.
-const TOLD_MAX: usize = 100;
 
 impl Situation {
     /// Returns what each alert is doing, in their order.
@@ -18,6 +15,7 @@ impl Situation {
             effective_after: self.effective_after(alert),
             state: self.state(alert),
             unconfirmed: self.unconfirmed(alert),
+            disabled: self.disabled(alert),
             alert: alert.clone(),
         };
         self.alerts.iter().map(status).collect()
@@ -28,7 +26,7 @@ impl Situation {
             return AlertState::Disabled;
         }
         if let Some(firing) = self.last_unresolved(alert) {
-            return AlertState::Firing(status(firing));
+            return AlertState::Firing(firing.into());
         }
         if self.channels_of(alert).next().is_none() {
             return AlertState::NoChannels;
@@ -60,27 +58,5 @@ impl Situation {
         }
         let second = super::Span::from_seconds(1);
         Some(self.clock(alert).fires_at(moment, second)? - Duration::SECOND)
-    }
-}
-
-fn status(firing: &Firing) -> FiringStatus {
-    let newest = firing.told.iter().skip(firing.told.len().saturating_sub(TOLD_MAX));
-    let told = newest.map(|note| Told {
-        channel: note.channel,
-        kind: note.kind,
-        queued_at: note.queued_at,
-        sent_at: note.sent_at,
-        withdrawn_at: note.withdrawn_at,
-    });
-    FiringStatus {
-        id: firing.id.unwrap_or_default(),
-        since: firing.since,
-        fired_at: firing.fired_at,
-        repetitions: firing.repetitions,
-        reached_at: firing.reached.map(|reached| reached.at),
-        reached_by: firing.reached.map(|reached| reached.by),
-        ended_at: firing.ended.map(|ended| ended.at),
-        told: told.collect(),
-        told_count: firing.told_count(),
     }
 }

@@ -81,8 +81,8 @@ fn act(world: &mut World, action: Action) {
 struct Observer {
     /// How much of the log was looked at.
     seen: usize,
-    /// Firings and their repetitions that each channel was sent.
-    told: HashSet<(i64, i64, ToldKind)>,
+    /// Firings and their repetitions that each channel was sent, and for the word of a friend when that was.
+    told: HashSet<(i64, i64, ToldKind, Option<OffsetDateTime>)>,
     /// Channels that were told of an absence, and not yet of its end.
     uneasy: HashSet<i64>,
 }
@@ -94,8 +94,9 @@ impl Observer {
         for heard in heard {
             let firing =
                 world.firings.iter().find(|firing| firing.id == Some(heard.firing)).expect("a firing");
+            let reached = firing.reached.filter(|_| heard.kind == ToldKind::Reached).map(|it| it.at);
             prop_assert!(
-                self.told.insert((heard.firing, heard.channel, heard.kind)),
+                self.told.insert((heard.firing, heard.channel, heard.kind, reached)),
                 "told twice: {heard:?}"
             );
             match heard.kind {

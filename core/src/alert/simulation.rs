@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) heard: Vec<Heard>,
     /// Channels that nothing can be sent to.
     pub(super) down: Vec<i64>,
+    /// Channels that refuse what is sent to them.
+    pub(super) refusing: Vec<i64>,
     /// Beats and words of the owner, in their order.
     pub(super) signs: Vec<OffsetDateTime>,
     evaluated_at: Option<OffsetDateTime>,
@@ -70,8 +72,14 @@ const START: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
 impl World {
     pub(super) fn new() -> Self {
         let device = |id| DeviceBeats { id, is_sign_of_life: true, last_beat: None };
-        let channel =
-            |id, audience| AlertChannel { id, name: format!("Channel {id}"), audience, is_confirmed: true };
+        let channel = |id, audience| AlertChannel {
+            id,
+            name: format!("Channel {id}"),
+            audience,
+            is_confirmed: true,
+            is_disabled: false,
+            wants_all: false,
+        };
         let situation = Situation {
             now: START,
             settings: Settings::default(),
@@ -94,6 +102,7 @@ impl World {
             firings: Vec::new(),
             heard: Vec::new(),
             down: Vec::new(),
+            refusing: Vec::new(),
             signs: Vec::new(),
             evaluated_at: None,
             events: 0,
@@ -155,7 +164,8 @@ impl World {
     pub(super) fn reach(&mut self, channel: i64) {
         let reached = Some(Reached { at: self.now(), by: channel });
         let open = self.firings.iter_mut().filter(|firing| firing.ended.is_none());
-        open.for_each(|firing| firing.reached = firing.reached.or(reached));
+        let open = open.filter(|firing| !firing.is_reached(self.situation.now));
+        open.for_each(|firing| firing.reached = reached);
         self.evaluate();
     }
 
@@ -238,6 +248,7 @@ impl World {
                 queued_at: self.situation.now,
                 sent_at: None,
                 withdrawn_at: None,
+                failed_at: None,
                 is_waiting: true,
             });
         }
@@ -252,7 +263,10 @@ impl World {
     fn send(&mut self) {
         for firing in &mut self.firings {
             for note in firing.told.iter_mut().filter(|note| note.is_waiting && note.withdrawn_at.is_none()) {
-                if !self.down.contains(&note.channel) {
+                if self.refusing.contains(&note.channel) {
+                    note.is_waiting = false;
+                    note.failed_at = Some(self.situation.now);
+                } else if !self.down.contains(&note.channel) {
                     note.is_waiting = false;
                     note.sent_at = Some(self.situation.now);
                     self.heard.push(Heard {
@@ -285,13 +299,17 @@ impl World {
     }
 }
 
-/// Forgets all repetitions that a channel was told but the last, where it is told another. Returns how many it was told.
+/// Forgets all repetitions that a channel was told but the last, and the last that it may have heard, where it is told another.
+/// Returns how many it was told.
 fn supersede(told: &mut Vec<Note>, channel: i64, kind: ToldKind) -> u32 {
     let is_earlier =
         |note: &Note| note.channel == channel && (1..kind.repetition()).contains(&note.kind.repetition());
     let was_told = told.iter().filter(|note| is_earlier(note) && note.withdrawn_at.is_none());
+    let was_heard = was_told.clone().filter(|note| note.failed_at.is_none());
     let last = was_told.max_by_key(|note| note.kind.repetition()).map(|note| (note.event, note.earlier));
-    told.retain(|note| !is_earlier(note) || last.is_some_and(|(event, _)| event == note.event));
+    let heard = was_heard.max_by_key(|note| note.kind.repetition()).map(|note| note.event);
+    let kept = [last.map(|(event, _)| event), heard];
+    told.retain(|note| !is_earlier(note) || kept.contains(&Some(note.event)));
     last.map_or(0, |(_, earlier)| earlier + 1)
 }
 

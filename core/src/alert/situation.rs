@@ -62,6 +62,10 @@ pub struct AlertChannel {
     pub audience: Audience,
     /// Whether its reader, a friend, has confirmed it. Those of the owner need not be.
     pub is_confirmed: bool,
+    /// Whether nothing is sent to it.
+    pub is_disabled: bool,
+    /// Whether it subscribes to the events of all alerts.
+    pub wants_all: bool,
 }
 
 impl Situation {
@@ -77,16 +81,24 @@ impl Situation {
         self.channels.iter().find(|channel| channel.id == id)
     }
 
-    /// Returns the channels of an alert that are there.
+    /// Returns the channels that an alert tells: those that it names and that are there, and those that want all alerts.
     pub fn channels_of(&self, alert: &Alert) -> impl Iterator<Item = &AlertChannel> {
-        alert.rule.channels.iter().filter_map(|id| self.channel(*id))
+        let is_told = |it: &&AlertChannel| it.wants_all || alert.rule.channels.contains(&it.id);
+        self.channels.iter().filter(is_told)
     }
 
-    /// Returns the names of those of its channels that are friends' and not confirmed.
+    /// Returns the names of those of its channels that are friends' and not confirmed, but for disabled ones.
     #[must_use]
     pub fn unconfirmed(&self, alert: &Alert) -> Vec<String> {
-        let unconfirmed = self.channels_of(alert).filter(|channel| !channel.is_confirmed);
+        let unconfirmed = self.channels_of(alert).filter(|it| !it.is_confirmed && !it.is_disabled);
         unconfirmed.map(|channel| channel.name.clone()).collect()
+    }
+
+    /// Returns the names of those of its channels that nothing is sent to.
+    #[must_use]
+    pub fn disabled(&self, alert: &Alert) -> Vec<String> {
+        let disabled = self.channels_of(alert).filter(|channel| channel.is_disabled);
+        disabled.map(|channel| channel.name.clone()).collect()
     }
 
     /// Whether the device is there; all devices together always are.

@@ -2,7 +2,11 @@
 
 use time::OffsetDateTime;
 
-use super::{Alert, Span};
+use super::{Alert, Span, firing::Firing};
+use crate::notify::event::EndedBy;
+
+/// Notifications of one firing that are shown at most.
+const TOLD_MAX: usize = 100;
 
 /// An alert, and what it is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +17,10 @@ pub struct AlertStatus {
     pub effective_after: Option<Span>,
     /// What it is doing.
     pub state: AlertState,
-    /// Names of its channels whose readers, friends, have not confirmed them.
+    /// Names of its channels whose readers, friends, have not confirmed them, but for disabled ones.
     pub unconfirmed: Vec<String>,
+    /// Names of its channels that nothing is sent to.
+    pub disabled: Vec<String>,
 }
 
 /// What an alert is doing. Where several apply, it is the first of these.
@@ -78,10 +84,37 @@ pub struct FiringStatus {
     pub reached_by: Option<i64>,
     /// When the absence ended. Friends may not have been told yet.
     pub ended_at: Option<OffsetDateTime>,
+    /// What ended it.
+    pub ended_by: Option<EndedBy>,
     /// What was told, in the order in which it was: the newest of it, and of all repetitions that a channel was told the last.
     pub told: Vec<Told>,
     /// How often something was told, what was taken back left out.
     pub told_count: usize,
+}
+
+impl From<&Firing> for FiringStatus {
+    fn from(firing: &Firing) -> Self {
+        let newest = firing.told.iter().skip(firing.told.len().saturating_sub(TOLD_MAX));
+        let told = newest.map(|note| Told {
+            channel: note.channel,
+            kind: note.kind,
+            queued_at: note.queued_at,
+            sent_at: note.sent_at,
+            withdrawn_at: note.withdrawn_at,
+        });
+        Self {
+            id: firing.id.unwrap_or_default(),
+            since: firing.since,
+            fired_at: firing.fired_at,
+            repetitions: firing.repetitions,
+            reached_at: firing.reached.map(|reached| reached.at),
+            reached_by: firing.reached.map(|reached| reached.by),
+            ended_at: firing.ended.map(|ended| ended.at),
+            ended_by: firing.ended.map(|ended| ended.by),
+            told: told.collect(),
+            told_count: firing.told_count(),
+        }
+    }
 }
 
 /// What was told of a firing, to one channel.
@@ -95,7 +128,7 @@ pub struct Told {
     pub queued_at: OffsetDateTime,
     /// When the channel's service had taken it.
     pub sent_at: Option<OffsetDateTime>,
-    /// When it was taken back, before any attempt to send it.
+    /// When it was taken back, before any attempt to send it, or the channel got another reader, who does not know of it.
     pub withdrawn_at: Option<OffsetDateTime>,
 }
 
@@ -150,7 +183,7 @@ pub enum LinkedFiring {
     Open {
         /// Name of the alert, for its owner alone.
         alert_name: String,
-        /// When a friend said that they have reached the owner.
+        /// When a friend said that they have reached the owner, within the last twelve hours.
         reached_at: Option<OffsetDateTime>,
     },
     /// The absence is over, or the alert forgotten: the link does nothing.

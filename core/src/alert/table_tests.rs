@@ -155,6 +155,36 @@ fn i_have_reached_them() {
 }
 
 #[test]
+fn i_have_reached_them_once_more() {
+    let mut world = fired();
+    world.edit(|rule| rule.repeat = Some(span("4h")));
+    world.reach(FRIEND);
+    assert_heard(&mut world, "reached", "");
+    world.pass(11 * HOUR);
+    world.reach(FRIEND);
+    assert_heard(&mut world, "", "");
+    world.pass(HOUR);
+    assert_heard(&mut world, "repeated 1", "repeated 1");
+    world.reach(FRIEND);
+    assert_heard(&mut world, "reached", "");
+    world.pass(12 * HOUR - MINUTE);
+    assert_heard(&mut world, "", "");
+}
+
+#[test]
+fn i_have_reached_them_with_several_alerts() {
+    let mut world = World::with(|_| {});
+    let mut longer = world.situation.alerts[0].clone();
+    (longer.id, longer.rule.after) = (ALERT + 1, after("2h"));
+    world.situation.alerts.push(longer);
+    world.pass(2 * HOUR);
+    assert_heard(&mut world, "fired, fired", "fired, fired");
+    world.reach(FRIEND);
+    world.pass(MINUTE);
+    assert_heard(&mut world, "reached", "");
+}
+
+#[test]
 fn unusual_absence_without_data() {
     let mut world = World::with(|rule| rule.after = super::After::Unusual);
     world.pass(2 * HOUR);

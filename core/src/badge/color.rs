@@ -47,6 +47,27 @@ impl Color {
             Kind::Hex(digits) => digits,
         }
     }
+
+    /// Returns the color as CSS knows it: the shades of shields.io's names are not those of CSS.
+    pub(super) fn to_css(&self) -> &str {
+        match &self.0 {
+            Kind::Hex(digits) => digits,
+            Kind::Named("brightgreen" | "success") => "#44bb00",
+            Kind::Named("green") => "#67ac09",
+            Kind::Named("yellow") => "#d8b800",
+            Kind::Named("yellowgreen") => "#95991a",
+            Kind::Named("orange" | "important") => "#ea7233",
+            Kind::Named("red" | "critical") => "#dd4343",
+            Kind::Named("blue" | "informational") => "#007ec6",
+            Kind::Named("grey" | "gray") => "#555555",
+            Kind::Named(_) => "#939393",
+        }
+    }
+
+    /// Returns the parts of the color.
+    pub(super) fn rgba(&self) -> csscolorparser::Color {
+        csscolorparser::parse(self.to_css()).expect("hexadecimal digits")
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Badges: small images with one of the stats, for READMEs and profiles.
+//! Badges, small images with one of the stats, and larger pictures for READMEs and profiles.
 //!
 //! - [`color`]: colors, as the URL of a badge writes them.
 //! - [`text`]: label and message, limited to text that can be drawn.
@@ -6,10 +6,12 @@
 //! - [`png`]: badges as PNG, for sites that refuse SVG.
 //! - [`fonts`], [`runs`], [`tree`]: the fonts of PNGs, texts that need several, and what the renderer makes of them.
 //! - [`card`]: the link preview of the pages.
+//! - [`picture`]: the heatmap and the status card.
 
 pub mod card;
 pub mod color;
 mod fonts;
+pub mod picture;
 mod png;
 mod runs;
 mod svg;

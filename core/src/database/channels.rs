@@ -18,6 +18,8 @@ pub struct StoredChannel {
     pub audience: Audience,
     /// Whether its reader has said that it reaches them; always so for the owner.
     pub is_confirmed: bool,
+    /// How often it was given another address.
+    pub address_version: i32,
     /// Settings of its kind, secrets included.
     pub settings: Secret<Value>,
 }
@@ -26,7 +28,9 @@ pub struct StoredChannel {
 pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        SELECT id, name, kind, audience, audience = 'owner' OR confirmed_at IS NOT NULL AS "is_confirmed!", settings
+        SELECT
+            id, name, kind, audience, audience = 'owner' OR confirmed_at IS NOT NULL AS "is_confirmed!", address_version,
+            settings
         FROM heartbeat.channels
         WHERE start_code IS NULL
         ORDER BY id
@@ -41,6 +45,7 @@ pub async fn all(connection: &mut Connection) -> Result<Vec<StoredChannel>, sqlx
         // An audience that only a newer program knows is told no more than a friend.
         audience: Audience::parse(&row.audience).unwrap_or(Audience::Friend),
         is_confirmed: row.is_confirmed,
+        address_version: row.address_version,
         settings: Secret::new(row.settings),
     });
     Ok(channels.collect())

@@ -40,44 +40,9 @@ pub async fn dead_letter_old(
     now: OffsetDateTime,
     too_old: &TooOld<'_>,
 ) -> Result<Vec<DeadLettered>, sqlx::Error> {
-    sqlx::query_as!(
+    sqlx::query_file_as!(
         DeadLettered,
-        r#"
-        WITH old AS MATERIALIZED (
-            SELECT
-                id,
-                channel,
-                CASE
-                    WHEN failure IS NOT NULL THEN queued_at
-                    WHEN kind IN ('beat', 'absence.ended') AND EXISTS (
-                        SELECT FROM heartbeat.channels AS stored
-                        WHERE outbox.channel = 'channel:' || stored.id AND stored.audience <> 'owner'
-                    ) THEN LEAST(queued_at, happened_at) + interval '7 days'
-                    ELSE LEAST(queued_at, happened_at)
-                END AS since
-            FROM heartbeat.outbox
-            WHERE dead_at IS NULL
-              AND LEAST(queued_at, happened_at) < LEAST($1, now()) - make_interval(secs => $4)
-              AND (kind = ANY ($2)) = $3
-            ORDER BY LEAST(queued_at, happened_at)
-            LIMIT $6
-        ), dead AS (
-            UPDATE heartbeat.outbox
-            SET dead_at = now(), failure = COALESCE(failure, $7)
-            WHERE dead_at IS NULL
-              AND id IN (
-                  SELECT id FROM old
-                  WHERE since < LEAST($1, now()) - make_interval(secs => $4)
-                    AND channel IN (
-                        SELECT channel
-                        FROM old
-                        WHERE since < LEAST($1, now()) - make_interval(secs => $4) - make_interval(secs => $5)
-                    )
-              )
-            RETURNING channel
-        )
-        SELECT channel, count(*) AS "events!" FROM dead GROUP BY channel ORDER BY channel
-        "#,
+        "src/database/dead_letters/dead_letter_old.sql",
         now,
         too_old.kinds,
         too_old.of_kinds,
@@ -106,30 +71,10 @@ pub async fn revive(connection: &mut Connection, letters: DeadLetters<'_>) -> Re
         DeadLetters::One(id) => (Some(id), None),
         DeadLetters::Of(channel) => (None, Some(channel)),
     };
-    let revived = sqlx::query!(
-        "
-        UPDATE heartbeat.outbox AS event
-        SET dead_at = NULL, queued_at = now(), failure = COALESCE(failure, 'unknown')
-        WHERE dead_at IS NOT NULL
-          AND (event.id = $1 OR event.channel = $2)
-          AND NOT EXISTS (
-              SELECT
-              FROM heartbeat.alert_notifications AS told
-              JOIN heartbeat.alert_notifications AS later
-                  ON later.firing = told.firing AND later.channel = told.channel AND later.event > told.event
-              WHERE told.event = event.id
-          )
-          AND NOT EXISTS (
-              SELECT FROM heartbeat.alert_firings AS firing
-              WHERE firing.id = event.firing AND firing.ended_at IS NOT NULL AND event.kind = 'alert.fired'
-          )
-        ",
-        id,
-        channel,
-    )
-    .execute(connection)
-    .await?;
-    Ok(revived.rows_affected())
+    let revived = sqlx::query_file_scalar!("src/database/dead_letters/revive.sql", id, channel,)
+        .fetch_one(connection)
+        .await?;
+    Ok(u64::try_from(revived).unwrap_or_default())
 }
 
 /// Deletes dead letters that are older than `max_age` seconds at `now`, by that clock and the database's. Returns

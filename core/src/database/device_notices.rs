@@ -1,5 +1,5 @@
 //! Devices whose beats tell less than they seem to: those that never pause, and those that have gone quiet. Each is told of
-//! once, until it has behaved otherwise.
+//! once, until it has behaved otherwise; not at all as long as no channel wants to know.
 
 use time::Duration;
 
@@ -37,7 +37,8 @@ pub async fn note_suspicious(connection: &mut Connection) -> Result<u64, sqlx::E
                 rolled.last_beat
             FROM heartbeat.rolled_devices AS rolled
             JOIN heartbeat.devices AS device ON device.id = rolled.device
-            WHERE device.sign_of_life
+            WHERE EXISTS (SELECT FROM heartbeat.subscriptions WHERE kind = 'device.suspicious')
+              AND device.sign_of_life
               AND device.archived_at IS NULL
               AND rolled.last_beat BETWEEN now() - make_interval(secs => $2) AND now()
               AND (SELECT rolled_until FROM heartbeat.roll_up) BETWEEN now() - make_interval(mins => 20) AND now()
@@ -71,7 +72,8 @@ pub async fn note_quiet(connection: &mut Connection) -> Result<u64, sqlx::Error>
         WITH noted AS (
             INSERT INTO heartbeat.device_notices (device, kind, since)
             SELECT id, 'device.quiet', last_beat FROM heartbeat.devices
-            WHERE archived_at IS NULL
+            WHERE EXISTS (SELECT FROM heartbeat.subscriptions WHERE kind = 'device.quiet')
+              AND archived_at IS NULL
               AND last_beat BETWEEN 'epoch' AND now()
               AND last_beat <= (
                   SELECT max(last_beat) FROM heartbeat.devices WHERE last_beat BETWEEN 'epoch' AND now()

@@ -48,14 +48,20 @@ pub async fn tell(
 }
 
 /// Notes that the owner is told that these events could not be sent. Returns the names of the alerts that they are about, of which
-/// nothing was told before.
+/// nothing was told before about the same firing and channel.
 pub async fn report(connection: &mut Connection, events: &[i64]) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "
         UPDATE heartbeat.alert_notifications AS told
         SET reported_at = now()
         FROM heartbeat.alert_firings AS firing
-        WHERE told.event = ANY ($1) AND told.reported_at IS NULL AND firing.id = told.firing
+        WHERE told.event = ANY ($1) AND firing.id = told.firing
+          AND NOT EXISTS (
+              SELECT FROM heartbeat.alert_notifications AS earlier
+              WHERE earlier.firing = told.firing
+                AND earlier.channel = told.channel
+                AND earlier.reported_at IS NOT NULL
+          )
         RETURNING firing.name
         ",
         events,

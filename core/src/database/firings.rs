@@ -13,31 +13,28 @@ use crate::{
     notify::event::EndedBy,
 };
 
-/// What ended an absence, where that was the word of the owner.
-const OK: &str = "ok";
-
 /// A row of firings as the statements answer it.
-struct Row {
-    id: i64,
-    alert: i64,
-    name: String,
-    device: Option<i64>,
-    since: OffsetDateTime,
-    fired_at: OffsetDateTime,
-    repetitions: i32,
-    repeated_at: Option<OffsetDateTime>,
-    ended_at: Option<OffsetDateTime>,
-    ended_by: Option<String>,
-    minutes: i16,
-    last_minute: Option<OffsetDateTime>,
-    reached_at: Option<OffsetDateTime>,
-    reached_by: Option<i64>,
-    resolved_at: Option<OffsetDateTime>,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) alert: i64,
+    pub(super) name: String,
+    pub(super) device: Option<i64>,
+    pub(super) since: OffsetDateTime,
+    pub(super) fired_at: OffsetDateTime,
+    pub(super) repetitions: i32,
+    pub(super) repeated_at: Option<OffsetDateTime>,
+    pub(super) ended_at: Option<OffsetDateTime>,
+    pub(super) ended_by: Option<String>,
+    pub(super) minutes: i16,
+    pub(super) last_minute: Option<OffsetDateTime>,
+    pub(super) reached_at: Option<OffsetDateTime>,
+    pub(super) reached_by: Option<i64>,
+    pub(super) resolved_at: Option<OffsetDateTime>,
 }
 
 impl From<Row> for Firing {
     fn from(row: Row) -> Self {
-        let by = if row.ended_by.as_deref() == Some(OK) { EndedBy::Ok } else { EndedBy::Beat };
+        let by = row.ended_by.as_deref().and_then(EndedBy::parse).unwrap_or(EndedBy::Beat);
         Self {
             id: Some(row.id),
             alert: row.alert,
@@ -109,7 +106,7 @@ pub async fn lock_waiting(connection: &mut Connection, firings: &[i64]) -> Resul
 pub async fn notes(connection: &mut Connection, firings: &[i64]) -> Result<Vec<(i64, Note)>, sqlx::Error> {
     let rows = sqlx::query!(
         "
-        SELECT firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at
+        SELECT firing, channel, kind, repetition, earlier, event, queued_at, sent_at, withdrawn_at, failed_at
         FROM heartbeat.alert_notifications
         WHERE firing = ANY ($1)
         ORDER BY queued_at, event
@@ -127,6 +124,7 @@ pub async fn notes(connection: &mut Connection, firings: &[i64]) -> Result<Vec<(
             queued_at: row.queued_at,
             sent_at: row.sent_at,
             withdrawn_at: row.withdrawn_at,
+            failed_at: row.failed_at,
             is_waiting: false,
         };
         Some((row.firing, note))
@@ -169,7 +167,7 @@ pub async fn update(connection: &mut Connection, firings: &[&Firing]) -> Result<
     let repetitions: Vec<i32> =
         firings.iter().map(|firing| i32::try_from(firing.repetitions).unwrap_or(i32::MAX)).collect();
     let ended_by: Vec<Option<&str>> =
-        firings.iter().map(|firing| firing.ended.map(|ended| name(ended.by))).collect();
+        firings.iter().map(|firing| firing.ended.map(|ended| ended.by.as_str())).collect();
     let minutes: Vec<i16> = firings.iter().map(|firing| firing.minutes).collect();
     let times = |time: fn(&Firing) -> Option<OffsetDateTime>| -> Vec<Option<OffsetDateTime>> {
         firings.iter().map(|firing| time(firing)).collect()
@@ -197,13 +195,6 @@ pub async fn update(connection: &mut Connection, firings: &[&Firing]) -> Result<
     .execute(connection)
     .await
     .map(drop)
-}
-
-fn name(ended_by: EndedBy) -> &'static str {
-    match ended_by {
-        EndedBy::Beat => "beat",
-        EndedBy::Ok => OK,
-    }
 }
 
 /// Takes back events that no attempt was made to send.

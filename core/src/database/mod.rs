@@ -18,10 +18,12 @@
 //!   about.
 //! - [`evaluation`]: whose turn it is to evaluate alerts.
 //! - [`situation`]: what is read to evaluate or show them.
+//! - [`alert_channels`]: what alerts need to know of channels.
 //! - [`linked_firings`]: firings that the links in notifications are about.
 //! - [`metrics`]: the statements on what Prometheus is told.
 //! - [`credentials`]: what changes to the credentials of a device have in common.
 //! - [`owned_channels`]: channels as their owner sees and changes them.
+//! - [`channel_readers`]: what readers of channels decide.
 //! - [`owned_devices`]: devices as their owner sees and changes them.
 //! - `telegram_chats`: channels of Telegram whose chat is still to be found (feature `webhook`).
 //! - [`dead_letters`]: events that are no longer sent.
@@ -31,14 +33,17 @@
 //! - [`retention`]: deletes rows of beats that are old and rolled up.
 //! - [`device_notices`]: devices whose beats tell less than they seem to.
 //! - [`past`]: the past, as alerts look at it.
+//! - [`past_firings`]: firings of which nothing is left to tell.
 //! - [`unusual`]: which absences are unusual at present.
 //! - [`delivery_state`]: what waits in the outbox and why.
 //! - [`failing_channels`]: telling the owner by other channels that nothing arrives through one.
 //! - [`error`]: what an error of the database means to the caller.
 
 pub mod absences;
+pub mod alert_channels;
 pub mod alerts;
 pub mod beats;
+pub mod channel_readers;
 pub mod channels;
 pub mod connection;
 pub mod credentials;
@@ -72,6 +77,7 @@ pub mod owned_devices;
 pub mod owner;
 pub mod pairings;
 pub mod past;
+pub mod past_firings;
 pub mod presence;
 pub mod published;
 pub mod pusher;

@@ -28,6 +28,8 @@ pub struct Row {
     pub device_is_public: bool,
     /// The firing of an alert that it tells of.
     pub firing: Option<i64>,
+    /// Whether an earlier attempt may have delivered it.
+    pub was_attempted: bool,
 }
 
 /// Returns the first events of these `kinds` that wait for `channel`, at most `limit`. With `visible_before`, those that
@@ -50,7 +52,8 @@ pub async fn first(
             event.payload,
             left(device.name, $5) AS device_name,
             COALESCE(device.visibility = 'public' AND device.archived_at IS NULL, false) AS "device_is_public!",
-            event.firing
+            event.firing,
+            event.attempted_at IS NOT NULL AS "was_attempted!"
         FROM heartbeat.outbox AS event
         LEFT JOIN heartbeat.devices AS device ON device.id = CASE
             WHEN event.payload ->> 'device' ~ '^[0-9]{1,18}$' THEN (event.payload ->> 'device')::bigint
@@ -89,8 +92,29 @@ pub async fn attempt(connection: &mut Connection, events: &[i64]) -> Result<Vec<
     .await
 }
 
-/// Deletes events that were delivered, notes of what alerts that it was told, and allows the next delivery after some seconds. Returns whether `holder`
-/// still had the lease on the channel; without it nothing changes.
+/// Notes that an attempt to send these events, which was the first one, has certainly delivered nothing. So those that
+/// are dead letters, and those that newer ones have replaced meanwhile, were never told.
+pub async fn forget_attempt(connection: &mut Connection, events: &[i64]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        WITH there AS (
+            UPDATE heartbeat.outbox SET attempted_at = NULL WHERE id = ANY ($1) RETURNING id, dead_at
+        )
+        UPDATE heartbeat.alert_notifications AS told
+        SET failed_at = there.dead_at, withdrawn_at = CASE WHEN there.id IS NULL THEN now() END
+        FROM unnest($1) AS attempted (id)
+        LEFT JOIN there ON there.id = attempted.id
+        WHERE told.event = attempted.id AND told.withdrawn_at IS NULL
+        ",
+        events,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Deletes events that were delivered, notes of those about alerts that they were sent, and allows the next delivery after some
+/// seconds. Returns whether `holder` still had the lease on the channel; without it nothing changes.
 pub async fn ack(
     connection: &mut Connection,
     channel: &str,
@@ -102,7 +126,7 @@ pub async fn ack(
         "
         WITH lease AS (
             UPDATE heartbeat.dispatch_leases
-            SET attempts = 0, due_at = now() + make_interval(secs => $4), delivered_at = now()
+            SET attempts = 0, denials = 0, due_at = now() + make_interval(secs => $4), delivered_at = now()
             WHERE channel = $1 AND holder = $2
             RETURNING channel
         ), delivered AS (
@@ -139,7 +163,7 @@ pub async fn dead_letter(
         "
         WITH lease AS (
             UPDATE heartbeat.dispatch_leases
-            SET attempts = 0, failed_at = now(), failure = $4
+            SET attempts = 0, denials = 0, failed_at = now(), failure = $4
             WHERE channel = $1 AND holder = $2
             RETURNING channel
         ), dead AS (

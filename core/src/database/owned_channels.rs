@@ -7,10 +7,9 @@ use super::connection::Connection;
 use crate::{
     channel::{
         Audience, CHANNELS_MAX, CONFIGURED_DISCORD, CONFIGURED_ID, CONFIGURED_NAME, ChannelUpdate, Failure,
-        NewChannel, OwnedChannel, UNSUBSCRIBED, settings_hash,
+        NO_ADDRESS, NewChannel, OwnedChannel,
     },
     device::DeviceName,
-    notify::event::FailingChannel,
     secret::Secret,
 };
 
@@ -21,6 +20,7 @@ struct Row {
     kind: String,
     audience: String,
     settings: Value,
+    address_version: i32,
     events: Vec<String>,
     confirmed_at: Option<OffsetDateTime>,
     start_code: Option<String>,
@@ -43,6 +43,7 @@ impl From<Row> for OwnedChannel {
             // An audience that only a newer program knows is told no more than a friend.
             audience: Audience::parse(&row.audience).unwrap_or(Audience::Friend),
             settings: Secret::new(members(row.settings)),
+            address_version: row.address_version,
             events: row.events,
             confirmed_at: row.confirmed_at,
             start_code: row.start_code,
@@ -89,10 +90,11 @@ async fn read(
         Row,
         r#"
         WITH known AS (
-            SELECT 'channel:' || id AS key, id, name, kind, audience, settings, events, confirmed_at, start_code
+            SELECT
+                'channel:' || id AS key, id, name, kind, audience, settings, address_version, events, confirmed_at, start_code
             FROM heartbeat.channels
             UNION ALL
-            SELECT $3, $4, $5, 'discord', 'owner', '{}', $2, NULL, NULL
+            SELECT $3, $4, $5, 'discord', 'owner', '{}', 0, $2, NULL, NULL
             WHERE $2::text[] IS NOT NULL
         )
         SELECT
@@ -101,6 +103,7 @@ async fn read(
             known.kind AS "kind!",
             known.audience AS "audience!",
             known.settings AS "settings!",
+            known.address_version AS "address_version!",
             known.events AS "events!",
             known.confirmed_at,
             known.start_code,
@@ -163,37 +166,22 @@ pub async fn add(
     .await
 }
 
-/// Changes a channel. New settings enable it again. Returns whether there is one with this id.
+/// Changes a channel. Other settings enable it again. With another address it has another reader, who is asked to confirm it if
+/// they are a friend, and knows nothing yet of the absences that go on. Returns whether there is a channel with this id.
 pub async fn update(
     connection: &mut Connection,
     id: i64,
     update: &ChannelUpdate,
 ) -> Result<bool, sqlx::Error> {
-    let updated = sqlx::query!(
-        "
-        WITH updated AS (
-            UPDATE heartbeat.channels
-            SET
-                name = COALESCE($2, name),
-                settings = COALESCE($3, settings),
-                events = COALESCE($4, events),
-                -- A chat that the owner names need not be found.
-                start_code = CASE WHEN $3::jsonb ? 'chat_id' THEN NULL ELSE COALESCE($6, start_code) END
-            WHERE id = $1
-            RETURNING id
-        ), enabled AS (
-            DELETE FROM heartbeat.disabled_channels
-            USING updated
-            WHERE channel = 'channel:' || updated.id AND ($5 OR $3::jsonb IS NOT NULL)
-        )
-        SELECT id FROM updated
-        ",
+    let updated = sqlx::query_file!(
+        "src/database/owned_channels/update.sql",
         id,
         update.name.as_ref().map(DeviceName::as_str),
         update.settings.as_ref().map(|settings| Value::Object(settings.expose().clone())),
         update.events.as_deref(),
         update.enable,
         update.start_code,
+        &NO_ADDRESS.map(str::to_owned),
     )
     .fetch_optional(connection)
     .await?;
@@ -231,80 +219,6 @@ pub async fn test(connection: &mut Connection, key: &str) -> Result<(), sqlx::Er
     sqlx::query!(
         "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload) VALUES ($1, 'test', now(), '{}')",
         key,
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// Confirms a friend's channel. That takes it back if they wanted no more. Returns whether there is one with this id.
-pub async fn confirm(connection: &mut Connection, id: i64) -> Result<bool, sqlx::Error> {
-    let confirmed = sqlx::query!(
-        "
-        WITH confirmed AS (
-            UPDATE heartbeat.channels SET confirmed_at = COALESCE(confirmed_at, now()) WHERE id = $1
-            RETURNING id
-        ), enabled AS (
-            DELETE FROM heartbeat.disabled_channels
-            USING confirmed
-            WHERE channel = 'channel:' || confirmed.id AND reason = $2
-        )
-        SELECT id FROM confirmed
-        ",
-        id,
-        UNSUBSCRIBED,
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(confirmed.is_some())
-}
-
-/// Disables a channel whose reader wants no more, and puts into the outbox that the owner is to learn of it, by the other
-/// channels: those in the database, and the one of the configuration where there is one. Nothing happens if that was done
-/// before.
-pub async fn unsubscribe(
-    connection: &mut Connection,
-    channel: &OwnedChannel,
-    has_configured: bool,
-) -> Result<(), sqlx::Error> {
-    let failing = FailingChannel {
-        channel: channel.id,
-        name: channel.name.clone(),
-        reason: UNSUBSCRIBED.to_owned(),
-        disabled: true,
-        alert_name: None,
-    };
-    let settings = Value::Object(channel.settings.expose().clone());
-    sqlx::query!(
-        "
-        WITH disabled AS (
-            INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
-            SELECT 'channel:' || id, $3, $4 FROM heartbeat.channels WHERE id = $1 AND settings = $2
-            ON CONFLICT (channel) DO UPDATE
-            SET settings_hash = excluded.settings_hash,
-                disabled_at = excluded.disabled_at,
-                reason = excluded.reason
-            WHERE disabled_channels.settings_hash <> excluded.settings_hash
-               OR disabled_channels.reason <> excluded.reason
-            RETURNING channel
-        )
-        INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
-        SELECT other.channel, 'channel.failing', now(), $5
-        FROM disabled, (
-            SELECT 'channel:' || id AS channel FROM heartbeat.channels WHERE audience = 'owner'
-            UNION ALL
-            SELECT $6 WHERE $7
-        ) AS other
-        WHERE other.channel <> disabled.channel
-          AND other.channel NOT IN (SELECT channel FROM heartbeat.disabled_channels)
-        ",
-        channel.id,
-        settings,
-        settings_hash(&settings),
-        UNSUBSCRIBED,
-        serde_json::to_value(&failing).unwrap_or_default(),
-        CONFIGURED_DISCORD,
-        has_configured,
     )
     .execute(connection)
     .await

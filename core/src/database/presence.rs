@@ -33,14 +33,13 @@ pub async fn read(
     let mut presence = Presence::default();
     for row in rows {
         let counts = row.beats.iter().map(|beats| u32::try_from(*beats).unwrap_or_default());
-        match row.minute {
-            Some(minute) => presence.add_minute(i64::from(minute), counts.sum()),
-            None => {
-                let minutes = row.minutes.iter().map(|minutes| u16::try_from(*minutes).unwrap_or_default());
-                for (number, (minutes, beats)) in (0..).zip(minutes.zip(counts)) {
-                    presence.add(i64::from(row.day) * QUARTERS + number, Quarter { minutes, beats });
-                }
-            }
+        if let Some(minute) = row.minute {
+            presence.add_minute(i64::from(minute), counts.sum());
+            continue;
+        }
+        let minutes = row.minutes.iter().map(|minutes| u16::try_from(*minutes).unwrap_or_default());
+        for (number, (minutes, beats)) in (0..).zip(minutes.zip(counts)) {
+            presence.add(i64::from(row.day) * QUARTERS + number, Quarter { minutes, beats });
         }
     }
     Ok(presence)

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{alerts, connection::Connection, firings, past, unusual};
+use super::{alert_channels, alerts, connection::Connection, firings, past, unusual};
 use crate::{
     alert::{
         firing::Firing,
@@ -40,6 +40,7 @@ pub async fn read(
     let devices = devices(connection).await?;
     let mut channels: Vec<AlertChannel> = configured_channel(configured).into_iter().collect();
     channels.extend(stored_channels(connection).await?);
+    alert_channels::note_settings(connection, &mut channels).await?;
     let moment = moment(connection).await?;
     let alerts = alerts::all(connection).await?;
     let chosen = Choices::stored(moment.precision.as_deref(), None, moment.timezone.as_deref());
@@ -118,7 +119,14 @@ async fn stored_channels(connection: &mut Connection) -> Result<Vec<AlertChannel
     let channels = rows.into_iter().map(|row| {
         let audience = Audience::parse(&row.audience).unwrap_or(Audience::Friend);
         let is_confirmed = row.is_confirmed || audience == Audience::Owner;
-        AlertChannel { id: row.id, name: row.name, audience, is_confirmed }
+        AlertChannel {
+            id: row.id,
+            name: row.name,
+            audience,
+            is_confirmed,
+            is_disabled: false,
+            wants_all: false,
+        }
     });
     Ok(channels.collect())
 }
@@ -129,6 +137,8 @@ fn configured_channel(configured: &Configured) -> Option<AlertChannel> {
         name: CONFIGURED_NAME.to_owned(),
         audience: Audience::Owner,
         is_confirmed: true,
+        is_disabled: false,
+        wants_all: false,
     })
 }
 

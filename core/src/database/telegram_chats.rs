@@ -16,7 +16,7 @@ pub struct UnlinkedChannel {
     pub start_code: String,
 }
 
-/// Returns the channels that were made within the last `seconds` and have no chat, ordered by id.
+/// Returns the channels without a chat that were made or changed within the last `seconds`, ordered by id.
 pub async fn unlinked(
     connection: &mut Connection,
     seconds: f64,
@@ -26,7 +26,7 @@ pub async fn unlinked(
         SELECT id, settings, start_code AS "start_code!"
         FROM heartbeat.channels
         WHERE kind = 'telegram' AND start_code IS NOT NULL AND NOT settings ? 'chat_id'
-            AND created_at > now() - make_interval(secs => $1)
+            AND start_code_at > now() - make_interval(secs => $1)
         ORDER BY id
         "#,
         seconds,

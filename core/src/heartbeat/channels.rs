@@ -5,9 +5,11 @@ use crate::{
     Error,
     channel::{self, CONFIGURED_ID, ChannelUpdate, NewChannel, OwnedChannel},
     database::{
+        channel_readers,
         dead_letters::{self, DeadLetters},
         owned_channels,
     },
+    link::Link,
 };
 
 impl Heartbeat {
@@ -55,30 +57,43 @@ impl Heartbeat {
         self.reads.run(delete).await?.then_some(()).ok_or(Error::UnknownChannel)
     }
 
-    /// Records that the reader of channel `id` is reached by it. Returns whether there is one.
-    pub async fn confirm_channel(&self, id: i64) -> Result<bool, Error> {
-        self.reads.run(async |connection: &mut _| owned_channels::confirm(connection, id).await).await
+    /// The channel that `link` was sent through; `None` if it is gone, or has another address by now.
+    pub async fn linked_channel(&self, link: Link) -> Result<Option<OwnedChannel>, Error> {
+        match self.channel(link.channel).await {
+            Ok(channel) => Ok(Some(channel).filter(|it| it.address_version == link.address_version)),
+            Err(Error::UnknownChannel) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Disables channel `id`, as its reader wants no more, and tells the owner by the other channels. Returns whether there is
-    /// such a channel. If its settings change meanwhile, that enables it again.
-    pub async fn unsubscribe_channel(&self, id: i64) -> Result<bool, Error> {
-        let channel = match self.channel(id).await {
-            Err(Error::UnknownChannel) => return Ok(false),
-            found => found?,
-        };
-        let has_configured = self.configured_channel.is_some();
-        let disable = async |connection: &mut _| {
-            owned_channels::unsubscribe(connection, &channel, has_configured).await
-        };
+    /// Records that the reader of a channel is reached by it. Returns whether there is still such a channel.
+    pub async fn confirm_channel(&self, link: Link) -> Result<bool, Error> {
+        let Link { channel, address_version, .. } = link;
+        let confirm =
+            async |connection: &mut _| channel_readers::confirm(connection, channel, address_version).await;
+        self.reads.run(confirm).await
+    }
+
+    /// Disables a channel, as its reader wants no more, and tells the owner by the other channels. Returns whether there is
+    /// still such a channel. If its settings change meanwhile, that enables it again.
+    pub async fn unsubscribe_channel(&self, link: Link) -> Result<bool, Error> {
+        let Some(channel) = self.linked_channel(link).await? else { return Ok(false) };
+        let configured: Vec<String> =
+            self.configured_channel.iter().map(|_| channel::key(CONFIGURED_ID)).collect();
+        let disable =
+            async |connection: &mut _| channel_readers::unsubscribe(connection, &channel, &configured).await;
         self.reads.run(disable).await?;
         self.queued_events.notify_one();
         Ok(true)
     }
 
-    /// Sends a test through channel `id`.
+    /// Sends a test through channel `id`. Fails if its chat is not known yet.
     pub async fn test_channel(&self, id: i64) -> Result<(), Error> {
-        let key = channel::key(self.channel(id).await?.id);
+        let channel = self.channel(id).await?;
+        if channel.start_code.is_some() {
+            return Err(Error::UnlinkedChannel);
+        }
+        let key = channel::key(channel.id);
         self.reads.run(async |connection: &mut _| owned_channels::test(connection, &key).await).await?;
         self.queued_events.notify_one();
         Ok(())

@@ -3,13 +3,16 @@
 use super::Heartbeat;
 use crate::{
     Error,
-    alert::{AlertStatus, LinkedFiring},
+    alert::{AlertStatus, FiringStatus, LinkedFiring},
     database::{
-        linked_firings,
+        linked_firings, past_firings,
         situation::{self, Configured, Purpose},
     },
     link::Link,
 };
+
+/// Maximum number of past firings of an alert that are shown.
+const PAST_FIRINGS_MAX: i64 = 10;
 
 impl Heartbeat {
     /// All alerts and what they are doing, ordered by the length of their absences. Changes nothing.
@@ -20,13 +23,18 @@ impl Heartbeat {
         Ok(self.reads.run(read).await?.statuses())
     }
 
+    /// The last firings of alert `id` of which nothing is left to tell, the newest first. None for an alert that does not exist.
+    pub async fn past_firings(&self, id: i64) -> Result<Vec<FiringStatus>, Error> {
+        let read = async |connection: &mut _| past_firings::of_alert(connection, id, PAST_FIRINGS_MAX).await;
+        Ok(self.reads.run(read).await?.iter().map(FiringStatus::from).collect())
+    }
+
     /// What has become of the firing that `link` is about. Changes nothing.
     pub async fn linked_firing(&self, link: Link) -> Result<LinkedFiring, Error> {
         if link.firing == 0 {
             return Ok(LinkedFiring::Test);
         }
-        let find =
-            async |connection: &mut _| linked_firings::open(connection, link.firing, link.channel).await;
+        let find = async |connection: &mut _| linked_firings::open(connection, link).await;
         let open = self.reads.run(find).await?;
         Ok(open.map_or(LinkedFiring::Over, |open| LinkedFiring::Open {
             alert_name: open.name,
@@ -41,8 +49,7 @@ impl Heartbeat {
         if !matches!(linked, LinkedFiring::Open { .. }) {
             return Ok(linked);
         }
-        let record =
-            async |connection: &mut _| linked_firings::record_ok(connection, link.firing, link.channel).await;
+        let record = async |connection: &mut _| linked_firings::record_ok(connection, link).await;
         let recorded = self.reads.run(record).await?;
         Ok(if recorded { linked } else { LinkedFiring::Over })
     }
@@ -54,9 +61,7 @@ impl Heartbeat {
         if !matches!(linked, LinkedFiring::Open { .. }) {
             return Ok(linked);
         }
-        let record = async |connection: &mut _| {
-            linked_firings::record_reached(connection, link.firing, link.channel).await
-        };
+        let record = async |connection: &mut _| linked_firings::record_reached(connection, link).await;
         let recorded = self.reads.run(record).await?;
         Ok(if recorded { linked } else { LinkedFiring::Over })
     }

@@ -7,6 +7,7 @@
 //! - [`alerts`]: the owner's alerts.
 //! - [`channels`]: the owner's channels.
 //! - [`firings`]: what alerts are doing, and what the links in their notifications do.
+//! - [`outages`]: when the service could hear no beat.
 //! - [`owner`]: what the owner sees and decides.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
@@ -16,6 +17,7 @@ mod channels;
 mod firings;
 pub mod history;
 mod known_tokens;
+mod outages;
 mod owner;
 mod pairing;
 mod refresher;
@@ -46,6 +48,7 @@ use crate::{
 };
 use history::RecentPresence;
 use known_tokens::KnownTokens;
+use outages::RecentOutages;
 use pairing::PairingAttempts;
 use refresher::Refresher;
 pub use stats_cache::Revision;
@@ -95,6 +98,7 @@ pub struct Heartbeat {
     pairing: SharedSession,
     pairing_attempts: Arc<PairingAttempts>,
     recent_presence: Arc<RecentPresence>,
+    recent_outages: Arc<RecentOutages>,
     history_reads: Arc<Shares>,
 }
 
@@ -175,6 +179,7 @@ impl Heartbeat {
             pairing,
             pairing_attempts: Arc::default(),
             recent_presence: Arc::default(),
+            recent_outages: Arc::default(),
             history_reads: Arc::new(Shares::new(history::READS_CAPACITY, history::READS_PER_CLIENT)),
         }
     }

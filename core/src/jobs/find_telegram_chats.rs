@@ -1,7 +1,7 @@
 //! Finds the chats of Telegram's channels: people do not know the id of their own. The reader of a channel sends its code to the
 //! bot (`/start CODE`, which a link types for them), and the chat it comes from is the one.
 //!
-//! The bot is asked only while a channel waits, for a day at most. What was read is confirmed, or the bot would be told of
+//! The bot is asked only while a channel waits, for a day after its owner last saved it. What was read is confirmed, or the bot would be told of
 //! the same messages for ever; so the bot should do nothing else meanwhile.
 //!
 //! Source: Telegram's Bot API, `getUpdates`, `getMe`; "Deep linking" in its documentation of bots.
@@ -13,20 +13,20 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Error,
+    Clock, Error,
     database::{
         Connection, SharedSession,
         telegram_chats::{self, UnlinkedChannel},
     },
     notify::{
-        channel::Outcome,
         http::Http,
+        outcome::Outcome,
         site::Site,
         telegram::{Bot, Said},
     },
 };
 
-/// Age, as a channel, at which its code is no longer looked for.
+/// Time since the owner made or changed a channel after which its code is no longer looked for.
 const CODE_MAX_AGE: Duration = Duration::from_hours(24);
 
 /// Timeout of one statement.
@@ -71,8 +71,8 @@ struct Chat {
 impl TelegramChats {
     /// Finds chats for the channels that `session` reaches.
     #[must_use]
-    pub fn new(session: SharedSession, site: Site) -> Self {
-        Self { session, http: Http::new(site.runtime), site, failing: Mutex::default() }
+    pub fn new(session: SharedSession, site: Site, clock: Clock) -> Self {
+        Self { session, http: Http::new(site.runtime, clock), site, failing: Mutex::default() }
     }
 
     /// Asks each bot of a channel without a chat once, until `until`.
@@ -166,7 +166,9 @@ impl TelegramChats {
                 _ if answer.status.as_u16() == 409 => Err(format!("{}: the bot is in use", answer.reason())),
                 _ => Err(answer.reason()),
             },
-            Err(Outcome::RetryLater { reason, .. } | Outcome::Denied(reason)) => Err(reason),
+            Err(Outcome::RetryLater { reason, .. } | Outcome::Unknown(reason) | Outcome::Denied(reason)) => {
+                Err(reason)
+            }
             Err(_) => Err("no answer".to_owned()),
         }
     }

@@ -1,12 +1,12 @@
 //! Channels: values made from settings that turn events into messages.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
-use super::{event::Event, guard, http::Http, site::Site, wording::Reader};
+use super::{event::Event, guard, http::Http, outcome::Outcome, site::Site, wording::Reader};
 use crate::secret::Secret;
 
 /// A destination of notifications.
@@ -23,35 +23,6 @@ pub trait Channel: fmt::Debug + Send + Sync {
         reader: &'a Reader<'a>,
         http: &'a Http,
     ) -> BoxFuture<'a, Outcome>;
-}
-
-/// Outcome of an attempt to deliver. Reasons are for the log, and hold no secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The events were delivered; the service wants this delay before the next message.
-    Delivered(Duration),
-    /// They were not, for a reason that may pass.
-    RetryLater {
-        /// Why.
-        reason: String,
-        /// When the service wants to be asked again, if it said so.
-        retry_after: Option<Duration>,
-    },
-    /// They were not: the service takes no more for so long, perhaps until the next day.
-    OutOfQuota {
-        /// Why.
-        reason: String,
-        /// When it will take some again.
-        retry_after: Duration,
-    },
-    /// They were not: the service wants these settings from now on, which are to be kept.
-    Moved(Map<String, Value>),
-    /// The service does not let us in, which its owner or ours may change. To be retried rarely.
-    Denied(String),
-    /// The service will never take these events, or one of them.
-    Refused(String),
-    /// The service will never take anything again.
-    Gone(String),
 }
 
 /// A kind of channel.

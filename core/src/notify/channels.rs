@@ -14,7 +14,6 @@ use crate::{
     Config,
     channel::{self, Audience, CONFIGURED_ID, CONFIGURED_NAME},
     database::channels::StoredChannel,
-    runtime::Runtime,
     secret::Secret,
 };
 
@@ -34,6 +33,8 @@ pub struct KeyedChannel {
     pub audience: Audience,
     /// Whether its reader has said that it reaches them; always so for the owner.
     pub is_confirmed: bool,
+    /// Version of its address.
+    pub address_version: i32,
     /// Hash of its settings.
     pub settings_hash: Vec<u8>,
     /// The channel.
@@ -63,15 +64,15 @@ impl Channels {
     pub fn configured(config: &Config, site: Site) -> Self {
         let discord = config.webhook_url.as_ref().map(|url| json!({ "url": url.expose().as_str() }));
         let keyed = discord.and_then(|settings| {
-            // Who writes the configuration is trusted as on a server.
-            let site = Site { runtime: Runtime::Server, ..site.clone() };
-            let channel = (discord::KIND.make)(&settings, &site).ok()?;
+            let made = (discord::KIND.make)(&settings, &site);
+            let channel = made.inspect_err(|problem| tracing::error!(%problem, "webhook.url")).ok()?;
             Some(KeyedChannel {
                 key: channel::key(CONFIGURED_ID),
                 id: CONFIGURED_ID,
                 name: CONFIGURED_NAME.to_owned(),
                 audience: Audience::Owner,
                 is_confirmed: true,
+                address_version: 0,
                 settings_hash: channel::settings_hash(&settings),
                 channel: channel.into(),
             })
@@ -91,6 +92,7 @@ impl Channels {
                 name: row.name.clone(),
                 audience: row.audience,
                 is_confirmed: row.is_confirmed,
+                address_version: row.address_version,
                 settings_hash: channel::settings_hash(row.settings.expose()),
                 channel: self.channel(row)?,
             })

@@ -7,17 +7,21 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    channel::Outcome,
     channels::KeyedChannel,
     event::{Event, EventDevice, EventKind},
-    http::{Http, SEND_TIMEOUT},
+    http::{Http, NO_ANSWER, SEND_TIMEOUT},
+    outcome::Outcome,
     setup::Setup,
     wording::Reader,
 };
 use crate::{
     Error,
     channel::Audience,
-    database::{Connection, dispatch_leases, outbox},
+    database::{
+        Connection,
+        dispatch_leases::{self, Failed},
+        outbox,
+    },
     settings::Settings,
 };
 
@@ -49,7 +53,10 @@ const _: () = assert!(
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(10);
 
-/// The backoff after attempts that were denied: Discord bans an IP address that makes 10,000 of these in 10 minutes.
+/// The delays after the first attempts that were denied: one bad answer of a proxy holds up no alert.
+const DENIED_DELAYS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+
+/// The backoff after further ones: Discord bans an IP address that makes 10,000 of these in 10 minutes.
 const DENIED_BACKOFF_MIN: Duration = Duration::from_mins(20);
 const DENIED_BACKOFF_MAX: Duration = Duration::from_hours(1);
 
@@ -70,6 +77,15 @@ pub(super) struct Delivery<'a> {
     pub(super) http: &'a Http,
     pub(super) channel: &'a KeyedChannel,
     pub(super) round: &'a Round,
+}
+
+/// An attempt to send some of the events that wait.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    /// The attempts that failed before it.
+    pub(super) failed: Failed,
+    /// Events that it is the first one for: if it certainly fails, they have not arrived. Kept of alerts alone.
+    pub(super) first_of: Vec<i64>,
 }
 
 /// What all deliveries of one round have in common.
@@ -95,9 +111,9 @@ impl Delivery<'_> {
     /// before the next delivery, or `None` if no events wait. Errors are logged where they happen; they concern no
     /// other channel.
     pub(super) async fn run(&self) -> Option<Duration> {
-        let Ok(Some(attempts)) = self.claim().await else { return Some(LEASE_RETRY_DELAY) };
+        let Ok(Some(failed)) = self.claim().await else { return Some(LEASE_RETRY_DELAY) };
         let delay = match self.first().await {
-            Ok(Some(rows)) => match self.deliver_rows(&rows, attempts).await {
+            Ok(Some(rows)) => match self.deliver_rows(&rows, failed).await {
                 Ok(delay) => delay,
                 // The lease is left to run out: what was sent, and could not be recorded as that, is not to be
                 // sent again and again.
@@ -125,7 +141,7 @@ impl Delivery<'_> {
         })
     }
 
-    async fn claim(&self) -> Result<Option<i32>, Error> {
+    async fn claim(&self) -> Result<Option<Failed>, Error> {
         let (channel, holder, seconds) = (self.channel, &self.setup.holder, LEASE_TIMEOUT.as_secs_f64());
         let (key, settings) = (&channel.key, &channel.settings_hash);
         self.query(async |it| dispatch_leases::claim(it, key, settings, holder, seconds).await).await
@@ -154,55 +170,60 @@ impl Delivery<'_> {
         .await
     }
 
-    async fn deliver_rows(&self, rows: &[outbox::Row], attempts: i32) -> Result<Option<Duration>, Error> {
+    async fn deliver_rows(&self, rows: &[outbox::Row], failed: Failed) -> Result<Option<Duration>, Error> {
+        let is_first = |row: &&outbox::Row| row.firing.is_some() && !row.was_attempted;
+        let first_of = rows.iter().filter(is_first).map(|row| row.id).collect();
+        let attempt = Attempt { failed, first_of };
         let event = |row| self.event(row);
         let unreadable: Vec<i64> = rows.iter().filter(|row| event(row).is_none()).map(|row| row.id).collect();
         if !unreadable.is_empty() {
-            return self.dead_letter(&unreadable, "unreadable").await.map(Some);
+            return self.dead_letter(&attempt, &unreadable, "unreadable").await.map(Some);
         }
         let events: Vec<Event> = rows.iter().filter_map(event).collect();
-        if events.is_empty() { Ok(None) } else { self.deliver(&events, attempts).await.map(Some) }
+        if events.is_empty() { Ok(None) } else { self.deliver(&attempt, &events).await.map(Some) }
     }
 
     /// Sends some events, and records what became of them. Returns the delay before the next delivery.
-    async fn deliver(&self, events: &[Event], attempts: i32) -> Result<Duration, Error> {
+    async fn deliver(&self, attempt: &Attempt, events: &[Event]) -> Result<Duration, Error> {
+        let backoff = || self.backoff(BACKOFF_MIN, BACKOFF_MAX, attempt.failed.attempts);
         match self.send(events).await {
             Outcome::Delivered(delay) => self.ack(&ids(events), delay.min(SERVICE_DELAY_MAX)).await,
+            Outcome::Unknown(reason) => self.unknown(attempt, &reason, backoff()).await,
             Outcome::RetryLater { reason, retry_after } => {
-                let backoff = || self.backoff(BACKOFF_MIN, BACKOFF_MAX, attempts);
                 let delay =
                     retry_after.map_or_else(backoff, |delay| delay.clamp(BACKOFF_MIN, SERVICE_DELAY_MAX));
-                self.retry_later(attempts, &reason, delay).await
+                self.retry_later(attempt, &reason, delay).await
             }
             Outcome::OutOfQuota { reason, retry_after } => {
                 let delay = retry_after.clamp(BACKOFF_MIN, QUOTA_DELAY_MAX);
-                self.out_of_quota(events, &reason, delay).await
+                self.out_of_quota(attempt, events, &reason, delay).await
             }
-            Outcome::Moved(settings) => self.move_to(&settings).await,
-            Outcome::Denied(reason) => {
-                let delay = self.backoff(DENIED_BACKOFF_MIN, DENIED_BACKOFF_MAX, attempts);
-                self.retry_later(attempts, &reason, delay).await
-            }
-            Outcome::Refused(reason) if events.len() == 1 => self.refused(&events[0], &reason).await,
+            Outcome::Moved(settings) => self.move_to(attempt, &settings).await,
+            Outcome::Denied(reason) => self.denied(attempt, &reason, self.denied_delay(attempt)).await,
+            Outcome::Refused(reason) if events.len() == 1 => self.refused(attempt, &events[0], &reason).await,
             // One of them spoils the rest: find out which.
             Outcome::Refused(_) => match self.claim().await? {
-                Some(attempts) => Box::pin(self.deliver(&events[..1], attempts)).await,
+                Some(failed) => {
+                    let attempt = Attempt { failed, first_of: Vec::new() };
+                    Box::pin(self.deliver(&attempt, &events[..1])).await
+                }
                 None => Ok(self.lease_lost()),
             },
-            Outcome::Gone(reason) => self.disable(&reason).await,
+            Outcome::Gone(reason) => self.disable(attempt, &reason).await,
         }
     }
 
     async fn send(&self, events: &[Event]) -> Outcome {
         let reader = Reader {
             channel: self.channel.id,
+            address_version: self.channel.address_version,
             audience: self.channel.audience,
             is_confirmed: self.channel.is_confirmed,
             now: (self.setup.clock)(),
             timezone: &self.round.settings.timezone,
             site: &self.setup.site,
         };
-        let late = Outcome::RetryLater { reason: "no answer in time".to_owned(), retry_after: None };
+        let late = Outcome::Unknown(NO_ANSWER.to_owned());
         let attempt = self.channel.channel.send(events, &reader, self.http);
         let outcome = timeout(SEND_TIMEOUT, attempt).await.unwrap_or(late);
         let (metrics, key) = (&self.setup.metrics, &self.channel.key);
@@ -218,6 +239,15 @@ impl Delivery<'_> {
     fn backoff(&self, min: Duration, max: Duration, attempts: i32) -> Duration {
         let doubled = min.saturating_mul(2_u32.saturating_pow(attempts.max(0).cast_unsigned()));
         doubled.min(max).mul_f64(0.5 + (self.setup.random)() / 2.0)
+    }
+
+    fn denied_delay(&self, attempt: &Attempt) -> Duration {
+        let denials = attempt.failed.denials;
+        let first = usize::try_from(denials).ok().and_then(|denials| DENIED_DELAYS.get(denials));
+        first.copied().unwrap_or_else(|| {
+            let quick = i32::try_from(DENIED_DELAYS.len()).unwrap_or(i32::MAX);
+            self.backoff(DENIED_BACKOFF_MIN, DENIED_BACKOFF_MAX, denials.saturating_sub(quick))
+        })
     }
 
     pub(super) async fn query<T>(

@@ -57,15 +57,14 @@ impl Next {
 pub struct Dispatcher {
     setup: Setup,
     http: Http,
-    /// For the channel that the configuration names: who writes that is trusted as on a server.
-    configured_http: Http,
 }
 
 impl Dispatcher {
     /// Returns a dispatcher for a program with this runtime. The database is first contacted when it is first needed.
     #[must_use]
     pub fn new(setup: Setup, runtime: Runtime) -> Self {
-        Self { setup, http: Http::new(runtime), configured_http: Http::new(Runtime::Server) }
+        let http = Http::new(runtime, setup.clock);
+        Self { setup, http }
     }
 
     /// Delivers until `until` has come or nothing is left that is due. For Lambda, where a process is there only
@@ -124,8 +123,7 @@ impl Dispatcher {
         if seconds > 0.0 {
             return Next::After(Duration::from_secs_f64(seconds).min(QUOTA_DELAY_MAX));
         }
-        let http = if channel.id == CONFIGURED_ID { &self.configured_http } else { &self.http };
-        let delivery = Delivery { setup: &self.setup, http, channel, round };
+        let delivery = Delivery { setup: &self.setup, http: &self.http, channel, round };
         let until = Instant::now() + ROUND_TIME;
         loop {
             match delivery.run().await {

@@ -116,12 +116,18 @@ pub struct AlertNotice {
     /// What ended it.
     #[serde(default)]
     pub ended_by: Option<EndedBy>,
+    /// Whether it is about the absence of one device, which may be erased or hidden, and not about that of all.
+    #[serde(default)]
+    pub of_one_device: bool,
     /// Name of the channel whose reader has reached the owner.
     #[serde(default)]
     pub reached_by: Option<String>,
     /// Names of the channels of this alert whose readers have not confirmed them.
     #[serde(default)]
     pub unconfirmed: Vec<String>,
+    /// Names of the channels of this alert that nothing is sent to.
+    #[serde(default)]
+    pub disabled_channels: Vec<String>,
     /// Time zone in which times are told.
     pub timezone: String,
     /// Whether it is only a test.
@@ -137,6 +143,28 @@ pub enum EndedBy {
     Beat,
     /// The word of the owner.
     Ok,
+    /// Nothing did: its device was erased.
+    Erased,
+}
+
+impl EndedBy {
+    const ALL: [Self; 3] = [Self::Beat, Self::Ok, Self::Erased];
+
+    /// Parses its name, as the database writes it; `None` if a newer program wrote it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ended_by| ended_by.as_str() == name)
+    }
+
+    /// Returns its name, as the API and the database write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Beat => "beat",
+            Self::Ok => "ok",
+            Self::Erased => "erased",
+        }
+    }
 }
 
 /// Details of [`EventKind::ChannelFailing`].

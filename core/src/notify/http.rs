@@ -7,13 +7,14 @@ use std::{
 
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
+use time::OffsetDateTime;
 use url::Url;
 
 use super::{
-    channel::Outcome,
     guard::{Forbidden, Guard},
+    outcome::Outcome,
 };
-use crate::{runtime::Runtime, secret::Secret, tls};
+use crate::{Clock, runtime::Runtime, secret::Secret, tls};
 
 /// Timeout of connecting to a service.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,10 +25,17 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read. Those that say something are short.
 pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
+/// Delay before a name is resolved again that leads where no channel may point to.
+const FORBIDDEN_DELAY: Duration = Duration::from_mins(20);
+
+/// Reason of an attempt that took too long.
+pub(super) const NO_ANSWER: &str = "no answer in time";
+
 /// Sends messages.
 #[derive(Debug)]
 pub struct Http {
     runtime: Runtime,
+    clock: Clock,
     /// Made when it is first needed, as it takes memory and most servers need it seldom.
     client: OnceLock<reqwest::Client>,
 }
@@ -36,8 +44,8 @@ impl Http {
     /// Returns a client for channels of a program with this runtime, which the [guard](super::guard) keeps from servers that
     /// none may point to. It follows no redirects.
     #[must_use]
-    pub fn new(runtime: Runtime) -> Self {
-        Self { runtime, client: OnceLock::new() }
+    pub fn new(runtime: Runtime, clock: Clock) -> Self {
+        Self { runtime, clock, client: OnceLock::new() }
     }
 
     /// # Panics
@@ -80,6 +88,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, or the first [`ANSWER_MAX_BYTES`] of it.
     pub body: Vec<u8>,
+    /// When it began to arrive.
+    pub received_at: OffsetDateTime,
 }
 
 impl Http {
@@ -92,6 +102,7 @@ impl Http {
         }
         let answer = async {
             let mut response = request.body(message.body).send().await?;
+            let received_at = (self.clock)();
             let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
             let mut body = Vec::new();
             while body.len() < ANSWER_MAX_BYTES
@@ -99,22 +110,10 @@ impl Http {
             {
                 body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX_BYTES - body.len())]);
             }
-            Ok(Answer { status, headers, body })
+            Ok::<_, reqwest::Error>(Answer { status, headers, body, received_at })
         };
         // The library's own text holds the URL, which is a secret, and the host's IP address.
-        answer.await.map_err(|error: reqwest::Error| {
-            if Forbidden::caused(&error) {
-                return Outcome::Denied(Forbidden.to_string());
-            }
-            let reason = if error.is_timeout() {
-                "no answer in time"
-            } else if error.is_connect() {
-                "cannot connect"
-            } else {
-                "the connection broke"
-            };
-            Outcome::RetryLater { reason: reason.to_owned(), retry_after: None }
-        })
+        answer.await.map_err(|error| without_answer(&error))
     }
 
     /// Sends a message, and classifies the answer as most services mean it. `gone`: see [`Answer::outcome`].
@@ -126,9 +125,24 @@ impl Http {
     }
 }
 
+/// Classifies an attempt without an answer: once there was a connection, the service may have taken the message.
+fn without_answer(error: &reqwest::Error) -> Outcome {
+    let later = |reason: &str| Outcome::RetryLater { reason: reason.to_owned(), retry_after: None };
+    match (error.is_connect(), error.is_timeout()) {
+        _ if Forbidden::caused(error) => {
+            Outcome::RetryLater { reason: Forbidden.to_string(), retry_after: Some(FORBIDDEN_DELAY) }
+        }
+        (true, true) => later(NO_ANSWER),
+        (true, false) => later("cannot connect"),
+        (false, true) => Outcome::Unknown(NO_ANSWER.to_owned()),
+        (false, false) => Outcome::Unknown("the connection broke".to_owned()),
+    }
+}
+
 impl Answer {
     /// Classifies the answer: 2xx delivers; a status in `gone` says that the service will never take anything again; 401 and
-    /// 403 that it does not let us in; 404, 408, 429, 3xx and 5xx are worth a retry; any other 4xx refuses these events.
+    /// 403 that it does not let us in; 404, 408, 429, 3xx and 5xx are worth a retry, of which 502 and 504 come from a proxy that
+    /// does not know what its server did; any other 4xx refuses these events.
     /// `Retry-After` and Discord's `X-RateLimit-*` set the delay before the next message.
     #[must_use]
     pub fn outcome(&self, gone: &[u16]) -> Outcome {
@@ -139,10 +153,11 @@ impl Answer {
             return Outcome::Delivered(delay.unwrap_or_default());
         }
         let reason = self.reason();
-        let retry_after = seconds(headers, "retry-after");
+        let retry_after = retry_after(headers, self.received_at);
         match status.as_u16() {
             status if gone.contains(&status) => Outcome::Gone(reason),
             401 | 403 => Outcome::Denied(reason),
+            502 | 504 => Outcome::Unknown(reason),
             429 => {
                 let retry_after = retry_after.or_else(|| seconds(headers, "x-ratelimit-reset-after"));
                 Outcome::RetryLater { reason, retry_after }
@@ -167,6 +182,16 @@ impl Answer {
     }
 }
 
+/// The delay that `Retry-After` asks for: in seconds, or as a date (RFC 9110, section 10.2.3), which is compared with the clock of the
+/// service, if it tells that.
+fn retry_after(headers: &HeaderMap, received_at: OffsetDateTime) -> Option<Duration> {
+    let date = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+    seconds(headers, "retry-after").or_else(|| {
+        let now = date("date").unwrap_or_else(|| received_at.into());
+        Some(date("retry-after")?.duration_since(now).unwrap_or_default())
+    })
+}
+
 /// A header that holds seconds, perhaps with a fraction.
 fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
     let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
@@ -176,6 +201,7 @@ fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use reqwest::header::{HeaderName, HeaderValue};
+    use time::macros::datetime;
 
     use super::*;
 
@@ -185,7 +211,8 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let status = StatusCode::from_u16(status).expect("a status");
-        Answer { status, headers, body: Vec::new() }.outcome(&[410])
+        let received_at = datetime!(2026-11-25 07:00 UTC);
+        Answer { status, headers, body: Vec::new(), received_at }.outcome(&[410])
     }
 
     #[test]
@@ -193,6 +220,13 @@ mod tests {
         for status in [302, 404, 408, 429, 500, 503] {
             let reason = format!("status {status}");
             assert_eq!(classified(status, &[]), Outcome::RetryLater { reason, retry_after: None });
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_says_of_a_server_without_an_answer_may_have_been_delivered() {
+        for status in [502, 504] {
+            assert_eq!(classified(status, &[]), Outcome::Unknown(format!("status {status}")));
         }
     }
 
@@ -219,6 +253,10 @@ mod tests {
         assert_eq!(classified(429, &[("retry-after", "0")]), after(0.0));
         assert_eq!(classified(429, &[("x-ratelimit-reset-after", "1.5")]), after(1.5));
         assert_eq!(classified(429, &[("retry-after", "2"), ("x-ratelimit-reset-after", "1.5")]), after(2.0));
+        let date = ("retry-after", "Wed, 25 Nov 2026 07:01:30 GMT");
+        assert_eq!(classified(429, &[date]), after(90.0));
+        assert_eq!(classified(429, &[date, ("date", "Wed, 25 Nov 2026 07:01:00 GMT")]), after(30.0));
+        assert_eq!(classified(429, &[date, ("date", "Wed, 25 Nov 2026 08:00:00 GMT")]), after(0.0));
         let reset = ("x-ratelimit-reset-after", "1.5");
         let delivered = |delay| Outcome::Delivered(Duration::from_secs_f64(delay));
         assert_eq!(classified(200, &[("x-ratelimit-remaining", "0"), reset]), delivered(1.5));

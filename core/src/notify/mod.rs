@@ -5,6 +5,7 @@
 //! - `channel`: what a channel is (feature `webhook`, as is everything below).
 //! - `channels`: the list of kinds of channels, and making channels from settings.
 //! - `settings`: settings of channels, as their owner writes and reads them.
+//! - `outcome`: what becomes of attempts to deliver.
 //! - `http`: the one HTTP client, and the one classification of responses.
 //! - `dispatcher`: takes events from the outbox and sends them.
 //! - `setup`: what the dispatcher and its deliveries work with.
@@ -14,11 +15,10 @@
 //! - `strangers`: events as friends may know them.
 //! - `wording`: what notifications say, for all kinds of channels.
 //! - `text`: text that others wrote, made safe, and cut to limits.
-//! - `watchdog`: tells a service elsewhere that alerts are evaluated.
 //! - `guard`: which servers a channel may point to.
 //! - `webhook_payload`: what webhooks send.
 //! - `watchdog`: tells a service elsewhere that alerts are evaluated.
-//! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one file for each kind of channel.
+//! - `discord`, `mail`, `ntfy`, `telegram`, `webhook`: one room for each kind of channel.
 
 #[cfg(feature = "webhook")]
 pub mod channel;
@@ -39,6 +39,8 @@ pub mod http;
 mod mail;
 #[cfg(feature = "webhook")]
 mod ntfy;
+#[cfg(feature = "webhook")]
+pub mod outcome;
 #[cfg(feature = "webhook")]
 mod recording;
 #[cfg(feature = "webhook")]

@@ -12,9 +12,10 @@ use time::{OffsetDateTime, Time};
 use url::Url;
 
 use super::{
-    channel::{Channel, ChannelKind, Outcome, Setting, text_setting, url_setting},
+    channel::{Channel, ChannelKind, Setting, text_setting, url_setting},
     event::Event,
     http::{Answer, Http, Message},
+    outcome::Outcome,
     site::Site,
     text,
     wording::{self, Reader, Tone, Wording, WordingLink},
@@ -181,7 +182,7 @@ fn outcome(answer: &Answer, now: OffsetDateTime) -> Outcome {
         // A server of another kind takes anything.
         return match answer.json()["id"] {
             Value::String(_) => Outcome::Delivered(Duration::ZERO),
-            _ => Outcome::RetryLater { reason: "not the answer of ntfy".to_owned(), retry_after: None },
+            _ => Outcome::Unknown("not the answer of ntfy".to_owned()),
         };
     }
     if status != 429 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    delivery::{Delivery, LEASE_RETRY_DELAY, RECORD_ATTEMPTS, ids},
+    delivery::{Attempt, Delivery, LEASE_RETRY_DELAY, RECORD_ATTEMPTS},
     event::{Event, FailingChannel},
 };
 use crate::{
@@ -21,63 +21,110 @@ impl Delivery<'_> {
         Ok(if held { delay } else { self.lease_lost() })
     }
 
-    /// Records a failed attempt.
-    pub(super) async fn retry_later(
+    /// Records an attempt after which the events may have arrived.
+    pub(super) async fn unknown(
         &self,
-        attempts: i32,
+        attempt: &Attempt,
         reason: &str,
         delay: Duration,
     ) -> Result<Duration, Error> {
+        let maybe_arrived = Attempt { first_of: Vec::new(), ..*attempt };
+        self.retry_later(&maybe_arrived, reason, delay).await
+    }
+
+    /// Records an attempt that failed.
+    pub(super) async fn retry_later(
+        &self,
+        attempt: &Attempt,
+        reason: &str,
+        delay: Duration,
+    ) -> Result<Duration, Error> {
+        self.failed(attempt, reason, delay, false).await
+    }
+
+    /// Records an attempt that was denied.
+    pub(super) async fn denied(
+        &self,
+        attempt: &Attempt,
+        reason: &str,
+        delay: Duration,
+    ) -> Result<Duration, Error> {
+        self.failed(attempt, reason, delay, true).await
+    }
+
+    async fn failed(
+        &self,
+        attempt: &Attempt,
+        reason: &str,
+        delay: Duration,
+        is_denied: bool,
+    ) -> Result<Duration, Error> {
         let (key, holder, seconds) = (&self.channel.key, &self.setup.holder, delay.as_secs_f64());
-        tracing::warn!(channel = %key, attempts = attempts + 1, %reason, retry_after = ?delay, "delivery failed");
-        let held = self
-            .record(async |it| dispatch_leases::retry_later(it, key, holder, seconds, reason).await)
-            .await?;
+        let attempts = attempt.failed.attempts + 1;
+        tracing::warn!(channel = %key, attempts, %reason, retry_after = ?delay, "delivery failed");
+        let retry = async |it: &mut _| {
+            dispatch_leases::retry_later(it, key, holder, seconds, is_denied, reason).await
+        };
+        let held = self.record_failure(attempt, retry).await?;
         Ok(if held { delay } else { self.lease_lost() })
     }
 
-    /// Records that the service takes no more for so long, and tells the owner by other channels now.
+    /// Records that the service takes no more for so long, and tells the owner by other channels now which alerts wait for that.
     pub(super) async fn out_of_quota(
         &self,
+        attempt: &Attempt,
         events: &[Event],
         reason: &str,
         delay: Duration,
     ) -> Result<Duration, Error> {
         let (key, holder, seconds) = (&self.channel.key, &self.setup.holder, delay.as_secs_f64());
         tracing::error!(channel = %key, %reason, retry_after = ?delay, "the service takes no more for now");
-        let held = self.record(async |it| {
-            it.ensure_transaction().await?;
-            let held = dispatch_leases::retry_later(it, key, holder, seconds, reason).await?;
+        let retry = async |it: &mut Connection| {
+            let held = dispatch_leases::retry_later(it, key, holder, seconds, false, reason).await?;
             if held {
-                self.tell_owner(it, events, reason).await?;
+                self.tell_of_alerts(it, events, reason).await?;
             }
             Ok(held)
-        });
-        Ok(if held.await? { delay } else { self.lease_lost() })
+        };
+        Ok(if self.record_failure(attempt, retry).await? { delay } else { self.lease_lost() })
     }
 
     /// Dead-letters events that make no sense to the program.
-    pub(super) async fn dead_letter(&self, events: &[i64], reason: &str) -> Result<Duration, Error> {
-        self.dead_letter_and(events, reason, &[]).await
+    pub(super) async fn dead_letter(
+        &self,
+        attempt: &Attempt,
+        events: &[i64],
+        reason: &str,
+    ) -> Result<Duration, Error> {
+        self.dead_letter_and(attempt, events, reason, &[]).await
     }
 
     /// Dead-letters an event that the service refused, and tells the owner by other channels if it is about an alert.
-    pub(super) async fn refused(&self, event: &Event, reason: &str) -> Result<Duration, Error> {
-        let told = if event.alert().is_some() { std::slice::from_ref(event) } else { &[] };
-        self.dead_letter_and(&[event.id], reason, told).await
+    pub(super) async fn refused(
+        &self,
+        attempt: &Attempt,
+        event: &Event,
+        reason: &str,
+    ) -> Result<Duration, Error> {
+        self.dead_letter_and(attempt, &[event.id], reason, std::slice::from_ref(event)).await
     }
 
-    async fn dead_letter_and(&self, ids: &[i64], reason: &str, told: &[Event]) -> Result<Duration, Error> {
+    async fn dead_letter_and(
+        &self,
+        attempt: &Attempt,
+        ids: &[i64],
+        reason: &str,
+        refused: &[Event],
+    ) -> Result<Duration, Error> {
         let (key, holder) = (&self.channel.key, &self.setup.holder);
-        let held = self.record(async |it| {
-            it.ensure_transaction().await?;
+        let dead_letter = async |it: &mut Connection| {
             let held = outbox::dead_letter(it, key, holder, ids, reason).await?;
-            if held && !told.is_empty() {
-                self.tell_owner(it, told, reason).await?;
+            if held {
+                self.tell_of_alerts(it, refused, reason).await?;
             }
             Ok(held)
-        });
-        if !held.await? {
+        };
+        if !self.record_failure(attempt, dead_letter).await? {
             return Ok(self.lease_lost());
         }
         tracing::error!(channel = %key, events = ids.len(), %reason, "events dead-lettered");
@@ -85,18 +132,17 @@ impl Delivery<'_> {
     }
 
     /// Disables the channel, and tells the owner by other channels.
-    pub(super) async fn disable(&self, reason: &str) -> Result<Duration, Error> {
+    pub(super) async fn disable(&self, attempt: &Attempt, reason: &str) -> Result<Duration, Error> {
         let (key, holder) = (&self.channel.key, &self.setup.holder);
-        let held = self.record(async |it| {
-            it.ensure_transaction().await?;
+        let disable = async |it: &mut Connection| {
             let held = channels::disable(it, key, holder, reason).await?;
             if held {
                 let failing = [self.failing(reason, true, None)];
                 failing_channels::tell(it, &failing, &self.round.configured).await?;
             }
             Ok(held)
-        });
-        if !held.await? {
+        };
+        if !self.record_failure(attempt, disable).await? {
             return Ok(self.lease_lost());
         }
         tracing::error!(channel = %key, %reason, "channel disabled: nothing is sent until its URL is changed");
@@ -104,9 +150,14 @@ impl Delivery<'_> {
     }
 
     /// Keeps settings that the service wants from now on. The events are sent again with them.
-    pub(super) async fn move_to(&self, settings: &Map<String, Value>) -> Result<Duration, Error> {
+    pub(super) async fn move_to(
+        &self,
+        attempt: &Attempt,
+        settings: &Map<String, Value>,
+    ) -> Result<Duration, Error> {
         let (key, holder) = (&self.channel.key, &self.setup.holder);
-        let held = self.record(async |it| channels::change_settings(it, key, holder, settings).await).await?;
+        let change = async |it: &mut _| channels::change_settings(it, key, holder, settings).await;
+        let held = self.record_failure(attempt, change).await?;
         Ok(if held { LEASE_RETRY_DELAY } else { self.lease_lost() })
     }
 
@@ -116,29 +167,42 @@ impl Delivery<'_> {
         LEASE_RETRY_DELAY
     }
 
-    /// Tells the owner by other channels that these events could not be sent: of each alert among them once, or, without any, of
-    /// the channel.
-    async fn tell_owner(
+    /// Tells the owner by other channels which alerts these events could not tell of: of each firing once. A test of an alert has none.
+    async fn tell_of_alerts(
         &self,
         it: &mut Connection,
         events: &[Event],
         reason: &str,
     ) -> Result<(), sqlx::Error> {
-        let is_of_firing = |event: &&Event| event.alert().is_some_and(|notice| notice.firing != 0);
-        let of_firings: Vec<Event> = events.iter().filter(is_of_firing).cloned().collect();
-        let alerts: Vec<Option<String>> = if of_firings.is_empty() {
-            vec![None]
-        } else {
-            failing_channels::report(it, &ids(&of_firings)).await?.into_iter().map(Some).collect()
-        };
-        let failing: Vec<FailingChannel> =
-            alerts.into_iter().map(|alert_name| self.failing(reason, false, alert_name)).collect();
+        let alerts = events.iter().filter_map(|event| Some((event.id, event.alert()?)));
+        let (tests, firings): (Vec<_>, Vec<_>) = alerts.partition(|(_, notice)| notice.firing == 0);
+        let ids: Vec<i64> = firings.into_iter().map(|(id, _)| id).collect();
+        let names = failing_channels::report(it, &ids).await?;
+        let names = names.into_iter().map(Some).chain(tests.into_iter().map(|_| None));
+        let failing: Vec<FailingChannel> = names.map(|name| self.failing(reason, false, name)).collect();
         failing_channels::tell(it, &failing, &self.round.configured).await
     }
 
     fn failing(&self, reason: &str, disabled: bool, alert_name: Option<String>) -> FailingChannel {
         let (channel, name) = (self.channel.id, self.channel.name.clone());
         FailingChannel { channel, name, reason: reason.to_owned(), disabled, alert_name }
+    }
+
+    /// Records an attempt after which the events have certainly not arrived.
+    async fn record_failure(
+        &self,
+        attempt: &Attempt,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<bool, sqlx::Error> + Clone,
+    ) -> Result<bool, Error> {
+        self.record(async |it| {
+            it.ensure_transaction().await?;
+            let held = work.clone()(it).await?;
+            if held && !attempt.first_of.is_empty() {
+                outbox::forget_attempt(it, &attempt.first_of).await?;
+            }
+            Ok(held)
+        })
+        .await
     }
 
     /// Records an outcome, with a few retries. Returns whether this dispatcher still had the lease.

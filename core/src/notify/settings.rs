@@ -85,6 +85,8 @@ pub fn secrets(channel: &OwnedChannel) -> Vec<&'static str> {
 
 /// Returns the link that opens the chat with a Telegram bot and sends it the start code; `None` if the chat is known, or the
 /// name of the bot is not yet.
+///
+/// Source: Telegram's documentation of bots, "Deep linking".
 #[must_use]
 pub fn start_link(channel: &OwnedChannel) -> Option<String> {
     let bot = channel.settings.expose().get("bot_name")?.as_str()?;

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::{
     Config,
-    link::{Link, LinkAction},
+    link::Link,
     runtime::Runtime,
     secret::Secret,
     token::{DerivedKey, Purpose},
@@ -47,12 +47,11 @@ impl Site {
         format!("{}/{path}", self.live_url.as_str().trim_end_matches('/'))
     }
 
-    /// Returns the URL of the page with one button that allows `action`; `None` without a secret key. `firing` is 0 where
-    /// there is none.
+    /// Returns the URL of the page with one button that does what a link allows; `None` without a secret key.
     #[must_use]
-    pub fn link(&self, action: LinkAction, firing: i64, channel: i64) -> Option<String> {
-        let code = Link { action, firing, channel }.code(self.links.as_ref()?);
-        Some(self.page(&format!("{}/{code}", action.path())))
+    pub fn link(&self, link: Link) -> Option<String> {
+        let code = link.code(self.links.as_ref()?);
+        Some(self.page(&format!("{}/{code}", link.action.path())))
     }
 }
 

@@ -38,6 +38,7 @@ impl AlertNotice {
             ended_at: self.public_ended_at,
             reached_by: None,
             unconfirmed: Vec::new(),
+            disabled_channels: Vec::new(),
             ..self
         }
     }

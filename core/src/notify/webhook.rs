@@ -9,9 +9,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    channel::{Channel, ChannelKind, Outcome, Setting, url_setting},
+    channel::{Channel, ChannelKind, Setting, url_setting},
     event::Event,
     http::{Http, Message},
+    outcome::Outcome,
     site::Site,
     webhook_payload::WebhookBody,
     wording::Reader,
@@ -129,7 +130,10 @@ mod tests {
         let site = Site::example();
         let now = datetime!(2023-11-02 10:00:00 UTC);
         let (timezone, is_confirmed) = (&Timezone::default(), true);
-        webhook.message(event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site: &site })
+        webhook.message(
+            event,
+            &Reader { channel: 5, address_version: 0, audience, is_confirmed, now, timezone, site: &site },
+        )
     }
 
     fn message(settings: &Value, event: &Event) -> Message {
@@ -186,10 +190,10 @@ mod tests {
             String::from_utf8(read_by(&webhook, &event, Audience::Owner).body).expect("text")
         });
         insta::assert_snapshot!(bodies.join("\n"), @r#"
-        {"type":"alert.fired","timestamp":"2023-11-02T09:48:40Z","data":{"alert":{"id":2,"name":"For Mum"},"firing":7,"since":"2023-11-01T07:12:40Z","repetition":0,"unconfirmed":["Ben"],"ok_url":"https://beat.example.org/ok/AQAAAAAAAAAHAAAAAAAAAAVXXTMy8zMyTy4cF19arC8J","test":false}}
+        {"type":"alert.fired","timestamp":"2023-11-02T09:48:40Z","data":{"alert":{"id":2,"name":"For Mum"},"firing":7,"since":"2023-11-01T07:12:40Z","repetition":0,"unconfirmed":["Ben"],"ok_url":"https://beat.example.org/ok/AQAAAAAAAAAHAAAAAAAAAAUAAAAAXBR_rRKs7rrMzuySWK-efA","test":false}}
         {"type":"alert.resolved","timestamp":"2023-11-02T09:48:40Z","data":{"alert":{"id":2,"name":"For Mum"},"firing":7,"since":"2023-11-01T07:12:40Z","repetition":0,"unconfirmed":["Ben"],"test":false}}
         {"type":"channel.failing","timestamp":"2023-11-02T09:48:40Z","data":{"channel":{"id":4,"name":"For Mum"},"reason":"status 404","disabled":true}}
-        {"type":"channel.confirm","timestamp":"2023-11-02T09:48:40Z","data":{"confirm_url":"https://beat.example.org/confirm/AwAAAAAAAAAAAAAAAAAAAAWIi3fJDgHaFbv03tLkDJjC","unsubscribe_url":"https://beat.example.org/unsubscribe/BAAAAAAAAAAAAAAAAAAAAAWxF31YTeEyUTQjsz_aFBP2"}}
+        {"type":"channel.confirm","timestamp":"2023-11-02T09:48:40Z","data":{"confirm_url":"https://beat.example.org/confirm/AwAAAAAAAAAAAAAAAAAAAAUAAAAAy9FdvHuX--MR1OpcoxgUJA","unsubscribe_url":"https://beat.example.org/unsubscribe/BAAAAAAAAAAAAAAAAAAAAAUAAAAAsAEdC3NhJjLuTbHv4gdqWQ"}}
         {"type":"device.quiet","timestamp":"2023-11-02T09:48:40Z","data":{"device":{"id":3,"name":"Laptop"},"since":"2023-10-01T07:12:40Z"}}
         {"type":"test","timestamp":"2023-11-02T09:48:40Z","data":{}}
         "#);

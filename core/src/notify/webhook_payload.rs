@@ -107,7 +107,7 @@ pub struct AlertData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<String>,
-    /// What ended it: `beat`, or `ok`, the word of the owner.
+    /// What ended it: `beat`; `ok`, the word of the owner; or `erased`, nothing did, as its device was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "beat")]
     ended_by: Option<EndedBy>,
@@ -176,7 +176,7 @@ impl WebhookBody {
     pub(super) fn of(event: &Event, reader: &Reader<'_>) -> Self {
         let device = event.device.as_ref();
         let device = device.map(|device| WebhookDevice { id: device.id, name: device.name.clone() });
-        let link = |action, firing| reader.site.link(action, firing, reader.channel);
+        let link = |action, firing| reader.link(action, firing);
         let data = match &event.kind {
             EventKind::AbsenceEnded(absence) => WebhookData::Absence(AbsenceData {
                 device,

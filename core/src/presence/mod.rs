@@ -1,10 +1,12 @@
 //! Presence: the minutes of UTC in which at least one beat arrived, of a device or of anybody.
 //!
 //! - [`absences`]: absences of more than an hour, as lists show them.
+//! - [`day_parts`]: local days as the clocks on the wall show them.
 //! - [`sums`]: minutes and beats of local days, hours and quarters of an hour.
 //! - [`spans`]: times in use, as a timeline shows them.
 
 pub mod absences;
+pub mod day_parts;
 pub mod spans;
 pub mod sums;
 
@@ -80,6 +82,14 @@ impl Presence {
     pub fn first(&self) -> Option<OffsetDateTime> {
         let (number, _) = self.quarters.first()?;
         OffsetDateTime::from_unix_timestamp(number * QUARTER_SECONDS).ok()
+    }
+
+    /// Start of the last minute with a beat.
+    #[must_use]
+    pub fn last_minute(&self) -> Option<OffsetDateTime> {
+        let (number, quarter) = self.quarters.last()?;
+        let minute = u16::BITS - 1 - quarter.minutes.leading_zeros().min(u16::BITS - 1);
+        OffsetDateTime::from_unix_timestamp(number * QUARTER_SECONDS + i64::from(minute) * 60).ok()
     }
 
     /// Quarters of an hour with beats by the Unix time at which they begin, in their order.

@@ -22,7 +22,7 @@ impl Presence {
     pub fn spans(&self, from: OffsetDateTime, to: OffsetDateTime) -> Vec<Span> {
         let (first, end) = (from.unix_timestamp().div_euclid(60), to.unix_timestamp().div_euclid(60));
         let mut spans: Vec<(i64, i64)> = Vec::new();
-        for minute in self.minutes().filter(|minute| (first..end).contains(minute)) {
+        for minute in self.minutes(first, end) {
             match spans.last_mut() {
                 Some((_, last)) if minute - *last <= JOINED_MINUTES => *last = minute,
                 _ => spans.push((minute, minute)),
@@ -34,12 +34,16 @@ impl Presence {
         spans.into_iter().filter_map(span).collect()
     }
 
-    /// Returns the minutes with a beat by their numbers since 1970, in their order.
-    fn minutes(&self) -> impl Iterator<Item = i64> {
-        self.quarters.iter().flat_map(|(number, quarter)| {
+    /// Returns the minutes with a beat from `first` on and before `end`, by their numbers since 1970, in their order.
+    fn minutes(&self, first: i64, end: i64) -> impl Iterator<Item = i64> {
+        let start = self.quarters.partition_point(|(number, _)| *number < first.div_euclid(QUARTER_MINUTES));
+        let quarters =
+            self.quarters[start..].iter().take_while(move |(number, _)| *number * QUARTER_MINUTES < end);
+        let minutes = quarters.flat_map(|(number, quarter)| {
             let set = (0..QUARTER_MINUTES).filter(|minute| quarter.minutes & (1 << minute) != 0);
             set.map(move |minute| number * QUARTER_MINUTES + minute)
-        })
+        });
+        minutes.filter(move |minute| (first..end).contains(minute))
     }
 }
 
@@ -59,6 +63,7 @@ mod tests {
         let at = |minute| noon + Duration::minutes(minute);
         let all = presence.spans(noon - Duration::DAY, noon + Duration::DAY);
         assert_eq!(all, [Span { start: at(0), end: at(10) }, Span { start: at(15), end: at(17) }]);
+        assert_eq!(presence.last_minute(), Some(at(16)));
         let some = presence.spans(at(4), at(16));
         assert_eq!(some, [Span { start: at(4), end: at(10) }, Span { start: at(15), end: at(16) }]);
     }

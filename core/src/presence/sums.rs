@@ -71,7 +71,7 @@ impl Presence {
     #[must_use]
     pub fn sums(&self, step: Step, timezone: &Timezone, days: &Days) -> Vec<Sum> {
         let mut sums: Vec<Sum> = Vec::new();
-        for piece in self.pieces(timezone) {
+        for piece in self.around(days).pieces(timezone) {
             if !days.contains(&piece.local.date()) {
                 continue;
             }
@@ -91,6 +91,18 @@ impl Presence {
             sum.beats += u64::from(piece.quarter.beats);
         }
         sums
+    }
+
+    /// Returns what came on some days, wherever on earth, and near them.
+    fn around(&self, days: &Days) -> Self {
+        let number = |day: Date| {
+            OffsetDateTime::new_utc(day, time::Time::MIDNIGHT).unix_timestamp().div_euclid(QUARTER_SECONDS)
+        };
+        let first = number(days.start().saturating_sub(Duration::DAY));
+        let end = number(days.end().saturating_add(Duration::days(2)));
+        let index = |number| self.quarters.partition_point(|(quarter, _)| *quarter < number);
+        let range = index(first)..index(end).max(index(first));
+        Self { quarters: self.quarters[range].to_vec() }
     }
 
     /// Returns quarters of an hour with the local time at which they begin. One in which clocks change is two.

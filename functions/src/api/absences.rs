@@ -158,7 +158,7 @@ async fn absences(
 }
 
 fn parse(query: Query) -> Result<Asked, Problem> {
-    let order = query.parsed("order", |text| Order::parse(text))?.unwrap_or_default();
+    let order = query.parsed("order", Order::parse)?.unwrap_or_default();
     let limit = query.parsed("limit", |text| {
         let limit = canonical_number(text).filter(|limit| (1..=LIMIT.1).contains(limit));
         limit.ok_or("a number from 1 to 1000")

@@ -251,11 +251,11 @@ fn parse_date(text: &str) -> Option<Date> {
 
 /// The query of a URL.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Query<'a>(pub(super) &'a str);
+pub(crate) struct Query<'a>(pub(crate) &'a str);
 
 impl Query<'_> {
     /// Parses the value of a parameter, unless it is missing or empty. Of several, the first counts.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, &'static str>,

@@ -19,7 +19,8 @@ use crate::{
         auth::Owner,
         body::Body,
         error_responses::ErrorResponse,
-        json::{self, JsonLine},
+        json::JsonLine,
+        members,
         problem::{Details, PROBLEM_JSON, Problem},
         route::{Audience, Route},
     },
@@ -162,11 +163,11 @@ async fn end(_: Owner, State(app): State<App>) -> Result<StatusCode, Problem> {
 /// Parses a [`NewSnooze`], which has to end after `now`.
 fn parse(body: &[u8], now: OffsetDateTime) -> Result<Snooze, Problem> {
     let (mut until, mut note) = (None, None);
-    for (member, value) in &json::object(body)? {
+    for (member, value) in &members::object(body)? {
         match member.as_str() {
             "until" => until = Some(parse_until(value, now)?),
             "note" => note = parse_note(value)?,
-            _ => return Err(json::unknown_member(&["until", "note"])),
+            _ => return Err(members::unknown_member(&["until", "note"])),
         }
     }
     let until = until.ok_or_else(|| Problem::BadRequest("The member \"until\" is missing.".to_owned()))?;
@@ -179,7 +180,7 @@ fn parse_until(value: &Value, now: OffsetDateTime) -> Result<OffsetDateTime, Pro
     // Years beyond 9999 are none that RFC 3339 can write.
     let time = time.filter(|time| time.year() <= 9999 && *time > now);
     time.ok_or_else(|| {
-        json::not_a("until", "a time in the future, such as \"2126-12-06T18:00:00Z\" (RFC 3339)")
+        members::not_a("until", "a time in the future, such as \"2126-12-06T18:00:00Z\" (RFC 3339)")
     })
 }
 
@@ -188,6 +189,6 @@ fn parse_note(value: &Value) -> Result<Option<SnoozeNote>, Problem> {
         Value::Null => Ok(None),
         Value::String(note) => SnoozeNote::parse(note)
             .map_err(|error| Problem::BadRequest(format!("The body is refused: {error}."))),
-        _ => Err(json::not_a("note", "a string")),
+        _ => Err(members::not_a("note", "a string")),
     }
 }

@@ -1,4 +1,4 @@
-//! Image cache: badges and link previews that were drawn recently. Equal images are requested again and again, and
+//! Image cache: badges, pictures and link previews that were drawn recently. Equal images are requested again and again, and
 //! drawing one takes up to some milliseconds of CPU time.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use heartbeat_core::{
-    badge::{Badge, card::Card},
+    badge::{Badge, card::Card, picture::Picture},
     shares::Shares,
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
@@ -20,17 +20,17 @@ use crate::http::{
 };
 
 /// Number of images in the cache. Clients choose what is drawn, so memory needs a bound: with 64 characters on each
-/// side of a badge, this is about ten megabytes.
+/// side of a badge, this is about ten megabytes. Pictures are as large as those.
 const MAX_IMAGES: usize = 256;
 
-/// Number of PNGs that are drawn at the same time. Other requests need the CPU, too.
+/// Number of images that are drawn at the same time, if drawing takes long: PNGs, and pictures, which measure their texts. Other requests need the CPU, too.
 const MAX_CONCURRENT_DRAWINGS: usize = 2;
 
-/// Maximum number of PNGs that wait to be drawn: as many as are drawn in a fraction of a second. A request that waits
+/// Maximum number of images that wait to be drawn: as many as are drawn in a fraction of a second. A request that waits
 /// keeps its connection, so more would keep connections from devices.
 const MAX_WAITING: usize = 64;
 
-/// Maximum number of PNGs that wait for one client IP.
+/// Maximum number of images that wait for one client IP.
 const MAX_WAITING_PER_CLIENT: usize = 16;
 
 /// An image that can be drawn. It is its own cache key, so it holds everything that the drawing depends on.
@@ -44,6 +44,10 @@ pub(crate) enum Image {
     Json(Badge, bool),
     /// Link preview as PNG.
     Card(Card),
+    /// Picture as SVG.
+    PictureSvg(Box<Picture>),
+    /// Picture as PNG.
+    PicturePng(Box<Picture>),
 }
 
 impl Image {
@@ -53,13 +57,15 @@ impl Image {
             Self::Png(badge, scale) => ("image/png", badge.png(*scale).into()),
             Self::Json(badge, is_error) => ("application/json", (badge.json(*is_error) + "\n").into()),
             Self::Card(card) => ("image/png", card.png().into()),
+            Self::PictureSvg(picture) => ("image/svg+xml", picture.svg().into()),
+            Self::PicturePng(picture) => ("image/png", picture.png().into()),
         };
         Representation::of(content_type, body)
     }
 
     /// Whether drawing takes long enough to block other tasks of the same thread.
     fn is_slow(&self) -> bool {
-        matches!(self, Self::Png(..) | Self::Card(_))
+        matches!(self, Self::Png(..) | Self::Card(_) | Self::PictureSvg(_) | Self::PicturePng(_))
     }
 }
 

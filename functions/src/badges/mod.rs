@@ -1,13 +1,17 @@
-//! Routes that return images. The module itself holds the parameters, formats and headers that all badges share.
+//! Routes that return images. The module itself holds what all badges share.
 //!
+//! - [`parameters`]: the query of a badge
 //! - [`last_seen`]: `GET /badge/last-seen`
 //! - [`total_beats`]: `GET /badge/total-beats`
 //! - [`og`]: `GET /og.png`
+//! - [`pictures`]: `GET /heatmap.svg`, `GET /card.svg`
 //! - [`image_cache`]: images that were drawn recently
 
 pub(crate) mod image_cache;
 pub mod last_seen;
 pub mod og;
+mod parameters;
+pub mod pictures;
 pub mod total_beats;
 
 use std::borrow::Cow;
@@ -22,12 +26,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use heartbeat_core::{
-    badge::{Badge, Style, color::Color},
-    stats::Stats,
-};
+use heartbeat_core::{Error, badge::Badge, stats::Stats};
 use time::OffsetDateTime;
-use url::form_urlencoded;
 
 use crate::{
     App,
@@ -40,6 +40,7 @@ use crate::{
     },
 };
 use image_cache::Image;
+pub(crate) use parameters::Parameters;
 
 /// `Content-Security-Policy` of badges: an SVG that is opened by itself may load nothing but its own styles and logo.
 const BADGE_POLICY: HeaderValue =
@@ -107,14 +108,7 @@ struct BadgeRequest<'a> {
 
 impl BadgeRequest<'_> {
     async fn respond(self, app: &App, now: OffsetDateTime, headers: &HeaderMap) -> Response {
-        let mut response = match self.render(app, now).await {
-            Ok((representation, cache_control)) => representation.respond(headers, cache_control),
-            Err(response) => response,
-        };
-        let headers = response.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CONTENT_SECURITY_POLICY, BADGE_POLICY);
-        response
+        respond(self.render(app, now).await, headers)
     }
 
     /// Returns the badge with its `Cache-Control`, or the response with an error badge.
@@ -129,21 +123,52 @@ impl BadgeRequest<'_> {
             Ok(parameters) => parameters,
             Err(message) => {
                 let error = BadgeError { status: StatusCode::BAD_REQUEST, message };
-                return Err(error_response(app, self, &error, &Parameters::default()).await);
+                return Err(self.refuse(app, &error, &Parameters::default()).await);
             }
         };
         let badge = match create_badge(app, kind, &parameters, now).await {
             Ok(badge) => badge,
-            Err(error) => return Err(error_response(app, self, &error, &parameters).await),
+            Err(error) => return Err(self.refuse(app, &error, &parameters).await),
         };
         let image = image(format, badge, parameters.scale, false);
         let image = app.image_cache.get_or_draw(image, client).await.map_err(Problem::into_response)?;
-        let rendered = (image, parameters.cache_control());
+        let rendered = (image, cache_control(parameters.cache_seconds));
         if let Some(revision) = revision {
             app.badge_cache.insert(&url, revision, rendered.clone());
         }
         Ok(rendered)
     }
+
+    /// Returns the response with an error badge.
+    async fn refuse(self, app: &App, error: &BadgeError, parameters: &Parameters) -> Response {
+        let label = parameters.label.as_deref().unwrap_or(self.kind.label);
+        let badge = Badge {
+            style: parameters.style,
+            heart: parameters.heart,
+            ..Badge::without_figure(label, &error.message)
+        };
+        error_response(app, self.client, image(self.format, badge, parameters.scale, true), error.status)
+            .await
+    }
+}
+
+/// Returns the response to a request with these headers, with those of all badges and pictures.
+fn respond(rendered: Result<(Representation, HeaderValue), Response>, request: &HeaderMap) -> Response {
+    let mut response = match rendered {
+        Ok((representation, cache_control)) => representation.respond(request, cache_control),
+        Err(response) => response,
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, BADGE_POLICY);
+    response
+}
+
+/// Returns the `Cache-Control` of an image that clients may cache for so long.
+fn cache_control(seconds: Option<u32>) -> HeaderValue {
+    seconds
+        .and_then(|seconds| HeaderValue::try_from(format!("max-age={seconds}")).ok())
+        .unwrap_or(REVALIDATE_ALWAYS)
 }
 
 /// Creates the badge that the parameters describe.
@@ -153,23 +178,12 @@ async fn create_badge(
     parameters: &Parameters,
     now: OffsetDateTime,
 ) -> Result<Badge, BadgeError> {
-    let snapshot = app.heartbeat.snapshot(now).await.map_err(|error| {
-        let status = Problem::from(error).status();
-        BadgeError { status, message: "unavailable".into() }
-    })?;
+    let snapshot = app.heartbeat.snapshot(now).await?;
     let stats = &snapshot.stats;
-    let (device, label) = match &parameters.device {
-        None => (None, Cow::Borrowed(kind.label)),
-        Some(id) => {
-            let unknown = BadgeError { status: StatusCode::NOT_FOUND, message: "no such device".into() };
-            let id: i64 = canonical_number(id).ok_or_else(|| unknown.clone())?;
-            let index = stats.device_index(id).ok_or(unknown)?;
-            let label = match &stats.devices[index].name {
-                Some(name) => Cow::Owned(format!("{name} {}", kind.label)),
-                None => Cow::Borrowed(kind.label),
-            };
-            (Some(index), label)
-        }
+    let device = parameters.device.as_deref().map(|id| device_index(stats, id)).transpose()?;
+    let label = match device.and_then(|index| stats.devices[index].name.as_deref()) {
+        Some(name) => Cow::Owned(format!("{name} {}", kind.label)),
+        None => Cow::Borrowed(kind.label),
     };
     let badge = (kind.create)(parameters.label.as_deref().unwrap_or(&label), stats, device);
     Ok(Badge {
@@ -181,6 +195,13 @@ async fn create_badge(
     })
 }
 
+/// Returns the index of a device that strangers may see, by its id as it is in a query. A non-numeric id answers 404, as an
+/// unknown one does.
+fn device_index(stats: &Stats, id: &str) -> Result<usize, BadgeError> {
+    let index = canonical_number(id).and_then(|id| stats.device_index(id));
+    index.ok_or(BadgeError { status: StatusCode::NOT_FOUND, message: "no such device".into() })
+}
+
 /// Reason for which there is no value to show.
 #[derive(Debug, Clone)]
 struct BadgeError {
@@ -188,21 +209,14 @@ struct BadgeError {
     message: Cow<'static, str>,
 }
 
+impl From<Error> for BadgeError {
+    fn from(error: Error) -> Self {
+        Self { status: Problem::from(error).status(), message: "unavailable".into() }
+    }
+}
+
 /// Returns a response with an error badge: a README has no other place for the message.
-async fn error_response(
-    app: &App,
-    request: BadgeRequest<'_>,
-    error: &BadgeError,
-    parameters: &Parameters,
-) -> Response {
-    let BadgeRequest { kind, format, client, .. } = request;
-    let label = parameters.label.as_deref().unwrap_or(kind.label);
-    let badge = Badge {
-        style: parameters.style,
-        heart: parameters.heart,
-        ..Badge::without_figure(label, &error.message)
-    };
-    let image = image(format, badge, parameters.scale, true);
+async fn error_response(app: &App, client: ClientIp, image: Image, status: StatusCode) -> Response {
     let representation = match app.image_cache.get_or_draw(image, client).await {
         Ok(representation) => representation,
         Err(problem) => return problem.into_response(),
@@ -211,8 +225,8 @@ async fn error_response(
         (CONTENT_TYPE, HeaderValue::from_static(representation.content_type)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    let mut response = (error.status, headers, representation.body).into_response();
-    if error.status == StatusCode::SERVICE_UNAVAILABLE {
+    let mut response = (status, headers, representation.body).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
     response
@@ -223,87 +237,5 @@ fn image(format: Format, badge: Badge, scale: u8, is_error: bool) -> Image {
         Format::Svg => Image::Svg(badge),
         Format::Png => Image::Png(badge, scale),
         Format::Json => Image::Json(badge, is_error),
-    }
-}
-
-/// Query parameters of a badge, named as in shields.io.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Parameters {
-    pub(crate) style: Style,
-    pub(crate) label: Option<String>,
-    label_color: Option<Color>,
-    color: Option<Color>,
-    heart: bool,
-    cache_seconds: Option<u32>,
-    /// Device id as in the query. A non-numeric id answers 404, as an unknown one does.
-    device: Option<String>,
-    scale: u8,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self {
-            style: Style::default(),
-            label: None,
-            label_color: None,
-            color: None,
-            heart: true,
-            cache_seconds: None,
-            device: None,
-            scale: 1,
-        }
-    }
-}
-
-impl Parameters {
-    /// Parses a query. Unknown names and empty values are ignored; of repeated names, the last value counts. Returns
-    /// the text of the error badge on an invalid value.
-    pub(crate) fn parse(query: &str) -> Result<Self, Cow<'static, str>> {
-        let mut parameters = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            // An empty label makes a badge without a label.
-            if name == "label" {
-                parameters.label = Some(value.into_owned());
-            } else if !value.is_empty() {
-                parameters.set(&name, &value)?;
-            }
-        }
-        Ok(parameters)
-    }
-
-    fn set(&mut self, name: &str, value: &str) -> Result<(), Cow<'static, str>> {
-        let color = || Color::parse(value).ok_or_else(|| Cow::Owned(format!("{name}: not a color")));
-        match name {
-            "style" => {
-                let style = Style::ALL.into_iter().find(|style| style.name() == value);
-                self.style = style.ok_or("style: not one of shields.io's")?;
-            }
-            "labelColor" => self.label_color = Some(color()?),
-            "color" => self.color = Some(color()?),
-            "logo" => {
-                self.heart = match value {
-                    "heart" => true,
-                    "none" => false,
-                    _ => return Err("logo: neither heart nor none".into()),
-                }
-            }
-            "cacheSeconds" => {
-                let seconds = canonical_number(value).filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
-                self.cache_seconds = Some(seconds.ok_or("cacheSeconds: not from 0 to 86400")?);
-            }
-            "device" => self.device = Some(value.to_owned()),
-            "scale" => {
-                let scale = canonical_number(value).filter(|scale| (1..=MAX_SCALE).contains(scale));
-                self.scale = scale.ok_or("scale: not from 1 to 4")?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn cache_control(&self) -> HeaderValue {
-        self.cache_seconds
-            .and_then(|seconds| HeaderValue::try_from(format!("max-age={seconds}")).ok())
-            .unwrap_or(REVALIDATE_ALWAYS)
     }
 }

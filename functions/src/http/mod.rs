@@ -18,6 +18,7 @@
 //! - [`problem`]: everything that can go wrong, with its status and its JSON.
 //! - [`error_responses`]: the same for the `OpenAPI` document.
 //! - [`json`]: JSON responses as people read them in a terminal.
+//! - [`members`]: the members of bodies that are JSON objects.
 //! - [`html`]: rendering templates, and the headers of HTML responses.
 //! - [`document`]: HTML documents, plain and compressed.
 //! - [`encoding`]: which encoding a client prefers.
@@ -35,6 +36,7 @@ pub(crate) mod error_responses;
 pub(crate) mod html;
 pub(crate) mod json;
 pub mod live_url;
+pub(crate) mod members;
 pub(crate) mod middleware;
 pub(crate) mod monitor;
 pub(crate) mod number;

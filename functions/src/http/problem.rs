@@ -65,6 +65,8 @@ pub enum Problem {
     UnknownChannel,
     /// The channel is the one that the configuration names.
     ConfiguredChannel,
+    /// The chat of the channel is not known yet.
+    UnlinkedChannel,
     /// There are as many channels as there may be.
     TooManyChannels,
     /// No alert has the id in the request.
@@ -128,6 +130,7 @@ impl Problem {
             | Self::UnknownLink
             | Self::UnknownPairingCode => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnlinkedChannel => StatusCode::CONFLICT,
             Self::PayloadTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
@@ -167,6 +170,9 @@ impl Problem {
             Self::ConfiguredChannel => {
                 "This channel belongs to the configuration. Change webhook.url and webhook.level there, and start the \
                  server again."
+            }
+            Self::UnlinkedChannel => {
+                "The chat of this channel is not known yet. Open its start_link, or send /start and its start_code to the bot."
             }
             Self::TooManyChannels => "There are 50 channels already, which is the maximum. Delete one first.",
             Self::UnknownAlert => "There is no alert with this id.",
@@ -255,6 +261,7 @@ impl From<Error> for Problem {
             Error::ArchivedDevice => Self::ArchivedDevice,
             Error::UnknownChannel => Self::UnknownChannel,
             Error::ConfiguredChannel => Self::ConfiguredChannel,
+            Error::UnlinkedChannel => Self::UnlinkedChannel,
             Error::TooManyChannels => Self::TooManyChannels,
             Error::UnknownAlert => Self::UnknownAlert,
             Error::TooManyAlerts => Self::TooManyAlerts,

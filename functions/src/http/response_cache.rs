@@ -1,4 +1,4 @@
-//! Response cache. Equal revisions of the stats make equal responses, so one is rendered for many clients.
+//! Response cache. Equal versions make equal responses, so one is rendered for many clients.
 
 use std::{
     collections::HashMap,
@@ -13,26 +13,27 @@ const MAX_ENTRIES: usize = 256;
 /// Longest URL whose response is cached.
 const KEY_MAX_BYTES: usize = 1024;
 
-/// Responses by URL, each with the revision of the stats that it shows. When the cache is full, it is cleared.
+/// Responses by URL, each with the version of what it shows, by default the revision of the stats. When the cache is full, it is
+/// cleared.
 #[derive(Debug)]
-pub(crate) struct ResponseCache<R>(Mutex<HashMap<String, (Revision, R)>>);
+pub(crate) struct ResponseCache<R, V = Revision>(Mutex<HashMap<String, (V, R)>>);
 
-impl<R> Default for ResponseCache<R> {
+impl<R, V> Default for ResponseCache<R, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<R: Clone> ResponseCache<R> {
-    /// Returns the response for this URL and revision.
-    pub(crate) fn get(&self, url: &str, revision: Revision) -> Option<R> {
+impl<R: Clone, V: Copy + PartialEq> ResponseCache<R, V> {
+    /// Returns the response for this URL and version.
+    pub(crate) fn get(&self, url: &str, version: V) -> Option<R> {
         let entries = self.lock();
-        let (_, response) = entries.get(url).filter(|(cached, _)| *cached == revision)?;
+        let (_, response) = entries.get(url).filter(|(cached, _)| *cached == version)?;
         Some(response.clone())
     }
 
-    /// Inserts a response, in place of the one for an older revision.
-    pub(crate) fn insert(&self, url: &str, revision: Revision, response: R) {
+    /// Inserts a response, in place of the one for an older version.
+    pub(crate) fn insert(&self, url: &str, version: V, response: R) {
         if url.len() > KEY_MAX_BYTES {
             return;
         }
@@ -40,10 +41,10 @@ impl<R: Clone> ResponseCache<R> {
         if entries.len() >= MAX_ENTRIES {
             entries.clear();
         }
-        entries.insert(url.to_owned(), (revision, response));
+        entries.insert(url.to_owned(), (version, response));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Revision, R)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (V, R)>> {
         // Nothing panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

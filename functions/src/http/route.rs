@@ -38,10 +38,14 @@ pub struct Route {
 
 impl Route {
     /// Returns the name of its Lambda function, and of its program in `src/bin`. The routes of the owner's API have one in
-    /// common.
+    /// common, and so have pictures.
     #[must_use]
     pub fn function(&self) -> &'static str {
         let is_api = self.paths.iter().all(|path| path.starts_with("/api/"));
-        if self.audience == Audience::Owner && is_api { "owner" } else { self.name }
+        match self.name {
+            "card" | "heatmap" => "pictures",
+            _ if self.audience == Audience::Owner && is_api => "owner",
+            name => name,
+        }
     }
 }

@@ -1,6 +1,10 @@
-//! `GET /badges`: the badge builder, with snippets to embed a badge.
+//! `GET /badges`: the builder of badges, pictures and the element, with snippets to embed them.
+//!
+//! - [`form`]: what is chosen.
+//! - [`snippets`]: what to copy.
 
 mod form;
+mod snippets;
 #[cfg(test)]
 mod tests;
 
@@ -8,29 +12,27 @@ use askama::Template;
 use axum::{
     Router,
     extract::{RawQuery, State},
-    http::{HeaderMap, Method},
+    http::Method,
     response::Response,
     routing::get,
 };
 use heartbeat_core::{badge::Style, stats::DeviceStats};
 
-use super::{Frame, error};
+use super::{Frame, error, visit::Visit};
 use crate::{
     App,
-    app::Now,
+    badges::pictures::{PARTS, WEEK_STARTS},
     http::{
         document::Document,
         html,
-        live_url::LiveUrl,
+        onlooker::Onlooker,
         route::{Audience, Route},
     },
 };
-use form::{BADGES, FORMATS, Form};
+use form::{FORMATS, Form, KINDS, Kind, THEMES};
+use snippets::Snippet;
 
 const PATH: &str = "/badges";
-
-/// Header of the requests with which `assets/heartbeat.js` updates the page. They are no visits.
-const SCRIPT_HEADER: &str = "x-requested-with";
 
 /// `GET /badges`
 pub const ROUTE: Route = Route {
@@ -53,28 +55,21 @@ struct Page<'a> {
     form: Form<'a>,
     /// Devices and their names.
     devices: Vec<(&'a DeviceStats, String)>,
-    /// Snippets: id, name and text of each.
-    snippets: [(&'static str, &'static str, String); 3],
+    snippets: [Snippet; 3],
 }
 
 async fn badge_builder(
     State(app): State<App>,
-    Now(now): Now,
-    live_url: LiveUrl,
-    method: Method,
-    headers: HeaderMap,
+    visit: Visit,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {
-    let snapshot = app.heartbeat.snapshot(now).await.map_err(error::page)?;
+    let snapshot = app.heartbeat.snapshot(visit.now).await.map_err(error::page)?;
     let devices = snapshot.stats.devices.as_slice();
-    let description = "Build a heartbeat badge.".to_owned();
-    let frame = Frame::new(PATH, "Badges", description, &app.config, live_url.url());
+    let description = "Embed a heartbeat: badges, a heatmap, a card, live text.".to_owned();
+    let frame = Frame::new(PATH, "Embed", description, &app.config, visit.live_url.url());
     let form = Form::parse(query.as_deref().unwrap_or_default(), devices);
-    let snippets = form.snippets(frame.absolute(&form.path()), &frame.absolute("/"));
+    let snippets = form.snippets(|path| frame.absolute(path));
     let page = Page { frame, form, devices: form::named(devices), snippets };
     let page = Document::new(&html::render(&page).map_err(error::page)?);
-    if headers.contains_key(SCRIPT_HEADER) {
-        return Ok(page.respond(&headers, &[], app.page_policy.clone()));
-    }
-    Ok(super::view(&app, &method, &headers, &page, &[]).await)
+    Ok(visit.respond(&app, Onlooker::Stranger, &page, &[]).await)
 }

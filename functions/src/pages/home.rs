@@ -1,24 +1,23 @@
 //! `GET /`: the page with the last beat, the timeline and the devices.
 
-use super::{EmbeddedStats, Frame, Moment, Steps, error, timeline};
+use super::{
+    EmbeddedStats, Frame, Moment, Steps, error,
+    history::{Shown, Wanted, days::DaysView},
+    timeline,
+    visit::Visit,
+};
 use crate::{
     App,
-    app::Now,
     http::{
         html,
         live_url::LiveUrl,
+        onlooker::Visitor,
         problem::Problem,
         route::{Audience, Route},
     },
 };
 use askama::Template;
-use axum::{
-    Router,
-    extract::State,
-    http::{HeaderMap, Method},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 use bytes::Bytes;
 use heartbeat_core::{
     device::UNNAMED,
@@ -67,6 +66,8 @@ struct Page<'a> {
     recency: &'static str,
     /// The steps in which the stats change, if they are not exact.
     steps: Option<Steps>,
+    /// Today and the last seven days, if they may be shown.
+    days: Option<DaysView>,
     devices: Vec<DeviceRow<'a>>,
     /// Whether devices can be registered.
     has_key: bool,
@@ -121,18 +122,17 @@ fn json(stats: &Stats) -> String {
 }
 
 async fn home(
+    Visitor(onlooker): Visitor,
     State(app): State<App>,
-    Now(now): Now,
-    live_url: LiveUrl,
-    method: Method,
-    headers: HeaderMap,
+    visit: Visit,
 ) -> Result<Response, Response> {
-    let page = super::of_revision(&app, PATH, &live_url, now, |stats| render(&app, &live_url, stats));
-    let page = page.await.map_err(error::page)?;
-    Ok(super::view(&app, &method, &headers, &page, &[]).await)
+    let render = |stats: &Stats, shown: Option<&Shown>| render(&app, &visit.live_url, stats, shown);
+    let page =
+        visit.page(&app, onlooker, PATH, (None, Wanted::Outages), render).await.map_err(error::page)?;
+    Ok(visit.respond(&app, onlooker, &page, &[]).await)
 }
 
-fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem> {
+fn render(app: &App, live_url: &LiveUrl, stats: &Stats, shown: Option<&Shown>) -> Result<Bytes, Problem> {
     let recency = stats.recency(stats.last_seen_relative);
     let page = Page {
         frame: Frame::new(PATH, "", super::summary(stats), &app.config, live_url.url()),
@@ -145,6 +145,7 @@ fn render(app: &App, live_url: &LiveUrl, stats: &Stats) -> Result<Bytes, Problem
         last_beat: stats.last_seen.and_then(Moment::at),
         recency: recency.name(),
         steps: Steps::of(stats),
+        days: shown.map(|shown| DaysView::new(shown, stats)),
         devices: stats.devices.iter().take(MAX_DEVICES_SHOWN).map(|it| DeviceRow::new(it, stats)).collect(),
         has_key: app.config.secret_key.is_some(),
     };

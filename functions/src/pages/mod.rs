@@ -12,6 +12,8 @@
 //! - [`error`]: error pages
 //! - [`qr`]: QR codes as SVG
 //! - [`timeline`]: the line on `/` with a dot for each device
+//! - [`history`]: when devices were in use
+//! - [`visit`]: a view of a page, and who sees it
 
 pub(crate) mod asset_files;
 pub mod assets;
@@ -19,6 +21,7 @@ pub mod assets;
 pub mod badge_builder;
 pub mod embed;
 pub mod error;
+pub(crate) mod history;
 pub mod home;
 pub mod links;
 pub mod manage;
@@ -27,14 +30,8 @@ pub mod privacy;
 pub mod qr;
 pub mod stats;
 pub(crate) mod timeline;
+pub(crate) mod visit;
 
-use std::sync::Arc;
-
-use axum::{
-    http::{HeaderMap, Method},
-    response::Response,
-};
-use bytes::Bytes;
 use heartbeat_core::{
     Config, humanize,
     settings::Precision,
@@ -45,11 +42,6 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::form
 use url::Url;
 
 pub(crate) use asset_files::url as asset;
-
-use crate::{
-    App,
-    http::{document::Document, live_url::LiveUrl, problem::Problem},
-};
 
 /// Values that the template `base.html` needs of a page.
 pub(crate) struct Frame<'a> {
@@ -86,47 +78,13 @@ impl<'a> Frame<'a> {
 /// Pages in the navigation, by path and title.
 #[cfg(feature = "badges")]
 pub(crate) const PAGES: &[(&str, &str)] =
-    &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/badges", "Badges"), ("/privacy", "Privacy")];
+    &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/badges", "Embed"), ("/privacy", "Privacy")];
 #[cfg(not(feature = "badges"))]
 pub(crate) const PAGES: &[(&str, &str)] =
     &[("/", "Heartbeat"), ("/stats", "Statistics"), ("/privacy", "Privacy")];
 
 /// Whether this program draws badges; templates offer only what there is.
 pub(crate) const BADGES: bool = cfg!(feature = "badges");
-
-/// Returns the page at `path`, with links below `live_url`, as of `now`: from the response cache if it is there, else as
-/// `render` makes it of the stats.
-pub(crate) async fn of_revision(
-    app: &App,
-    path: &str,
-    live_url: &LiveUrl,
-    now: OffsetDateTime,
-    render: impl FnOnce(&Stats) -> Result<Bytes, Problem>,
-) -> Result<Arc<Document>, Problem> {
-    let revision = app.heartbeat.revision(now).await?;
-    let key = live_url.cache_key(path);
-    if let Some(page) = app.page_cache.get(&key, revision) {
-        return Ok(page);
-    }
-    let snapshot = app.heartbeat.snapshot(now).await?;
-    let page = Arc::new(Document::new(&render(&snapshot.stats)?));
-    app.page_cache.insert(&key, revision, Arc::clone(&page));
-    Ok(page)
-}
-
-/// Returns the response to a view of a page, with `fills` in its gaps, and counts the visit. A `HEAD` request is no visit.
-pub(crate) async fn view(
-    app: &App,
-    method: &Method,
-    headers: &HeaderMap,
-    page: &Document,
-    fills: &[&str],
-) -> Response {
-    if method == Method::GET && app.counts_visits {
-        app.heartbeat.count_visit().await;
-    }
-    page.respond(headers, fills, app.page_policy.clone())
-}
 
 /// The URL of the stream, as pages connect to it.
 pub(crate) fn stream_url(config: &Config) -> &str {

@@ -1,21 +1,15 @@
 //! `GET /privacy`: the page about the data that is stored.
 
 use askama::Template;
-use axum::{
-    Router,
-    extract::State,
-    http::{HeaderMap, Method},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::State, http::Method, response::Response, routing::get};
 
-use super::{Frame, error};
+use super::{Frame, error, visit::Visit};
 use crate::{
     App,
     http::{
         document::Document,
         html,
-        live_url::LiveUrl,
+        onlooker::Onlooker,
         route::{Audience, Route},
     },
 };
@@ -42,14 +36,9 @@ struct Page<'a> {
     frame: Frame<'a>,
 }
 
-async fn privacy(
-    State(app): State<App>,
-    live_url: LiveUrl,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, Response> {
+async fn privacy(State(app): State<App>, visit: Visit) -> Result<Response, Response> {
     let description = "This server stores nothing about its visitors but the number of visits.".to_owned();
-    let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config, live_url.url()) };
+    let page = Page { frame: Frame::new(PATH, "Privacy", description, &app.config, visit.live_url.url()) };
     let html = html::render(&page).map_err(error::page)?;
-    Ok(super::view(&app, &method, &headers, &Document::new(&html), &[]).await)
+    Ok(visit.respond(&app, Onlooker::Stranger, &Document::new(&html), &[]).await)
 }

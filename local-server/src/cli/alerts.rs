@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::owner::json;
+use super::json::json;
 
 /// A command about channels.
 #[derive(Debug, Clone, PartialEq, Eq)]

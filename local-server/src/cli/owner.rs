@@ -2,7 +2,10 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::alerts::{self, AlertCommand, ChannelCommand};
+use super::{
+    alerts::{self, AlertCommand, ChannelCommand},
+    json::json,
+};
 
 /// A command of the owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,8 +161,4 @@ fn snooze() -> Command {
 
 fn device() -> Arg {
     Arg::new("device").required(true).value_name("DEVICE").help("Id or name of the device")
-}
-
-pub(super) fn json() -> Arg {
-    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON, for programs")
 }

@@ -133,11 +133,11 @@ fn state(alert: &Alert, timezone: Option<&TimeZone>) -> String {
         _ => None,
     };
     let state = state.unwrap_or_else(|| alert.state.replace('_', " "));
-    if alert.unconfirmed.is_empty() {
-        return state;
-    }
-    let names: Vec<String> = alert.unconfirmed.iter().map(|name| shown(name)).collect();
-    format!("{state}; not confirmed: {}", names.join(", "))
+    let lists = [("not confirmed", &alert.unconfirmed), ("disabled", &alert.disabled_channels)];
+    lists.into_iter().filter(|(_, names)| !names.is_empty()).fold(state, |state, (what, names)| {
+        let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+        format!("{state}; {what}: {}", names.join(", "))
+    })
 }
 
 /// Returns when an alert would have fired, a line for each time.

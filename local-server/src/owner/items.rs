@@ -37,6 +37,7 @@ pub(super) struct Alert {
     pub(super) snoozed_until: Option<String>,
     pub(super) firing: Option<Firing>,
     pub(super) unconfirmed: Vec<String>,
+    pub(super) disabled_channels: Vec<String>,
 }
 
 /// An alert that fired.

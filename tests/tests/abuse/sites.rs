@@ -37,9 +37,15 @@ async fn names_stay_text_wherever_they_are_shown() {
     let stranger = server.stranger();
     stranger.authorized(&token).beat().await;
     assert_eq!(stranger.stats().await["devices"][0]["name"], name);
-    for path in
-        ["/", "/badges", &format!("/badge/last-seen?device={id}"), "/badge/last-seen?label=%3Cscript%3E"]
-    {
+    for path in [
+        "/",
+        "/badges",
+        &format!("/badge/last-seen?device={id}"),
+        "/badge/last-seen?label=%3Cscript%3E",
+        &format!("/heatmap.svg?device={id}"),
+        &format!("/card.svg?device={id}"),
+        "/card.svg?label=%3Cscript%3E",
+    ] {
         let body = stranger.get(path).await.body;
         for fragment in ["<script>alert", "<script>\"", "' onload", "\" onload"] {
             assert!(!body.contains(fragment), "{path} holds {fragment}: {body}");

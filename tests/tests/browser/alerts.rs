@@ -18,7 +18,7 @@ in_both_browsers!(an_owner_sets_up_the_ladder_and_a_friend_confirms);
 /// Path of the link that a friend confirms a channel with.
 pub(crate) fn link(action: LinkAction, firing: i64, channel: i64) -> String {
     let key = SecretKey::parse(SECRET_KEY).expect("a key").derive(Purpose::Link);
-    format!("/{}/{}", action.path(), Link { action, firing, channel }.code(&key))
+    format!("/{}/{}", action.path(), Link { action, firing, channel, address_version: 0 }.code(&key))
 }
 
 /// Adds a webhook, from the list of channels.

@@ -1,4 +1,4 @@
-//! `/badges`: the badge builder.
+//! `/badges`: the builder of badges, pictures and the element.
 
 use heartbeat_tests::{Browser, Database, eventually};
 use serde_json::json;
@@ -15,6 +15,8 @@ in_both_browsers!(
     a_badge_may_have_no_label,
     the_builder_says_that_social_badges_have_fixed_colors,
     an_update_that_fails_is_said_and_the_next_one_works,
+    pictures_are_built_for_light_and_dark_pages,
+    the_element_is_live_in_its_preview,
 );
 
 /// Value of a form field or a snippet.
@@ -166,6 +168,63 @@ async fn an_update_that_fails_is_said_and_the_next_one_works(browser: Browser) {
     eventually("no notice", async || browser.text("#update-notice").await.is_empty()).await;
 }
 
+async fn pictures_are_built_for_light_and_dark_pages(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    server.device("Laptop").await;
+    browser.open(&url(&server, "/badges")).await;
+    let visible = async |id: &str| {
+        browser.run(&format!("return document.getElementById('{id}').checkVisibility()")).await
+    };
+    assert_eq!((visible("style").await, visible("theme").await), (true.into(), false.into()));
+    browser.click("[name=badge] option[value=heatmap]").await;
+    wait_for_preview(&browser, "/heatmap.svg").await;
+    assert_eq!((visible("style").await, visible("theme").await), (false.into(), true.into()));
+    assert_eq!((visible("week_start").await, visible("card-fields").await), (true.into(), false.into()));
+    let live = url(&server, "");
+    let html = format!(
+        "<a href=\"{live}/\"><picture><source media=\"(prefers-color-scheme: dark)\" \
+         srcset=\"{live}/heatmap.svg?theme=dark\"><img src=\"{live}/heatmap.svg\" alt=\"days in use\"></picture></a>"
+    );
+    assert_eq!((value(&browser, "markdown").await, value(&browser, "html").await), (html.clone(), html));
+    browser.click("[name=week_start] option[value=sunday]").await;
+    browser.click("[name=theme] option[value=dark]").await;
+    wait_for_preview(&browser, "/heatmap.svg?theme=dark&week_start=sunday").await;
+
+    browser.click("[name=badge] option[value=card]").await;
+    browser.click("[name=device] option[value='0']").await;
+    browser.click("[name=bg]").await;
+    browser.click("[name=hide][value=beats]").await;
+    browser.click("[name=hide][value=timeline]").await;
+    let path = "/card.svg?device=0&theme=dark&bg=transparent&hide=timeline,beats";
+    wait_for_preview(&browser, path).await;
+    assert_eq!(value(&browser, "markdown").await, format!("[![Laptop heartbeat]({live}{path})]({live}/)"));
+    browser.reload().await;
+    wait_for_preview(&browser, path).await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+async fn the_element_is_live_in_its_preview(browser: Browser) {
+    let database = Database::create().await;
+    let server = server(&database).await;
+    let laptop = server.device("Laptop").await;
+    browser.open(&url(&server, "/badges")).await;
+    browser.click("[name=badge] option[value=live]").await;
+    browser.click("[name=device] option[value='0']").await;
+    let live = url(&server, "");
+    let html = format!(
+        "<script async src=\"{live}/embed.js\"></script>\n<heartbeat-status src=\"{live}\" device=\"0\"></heartbeat-status>"
+    );
+    eventually("the snippet", async || value(&browser, "html").await == html).await;
+    let visible =
+        "return ['markdown', 'url', 'html'].map((id) => document.getElementById(id).checkVisibility())";
+    assert_eq!(browser.run(visible).await, json!([false, false, true]));
+    laptop.beat().await;
+    let recency = "return document.querySelector('.preview heartbeat-status')?.getAttribute('recency')";
+    eventually("the beat", async || browser.run(recency).await == "now").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn without_a_script_the_form_comes_back_with_the_badge() {
     let database = Database::create().await;
@@ -204,12 +263,16 @@ async fn hints_and_mistakes_are_accessible_on_every_screen() {
     server.device("Laptop").await;
     let axe = std::fs::read_to_string(tool("node_modules/axe-core/axe.min.js")).expect("axe");
     let browser = Browser::start().await;
-    for (query, name) in
-        [("color=notacolor&labelColor=x&device=1", "mistakes"), ("style=social&color=red&noLabel=1", "hints")]
-    {
+    for (query, name) in [
+        ("color=notacolor&labelColor=x&device=1", "mistakes"),
+        ("style=social&color=red&noLabel=1", "hints"),
+        ("badge=heatmap", "heatmap"),
+        ("badge=card&hide=beats", "card"),
+        ("badge=live&device=1", "live"),
+    ] {
         for scheme in ["light", "dark"] {
             browser.emulate_media(&[("prefers-color-scheme", scheme)]).await;
-            for (width, height) in [(320, 568), (1280, 800)] {
+            for (width, height) in [(320, 568), (375, 667), (1280, 800)] {
                 browser.resize(width, height).await;
                 browser.open(&url(&server, &format!("/badges?{query}"))).await;
                 let overflow = browser

@@ -13,7 +13,7 @@ const COLLISIONS: &str = "
     const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
     const texts = [];
     for (let node; (node = walker.nextNode());) {
-        if (node.data.trim() === '' || node.parentElement.closest('.dots, .bdi')) continue;
+        if (node.data.trim() === '' || node.parentElement.closest('.dots, .bdi, .heard, .grid i')) continue;
         const range = document.createRange();
         range.selectNodeContents(node);
         for (const { left, right, top, bottom, width } of range.getClientRects()) {

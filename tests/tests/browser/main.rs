@@ -26,6 +26,7 @@ mod badges;
 mod devices;
 mod embed;
 mod error_page;
+mod history;
 mod home;
 mod layout;
 mod links;

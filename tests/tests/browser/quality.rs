@@ -6,7 +6,7 @@ use heartbeat_tests::{Browser, Client, Database, Server, client::http, server::S
 use reqwest::header::{COOKIE, HeaderMap};
 use tokio::process::Command;
 
-use crate::{server, url};
+use crate::{history, server, url};
 
 const NAME: &str = "<img src=x onerror=alert(1)>\"'&";
 
@@ -187,6 +187,12 @@ async fn the_html_is_valid() {
     let server = with_devices(&database).await;
     for (path, name) in PAGES {
         let page = server.stranger().get(path).await.body;
+        std::fs::write(folder.path().join(format!("{name}.html")), page).expect("a page");
+    }
+    let other_database = Database::create().await;
+    let years = history::with_history(&other_database, 730, 3).await;
+    for (path, name) in [("/", "home-of-years"), ("/stats", "stats-of-years")] {
+        let page = years.stranger().get(path).await.body;
         std::fs::write(folder.path().join(format!("{name}.html")), page).expect("a page");
     }
     for (name, page) in owners_pages(&server).await {

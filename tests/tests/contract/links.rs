@@ -6,6 +6,7 @@ use heartbeat_core::{
 };
 use heartbeat_tests::{Client, Database, Response, Server, server::SECRET_KEY};
 use reqwest::Method;
+use serde_json::json;
 
 use crate::manage::browser;
 
@@ -29,7 +30,7 @@ async fn told() -> (Server, Database) {
 /// Path of a link that was signed with a key.
 fn signed(key: &str, action: LinkAction, firing: i64, channel: i64) -> String {
     let key = SecretKey::parse(key).expect("a key").derive(Purpose::Link);
-    format!("/{}/{}", action.path(), Link { action, firing, channel }.code(&key))
+    format!("/{}/{}", action.path(), Link { action, firing, channel, address_version: 0 }.code(&key))
 }
 
 fn path(action: LinkAction, firing: i64, channel: i64) -> String {
@@ -145,6 +146,14 @@ async fn a_friend_has_reached_them_once() {
     }
     assert_eq!(database.number("SELECT reached_by FROM heartbeat.alert_firings").await, 2);
     assert!(!server.stranger().get(&link).await.body.contains("<form"));
+    // Twelve hours later, there are repetitions again, and they may say so once more.
+    database
+        .execute("UPDATE heartbeat.alert_firings SET reached_at = now() - interval '13 h', reached_by = 1")
+        .await;
+    assert!(server.stranger().get(&link).await.body.contains("<form"));
+    server.stranger().post(&link, "").await;
+    let reached = "SELECT reached_by FROM heartbeat.alert_firings WHERE reached_at > now() - interval '1 h'";
+    assert_eq!(database.number(reached).await, 2);
     // A link of another channel, which was not told, does nothing.
     let page = server.stranger().post(&path(LinkAction::Reached, 1, 3), "").await;
     assert_eq!(heading(&page), "Some person&#39;s heartbeat knows already");
@@ -163,6 +172,59 @@ async fn a_friend_confirms_and_the_first_time_counts() {
     assert_eq!(database.number(confirmed_at).await, first - 3_600);
     let deleted = server.stranger().post(&path(LinkAction::Confirm, 0, 7), "").await;
     assert_eq!((deleted.status, &*heading(&deleted)), (200, "Some person&#39;s heartbeat sends you nothing"));
+}
+
+#[tokio::test]
+async fn with_another_address_a_channel_is_to_be_confirmed_again_and_its_old_links_are_void() {
+    let (server, database) = told().await;
+    let change = async |body: serde_json::Value| {
+        let path = "/api/channels/2";
+        let response = server.owner().send(Method::PATCH, path, body.to_string().into()).await;
+        assert_eq!(response.status, 200, "{response}");
+        response.json()
+    };
+    server.stranger().post(&path(LinkAction::Confirm, 0, 2), "").await;
+    let renamed = change(json!({ "name": "Anna H", "settings": { "url": "http://127.0.0.1:9/b" } })).await;
+    assert!(renamed["confirmed_at"].is_string(), "{renamed}");
+    let asked =
+        "SELECT count(*) FROM heartbeat.outbox WHERE channel = 'channel:2' AND kind = 'channel.confirm'";
+    assert_eq!(database.number(asked).await, 0);
+
+    for path in ["c", "d"] {
+        let moved = change(json!({ "settings": { "url": format!("http://127.0.0.1:9/{path}") } })).await;
+        assert_eq!((&moved["confirmed_at"], &moved["audience"]), (&json!(null), &json!("friend")), "{moved}");
+        assert_eq!(database.number(asked).await, 1);
+    }
+    let before = state(&database).await;
+    for (link, title) in [
+        (path(LinkAction::Confirm, 0, 2), "Some person&#39;s heartbeat sends you nothing"),
+        (path(LinkAction::Unsubscribe, 0, 2), "Some person&#39;s heartbeat sends you nothing"),
+        (path(LinkAction::Reached, 1, 2), "Some person&#39;s heartbeat knows already"),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let page = server.stranger().send(method, &link, Vec::new()).await;
+            assert_eq!((page.status, &*heading(&page)), (200, title), "{link}");
+        }
+    }
+    assert_eq!(state(&database).await, before);
+    // The new reader does not know yet of the absence that goes on.
+    let known =
+        "SELECT count(*) FROM heartbeat.alert_notifications WHERE channel = 2 AND withdrawn_at IS NULL";
+    assert_eq!(database.number(known).await, 0);
+}
+
+#[tokio::test]
+async fn a_reader_who_wants_no_more_gets_none_until_the_channel_is_changed_or_enabled() {
+    let (server, database) = told().await;
+    let disabled = "SELECT count(*) FROM heartbeat.disabled_channels";
+    let same = json!({ "name": "Ann", "events": [], "settings": { "url": "http://127.0.0.1:9/b" } });
+    let other = json!({ "settings": { "url": "http://127.0.0.1:9/c" } });
+    for (change, enables) in [(same, false), (json!({ "state": "active" }), true), (other, true)] {
+        server.stranger().post(&path(LinkAction::Unsubscribe, 0, 2), "").await;
+        let answer = server.owner().send(Method::PATCH, "/api/channels/2", change.to_string().into()).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        assert_eq!(database.number(disabled).await, i64::from(!enables), "{change}");
+    }
 }
 
 /// RFC 8058: a mail program posts from another origin, without cookies, and follows no redirect.
@@ -207,7 +269,7 @@ async fn a_link_of_a_test_does_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn codes_that_are_not_ours_are_unknown_and_after_some_not_looked_at() {
+async fn codes_that_are_not_ours_are_unknown_and_after_some_refused_while_ours_act() {
     let (server, database) = told().await;
     let before = state(&database).await;
     let ok = path(LinkAction::Ok, 1, 1);
@@ -229,10 +291,12 @@ async fn codes_that_are_not_ours_are_unknown_and_after_some_not_looked_at() {
     let stranger = server.stranger();
     let statuses = async |client: &Client, link: &str| client.post(link, "").await.status;
     while statuses(&stranger, &wrong[0]).await == 404 {}
-    let page = stranger.get(&ok).await;
+    let page = stranger.get(&wrong[0]).await;
     assert_eq!(page.status, 429, "{page}");
     assert!(!page.header("retry-after").is_empty(), "{page}");
     // Signing in is not slowed down by that: any page could do it to its visitors.
     assert_eq!(server.owner().get("/api/devices").await.status, 200);
     assert_eq!(state(&database).await, before);
+    assert_eq!(statuses(&stranger, &ok).await, 200);
+    assert_ne!(state(&database).await, before);
 }

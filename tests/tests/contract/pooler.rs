@@ -218,6 +218,7 @@ async fn every_function_works() {
         ("badge_builder", "/badges"),
         ("pair_page", "/pair"),
         ("og", "/og.png"),
+        ("pictures", "/heatmap.svg"),
     ] {
         let response = function(name, &database, &url).await.request(&Method::GET, path, None, b"").await;
         assert_eq!(response.status, 200, "{name}: {response}");

@@ -164,6 +164,13 @@ fn requests() -> Vec<Request> {
             requests.push((M::GET, format!("{path}?{query}").leak(), None, Vec::new()));
         }
     }
+    for query in
+        ["device=7", "device=0", "theme=auto&label=%C3%A9", "theme=none", "hide=name,beats", "year=1969"]
+    {
+        for path in ["/heatmap.svg", "/card.svg", "/card.png"] {
+            requests.push((M::GET, format!("{path}?{query}").leak(), None, Vec::new()));
+        }
+    }
     requests.push((M::GET, "/assets/nothing.css", None, Vec::new()));
     requests.extend(requests_about_alerts());
     for route in ROUTES {
@@ -194,7 +201,9 @@ fn paths(route: &Route) -> impl Iterator<Item = &'static str> {
 fn code_for(path: &str) -> String {
     let action = path.split('/').nth(1).and_then(LinkAction::of_path);
     let key = SecretKey::parse("the owner's key").expect("a key").derive(Purpose::Link);
-    action.map(|action| Link { action, firing: 1, channel: 1 }.code(&key)).unwrap_or_default()
+    action
+        .map(|action| Link { action, firing: 1, channel: 1, address_version: 0 }.code(&key))
+        .unwrap_or_default()
 }
 
 /// Function to which API Gateway would route a path.

@@ -1,8 +1,11 @@
 //! Events about alerts on their way: what is withdrawn, what cannot be sent and who is told of that, and what friends learn.
 
+use std::time::Duration;
+
 use heartbeat_tests::{
-    Database, Server, ServerBuilder, eventually,
+    BadDay, Database, Server, ServerBuilder, eventually,
     fake_discord::{Behavior, FakeDiscord},
+    fake_ntfy,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -80,8 +83,7 @@ async fn while_a_channel_is_down_newer_news_take_the_place_of_older_ones() {
     let (_server, database, _owners, mut friends) =
         start("exact", Behavior::Responds(503, "x-nothing", "")).await;
     fire(&database, "alert.fired", "fired", 0).await;
-    let attempted = "SELECT count(*) FROM heartbeat.outbox WHERE attempted_at IS NOT NULL";
-    eventually("an attempt", async || database.number(attempted).await == 1).await;
+    eventually("an attempt", async || !friends.attempts().is_empty()).await;
     // As the evaluation of alerts does.
     database.execute("DELETE FROM heartbeat.outbox WHERE firing IS NOT NULL").await;
     fire(&database, "alert.resolved", "resolved", 0).await;
@@ -107,6 +109,85 @@ async fn an_event_that_is_withdrawn_before_its_attempt_is_not_sent() {
     outbox_is_empty(&database).await;
     drop(server);
     assert!(friends.embeds().is_empty());
+}
+
+/// What the database knows of the event about the alert and of what it told, after a failed attempt.
+const KNOWN: &str = "SELECT concat_ws(', ',
+                         CASE WHEN event.attempted_at IS NULL THEN 'certain' ELSE 'maybe told' END,
+                         CASE WHEN event.dead_at IS NOT NULL THEN 'dead' END,
+                         CASE WHEN told.failed_at IS NOT NULL THEN 'failed' END)
+                     FROM heartbeat.outbox AS event JOIN heartbeat.alert_notifications AS told ON told.event = event.id";
+
+#[tokio::test]
+async fn only_an_attempt_that_may_have_delivered_something_counts_as_one() {
+    let answers = |status| Behavior::Responds(status, "retry-after", "60");
+    for (behavior, known) in [
+        (answers(503), "certain"),
+        (answers(403), "certain"),
+        (answers(404), "certain"),
+        (answers(400), "certain, dead, failed"),
+        (answers(504), "maybe told"),
+        (Behavior::Hangs, "maybe told"),
+    ] {
+        let (_server, database, _owners, _friends) = start("exact", behavior.clone()).await;
+        fire(&database, "alert.fired", "fired", 0).await;
+        let recorded = "SELECT (SELECT count(*) FROM heartbeat.dispatch_leases WHERE failed_at IS NOT NULL)
+                             + (SELECT count(*) FROM heartbeat.disabled_channels)";
+        eventually("an attempt", async || database.number(recorded).await == 1).await;
+        assert_eq!(database.text(KNOWN).await, known, "{behavior:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_an_attempt_that_may_have_delivered_something_a_refusal_does_not_say_that_it_did_not() {
+    let (_server, database, _owners, friends) =
+        start("exact", Behavior::Responds(504, "x-nothing", "")).await;
+    fire(&database, "alert.fired", "fired", 0).await;
+    eventually("an attempt", async || !friends.attempts().is_empty()).await;
+    friends.change(Behavior::Responds(400, "x-nothing", ""));
+    let dead = "SELECT count(*) FROM heartbeat.outbox WHERE dead_at IS NOT NULL";
+    eventually("a refusal", async || database.number(dead).await == 1).await;
+    assert_eq!(database.text(KNOWN).await, "maybe told, dead");
+}
+
+#[tokio::test]
+async fn what_is_replaced_during_an_attempt_that_certainly_failed_was_never_told() {
+    let (_server, database, _owners, friends) = start("exact", Behavior::Holds).await;
+    fire(&database, "alert.fired", "fired", 0).await;
+    eventually("an attempt", async || !friends.attempts().is_empty()).await;
+    // As the evaluation of alerts does.
+    database.execute("DELETE FROM heartbeat.outbox WHERE firing IS NOT NULL").await;
+    friends.change(Behavior::Responds(503, "x-nothing", ""));
+    let withdrawn = "SELECT count(*) FROM heartbeat.alert_notifications WHERE withdrawn_at IS NOT NULL";
+    eventually("it is withdrawn", async || database.number(withdrawn).await == 1).await;
+}
+
+#[tokio::test]
+async fn dead_letters_that_were_certainly_not_delivered_were_never_told_until_they_are_sent_again() {
+    let (mut server, database, _owners, friends) =
+        start("exact", Behavior::Responds(503, "retry-after", "60")).await;
+    let owner = server.owner();
+    fire(&database, "alert.fired", "fired", 0).await;
+    eventually("an attempt", async || !friends.attempts().is_empty()).await;
+    eventually("its failure", async || database.text(KNOWN).await == "certain").await;
+    database.execute("UPDATE heartbeat.outbox SET queued_at = now() - interval '77 hours'").await;
+    server.wait_for("reason=older than 76 hours").await;
+    assert_eq!(database.text(KNOWN).await, "certain, dead, failed");
+    assert_eq!(owner.post("/api/channels/2/resend", "").await.status, 202);
+    assert_eq!(database.text(KNOWN).await, "certain");
+}
+
+#[tokio::test]
+async fn an_alert_that_one_answer_denied_is_sent_seconds_later() {
+    let (_server, database, _owners, mut friends) =
+        start("exact", Behavior::Responds(403, "x-nothing", "")).await;
+    fire(&database, "alert.fired", "fired", 0).await;
+    eventually("an attempt", async || !friends.attempts().is_empty()).await;
+    friends.change(Behavior::Accepts);
+    let (at, _) = friends.message().await;
+    let first = friends.attempts()[0];
+    assert!(at - first < Duration::from_secs(10), "{:?}", at - first);
+    assert_eq!(friends.attempts().len(), 2);
 }
 
 #[tokio::test]
@@ -188,6 +269,44 @@ async fn the_owner_is_told_once_of_an_alert_that_could_not_be_sent_for_ten_minut
     server.stop().await;
     assert!(owners.embeds().is_empty());
     assert_eq!(server.log().matches("alert not sent for ten minutes").count(), 1);
+}
+
+#[tokio::test]
+async fn of_a_quota_that_is_used_up_the_owner_is_told_once_for_each_alert_that_waits_for_it() {
+    let (mut server, database, mut owners, _friends) = start("exact", Behavior::Accepts).await;
+    let ntfy = fake_ntfy::start().await;
+    let quota = fake_ntfy::error(42_908, "daily limit reached").to_string();
+    ntfy.change(Some(BadDay::Answers(429, "application/json", quota)));
+    let settings = json!({ "server": ntfy.url, "topic": fake_ntfy::OPEN_TOPIC });
+    // The friend's channel, and one of the owner's.
+    database
+        .execute(&format!(
+            "UPDATE heartbeat.channels SET kind = 'ntfy', settings = '{settings}' WHERE id = 2;
+             INSERT INTO heartbeat.channels (name, kind, settings, audience) VALUES ('Phone', 'ntfy', '{settings}', 'owner');
+             INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+             VALUES ('channel:3', 'test', now(), '{{}}')"
+        ))
+        .await;
+    fire(&database, "alert.fired", "fired", 0).await;
+    let (_, description) = embed(&mut owners).await;
+    assert!(
+        description.contains("“For Ben” could not be sent through the channel “Ben”: status 429"),
+        "{description}"
+    );
+    let again = "UPDATE heartbeat.dispatch_leases SET due_at = '-infinity' WHERE due_at > now() + interval '30 seconds'";
+    for attempts in 2..4 {
+        database.execute(again).await;
+        let query = format!(
+            "SELECT count(*) FROM heartbeat.dispatch_leases
+             WHERE channel IN ('channel:2', 'channel:3') AND attempts >= {attempts}"
+        );
+        eventually("more attempts", async || database.number(&query).await == 2).await;
+    }
+    eventually("one message", async || database.number(FAILING).await == 1).await;
+    server.stop().await;
+    // It waits for the other channel of the owner's, whose quota is used up as well.
+    assert_eq!(database.number(&format!("{FAILING} AND channel = 'channel:3'")).await, 1);
+    assert!(owners.embeds().is_empty());
 }
 
 #[tokio::test]

@@ -51,6 +51,12 @@ pub(crate) fn notice(members: &Value) -> Value {
     notice
 }
 
+/// Makes channels that were denied once, and are to be tried again in seconds, such that were denied often.
+pub(crate) async fn deny_often(database: &Database) {
+    let often = "UPDATE heartbeat.dispatch_leases SET denials = 2, due_at = '-infinity' WHERE denials = 1";
+    database.execute(often).await;
+}
+
 /// Query for the number of events about alerts that wait for a channel.
 pub(crate) fn waiting(channel: i64) -> String {
     format!(

@@ -1,6 +1,7 @@
 //! Notifications about devices whose beats tell less than they seem to, and about paired ones.
 
 use heartbeat_tests::{Database, Server, ServerBuilder, eventually};
+use serde_json::json;
 
 /// Subscribes a channel that nothing is sent to, so that events wait in the outbox.
 async fn subscribe(database: &Database) {
@@ -112,6 +113,48 @@ async fn a_device_that_is_a_week_behind_the_others_is_told_of_once_until_it_has_
     beat(&database, 0, 24 * 8, 24 * 8 - 1).await;
     looked_at(&database).await;
     assert_eq!(events(&database, 0, "device.quiet").await, 2);
+}
+
+#[tokio::test]
+async fn what_no_channel_wants_to_know_is_told_to_the_first_that_does() {
+    let database = devices().await;
+    beat(&database, 0, 21, 0).await;
+    database
+        .execute(
+            "UPDATE heartbeat.channels SET events = '{device.suspicious}';
+             UPDATE heartbeat.roll_up SET rolled_until = '-infinity'",
+        )
+        .await;
+    let server = ServerBuilder::on(&database).start().await;
+    eventually("devices are looked at", async || events(&database, 0, "device.suspicious").await == 1).await;
+    let quiet = "SELECT count(*) FROM heartbeat.device_notices WHERE kind = 'device.quiet'";
+    assert_eq!(database.number(quiet).await, 0);
+    database.execute("UPDATE heartbeat.channels SET events = '{device.quiet}'").await;
+    eventually("the owner is told", async || events(&database, 4, "device.quiet").await == 1).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_channel_that_wants_alerts_gets_those_that_name_no_channel() {
+    let (server, database) = Server::fresh().await;
+    let (id, token) = server.owner().register("Phone").await;
+    server.stranger().authorized(&token).beat().await;
+    database
+        .execute(&format!(
+            "UPDATE heartbeat.devices SET last_beat = now() - interval '20 minutes' WHERE id = {id};
+             INSERT INTO heartbeat.channels (name, kind, settings, events) VALUES
+                 ('Log', 'of another release', '{{}}', '{{alert.resolved}}'), ('Other', 'of another release', '{{}}', '{{}}');
+             INSERT INTO heartbeat.alerts (name, after_seconds) VALUES ('Ten minutes', 600)"
+        ))
+        .await;
+    let told = "SELECT string_agg(channel || ' ' || kind, ', ' ORDER BY id) FROM heartbeat.outbox";
+    eventually("it fires", async || database.number("SELECT count(*) FROM heartbeat.outbox").await > 0).await;
+    assert_eq!(database.text(told).await, "channel:1 alert.fired");
+    let alert = server.owner().get("/api/alerts/1").await.json();
+    assert_eq!((&alert["state"], &alert["channels"]), (&json!("firing"), &json!([])), "{alert}");
+    // Taken back, as no attempt was made to send it.
+    server.stranger().authorized(&token).beat().await;
+    eventually("it ends", async || database.number("SELECT count(*) FROM heartbeat.outbox").await == 0).await;
 }
 
 #[tokio::test]

@@ -247,13 +247,21 @@ async fn one_event_that_is_refused_takes_no_other_with_it() {
     assert_eq!(told.len(), 3);
 }
 
+/// A function that notifies this webhook of everything. As functions may not point to their own machine, it is reached by a proxy.
+pub(crate) async fn function(name: &str, database: &Database, discord: &FakeDiscord) -> Function {
+    let (origin, _) = discord.url.split_once("/api").expect("a path");
+    let url = discord.url.replace("127.0.0.1:", "discord.example:");
+    let environment =
+        [("HTTP_PROXY", origin), ("HEARTBEAT_WEBHOOK_URL", &url), ("HEARTBEAT_WEBHOOK_LEVEL", "all")];
+    Function::start(name, database, &environment).await
+}
+
 #[tokio::test]
 async fn functions_record_events_and_minutely_delivers_them() {
     let (database, mut discord) = (Database::create().await, FakeDiscord::start(Behavior::Accepts).await);
-    let environment = [("HEARTBEAT_WEBHOOK_URL", discord.url.as_str()), ("HEARTBEAT_WEBHOOK_LEVEL", "all")];
-    let owner_function = Function::start("owner", &database, &environment).await;
-    let beat = Function::start("beat", &database, &environment).await;
-    let minutely = Function::start("minutely", &database, &environment).await;
+    let owner_function = function("owner", &database, &discord).await;
+    let beat = function("beat", &database, &discord).await;
+    let minutely = function("minutely", &database, &discord).await;
     let owner = Some(heartbeat_tests::server::SECRET_KEY);
     let answer = owner_function.request(&Method::POST, "/api/devices", owner, br#"{"name": "Laptop"}"#).await;
     let token = answer.json()["token"].as_str().expect("a token").to_owned();

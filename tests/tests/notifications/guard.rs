@@ -1,6 +1,10 @@
 //! Servers that channels may not point to.
 
-use heartbeat_tests::{Function, eventually, fake_ntfy};
+use heartbeat_tests::{
+    Function, eventually,
+    fake_discord::{Behavior, FakeDiscord},
+    fake_ntfy,
+};
 use serde_json::{Value, json};
 
 use crate::channel::{add, fire, prepared, waiting};
@@ -58,4 +62,37 @@ async fn a_function_sends_nothing_to_this_machine_by_address_or_by_name() {
     }
     assert_eq!(ntfy.attempts(), 0);
     eventually("the reason in the log", async || minutely.log().contains(FORBIDDEN)).await;
+}
+
+#[tokio::test]
+async fn the_channel_of_the_configuration_is_no_exception_on_lambda() {
+    let (_, database) = prepared().await;
+    let discord = FakeDiscord::start(Behavior::Accepts).await;
+    for url in [discord.url.clone(), discord.url.replace("127.0.0.1", "localhost")] {
+        let event = "INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+                     VALUES ('config:discord', 'test', now(), '{}')";
+        database.execute(event).await;
+        let minutely = Function::start("minutely", &database, &[("HEARTBEAT_WEBHOOK_URL", &url)]).await;
+        minutely.invoke(json!({})).await.expect("an end");
+        eventually("the reason in the log", async || minutely.log().contains(FORBIDDEN)).await;
+    }
+    assert!(discord.attempts().is_empty());
+}
+
+#[tokio::test]
+async fn behind_a_proxy_addresses_are_refused_and_names_are_resolved_by_the_proxy() {
+    let (_, database) = prepared().await;
+    let proxy = fake_ntfy::start().await;
+    let by_address = add(&database, "ntfy", "owner", &settings("http://10.0.0.1")).await;
+    let metadata = add(&database, "ntfy", "owner", &settings("http://169.254.169.254")).await;
+    let by_name = add(&database, "ntfy", "owner", &settings("http://intranet.example")).await;
+    for channel in [by_address, metadata, by_name] {
+        fire(&database, channel).await;
+    }
+    let minutely = Function::start("minutely", &database, &[("HTTP_PROXY", &proxy.url)]).await;
+    minutely.invoke(json!({})).await.expect("an end");
+    assert_eq!(proxy.attempts(), 1);
+    for (channel, left) in [(by_address, 1), (metadata, 1), (by_name, 0)] {
+        assert_eq!(database.number(&waiting(channel)).await, left);
+    }
 }

@@ -1,12 +1,15 @@
 //! Services that say no: not to us, not to this event, or not any more.
 
 use heartbeat_tests::{
-    Database, Function, eventually,
+    Database, eventually,
     fake_discord::{Behavior, FakeDiscord, SECRET},
 };
 use serde_json::json;
 
-use crate::discord::{WAITING, notifying, outbox_is_empty, start, titles};
+use crate::{
+    channel::deny_often,
+    discord::{WAITING, function, notifying, outbox_is_empty, start, titles},
+};
 
 const DISABLED: &str = "SELECT count(*) FROM heartbeat.disabled_channels";
 
@@ -73,7 +76,7 @@ async fn a_channel_that_is_gone_is_disabled_and_its_events_wait_for_another_url(
 async fn a_function_sends_nothing_to_a_channel_that_is_gone_until_its_url_is_another() {
     let (database, gone) =
         (Database::create().await, FakeDiscord::start(Behavior::Responds(404, "x-nothing", "")).await);
-    let minutely = Function::start("minutely", &database, &[("HEARTBEAT_WEBHOOK_URL", &gone.url)]).await;
+    let minutely = function("minutely", &database, &gone).await;
     minutely.invoke(json!({})).await.expect("tables");
     database
         .execute(
@@ -87,7 +90,7 @@ async fn a_function_sends_nothing_to_a_channel_that_is_gone_until_its_url_is_ano
         assert_eq!(database.number(WAITING).await, 1);
     }
     let mut mended = FakeDiscord::start(Behavior::Accepts).await;
-    let minutely = Function::start("minutely", &database, &[("HEARTBEAT_WEBHOOK_URL", &mended.url)]).await;
+    let minutely = function("minutely", &database, &mended).await;
     minutely.invoke(json!({})).await.expect("an end");
     assert_eq!(titles(&mended.embeds()), ["New device"]);
     assert_eq!(database.number(WAITING).await, 0);
@@ -101,8 +104,13 @@ async fn a_channel_that_denies_access_is_retried_rarely_and_another_url_at_once(
         server.device("Laptop").await;
         let line = server.wait_for("delivery failed").await;
         assert!(line.contains(&format!("attempts=1 reason=status {status}")), "{line}");
+        // One bad answer of a proxy holds up nothing.
+        let soon =
+            "SELECT count(*) FROM heartbeat.dispatch_leases WHERE due_at < now() + interval '6 seconds'";
+        assert_eq!(database.number(soon).await, 1);
+        deny_often(&database).await;
         let rarely = "SELECT count(*) FROM heartbeat.dispatch_leases
-                      WHERE attempts = 1
+                      WHERE attempts = 2
                       AND due_at BETWEEN now() + interval '9 minutes' AND now() + interval '1 hour'";
         eventually("a long delay", async || database.number(rarely).await == 1).await;
         assert_eq!(database.number(WAITING).await, 1);
@@ -115,7 +123,7 @@ async fn a_channel_that_denies_access_is_retried_rarely_and_another_url_at_once(
             server.device(name).await;
             another.message().await;
         }
-        assert_eq!(discord.attempts().len(), 1, "{status}");
+        assert_eq!(discord.attempts().len(), 2, "{status}");
         server.stop().await;
 
         let mut mended = FakeDiscord::start(Behavior::Accepts).await;

@@ -4,6 +4,7 @@ use heartbeat_tests::{
     BadDay, Database, FakeTelegram, eventually,
     fake_telegram::{BLOCKED, BOT_TOKEN, PERSON, SUPERGROUP, UPGRADED_GROUP},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::channel::{LIVE_URL, add, disabled, fire, prepared, queue, waiting};
@@ -84,7 +85,7 @@ async fn chats_that_are_gone_disable_the_channel_and_other_refusals_are_retried(
         assert_eq!(database.number(&waiting(channel)).await, 1);
     }
     for (channel, reason, delay) in [
-        (revoked, "status 401", "BETWEEN now() + interval '9 minutes' AND now() + interval '1 hour'"),
+        (revoked, "status 401", "< now() + interval '6 seconds'"),
         (limited, "status 429", "BETWEEN now() + interval '20 seconds' AND now() + interval '34 seconds'"),
         (broken, "not the answer of Telegram", "< now() + interval '1 minute'"),
     ] {
@@ -113,8 +114,9 @@ async fn the_chat_is_found_by_the_code_that_its_reader_sends_to_the_bot() {
         channels.push(channel);
     }
     let [owner, friend, late] = channels[..] else { unreachable!("three channels") };
-    let sql =
-        format!("UPDATE heartbeat.channels SET created_at = now() - interval '25 hours' WHERE id = {late}");
+    let sql = format!(
+        "UPDATE heartbeat.channels SET start_code_at = now() - interval '25 hours' WHERE id = {late}"
+    );
     database.execute(&sql).await;
     queue(&database, friend, "channel.confirm", &json!({})).await;
     for text in [
@@ -145,6 +147,18 @@ async fn the_chat_is_found_by_the_code_that_its_reader_sends_to_the_bot() {
     let codes = "SELECT count(*) FROM heartbeat.channels WHERE start_code IS NOT NULL";
     assert_eq!(database.number(codes).await, 1);
     eventually("no message that is told again", async || telegram.unconfirmed() == 0).await;
+
+    // There is nowhere to send a test to yet.
+    let path = format!("/api/channels/{late}");
+    let refused = server.owner().post(&format!("{path}/test"), "").await;
+    assert_eq!(refused.status, 409, "{refused}");
+    assert!(refused.body.contains("The chat of this channel is not known yet"), "{refused}");
+    // Any change lets the code be looked for again.
+    let saved = server.owner().send(Method::PATCH, &path, br#"{"name": "Late"}"#.to_vec()).await;
+    assert_eq!(saved.status, 200, "{saved}");
+    telegram.write(PERSON, "/start too-late-code-123");
+    assert_eq!(telegram.service.taken("/sendMessage").await.body["chat_id"], PERSON);
+    assert_eq!(server.owner().post(&format!("{path}/test"), "").await.status, 202);
     assert!(!server.log().contains(BOT_TOKEN), "{}", server.log());
 }
 

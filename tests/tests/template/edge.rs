@@ -99,18 +99,25 @@ fn nothing_that_a_viewer_sends_gets_past_the_cache_sooner() {
     }
 }
 
-#[test]
-fn every_parameter_of_a_badge_reaches_its_function() {
+/// Query parameters of the paths that begin with one of `starts`, all of which have this cache policy.
+fn described_parameters(starts: &[&str], policy: &str) -> BTreeSet<String> {
     let document: serde_json::Value = serde_json::from_slice(&openapi::document()).expect("JSON");
     let mut described = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {
-        if path.starts_with("/badge/") {
-            assert_eq!(reference(&behavior(path)["CachePolicyId"]), "BadgeCache", "{path}");
+        if starts.iter().any(|start| path.starts_with(start)) {
+            assert_eq!(reference(&behavior(path)["CachePolicyId"]), policy, "{path}");
             let parameters = operations["get"]["parameters"].as_array().expect("parameters");
             described.extend(parameters.iter().map(|it| it["name"].as_str().expect("a name").to_owned()));
         }
     }
-    assert_eq!(query_parameters("BadgeCache"), described);
+    described
+}
+
+#[test]
+fn every_parameter_of_an_image_reaches_its_function() {
+    assert_eq!(query_parameters("BadgeCache"), described_parameters(&["/badge/"], "BadgeCache"));
+    let pictures = described_parameters(&["/heatmap.", "/card."], "PictureCache");
+    assert_eq!(query_parameters("PictureCache"), pictures);
 }
 
 #[test]

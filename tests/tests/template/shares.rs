@@ -7,8 +7,8 @@ use crate::{functions, functions_with_database, template, text, texts};
 /// Functions that have a share in common, beats first.
 const GROUPS: [&[&str]; 6] = [
     &["Beat", "WakatimeHeartbeats"],
-    &["Stats", "Health", "Metrics"],
-    &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og"],
+    &["Stats", "Health", "Metrics", "History"],
+    &["Home", "StatsPage", "BadgeBuilder", "BadgeLastSeen", "BadgeTotalBeats", "Og", "Pictures"],
     &["StreamConnect", "StreamDefault", "StreamDisconnect"],
     &["Owner", "Links", "Manage", "Pair"],
     JOBS,

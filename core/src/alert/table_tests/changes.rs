@@ -1,8 +1,11 @@
 //! Rows about what the owner changes, and about channels.
 
 use super::{
-    FRIEND, HOUR, LAPTOP, MINUTE, OTHER, OWNER, PHONE, World, after, assert_heard, fired, span, window,
+    super::{AlertMessage, ToldKind, notice::notice},
+    EndedBy, FRIEND, HOUR, LAPTOP, MINUTE, OTHER, OWNER, PHONE, World, after, assert_heard, fired, span,
+    window,
 };
+use crate::device::DeviceName;
 
 #[test]
 fn after_is_edited() {
@@ -66,6 +69,21 @@ fn repeat_rest_and_quiet_are_edited() {
 }
 
 #[test]
+fn name_and_message_are_edited() {
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.pass(HOUR);
+    assert_heard(&mut world, "fired", "fired");
+    world.edit(|rule| {
+        rule.name = DeviceName::parse("Another name").expect("a name");
+        rule.message = AlertMessage::parse("Call Ben.").expect("words");
+    });
+    world.pass(HOUR);
+    assert_heard(&mut world, "repeated 1", "repeated 1");
+    let told = notice(&world.situation, &world.firings[0], ToldKind::Repeated(1));
+    assert_eq!((&*told.name, told.message.as_deref()), ("Another name", Some("Call Ben.")));
+}
+
+#[test]
 fn disabling() {
     let mut world = fired();
     world.edit(|rule| (rule.enabled, rule.repeat) = (false, Some(span("1h"))));
@@ -87,6 +105,18 @@ fn deletion() {
     assert_heard(&mut world, "", "");
     world.beats(3);
     assert_heard(&mut world, "resolved", "resolved");
+}
+
+#[test]
+fn channel_that_wants_all_alerts() {
+    let mut world = World::with(|_| {});
+    world.situation.channels[2].wants_all = true;
+    world.pass(HOUR);
+    assert_heard(&mut world, "fired", "fired");
+    assert_eq!(world.heard_by(OTHER), "fired");
+    world.situation.channels[2].wants_all = false;
+    world.beats(3);
+    assert_eq!(world.heard_by(OTHER), "resolved");
 }
 
 #[test]
@@ -113,6 +143,43 @@ fn channel_that_cannot_be_reached() {
 }
 
 #[test]
+fn channel_that_refuses() {
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.reach(OTHER);
+    world.beats(5);
+    let told = world.firings[0].told(FRIEND).count();
+    assert_eq!((told, world.firings[0].resolved_at.is_some()), (1, true));
+    world.refusing.clear();
+    assert_heard(&mut world, "fired, reached, resolved", "");
+
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.refusing.clear();
+    world.pass(HOUR);
+    world.beats(5);
+    assert_heard(&mut world, "fired, repeated 1, resolved", "repeated 1, resolved");
+
+    // What arrived once counts, whatever was refused before and after it.
+    let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.refusing.clear();
+    world.pass(HOUR);
+    world.refusing = vec![FRIEND];
+    world.pass(3 * HOUR);
+    world.refusing.clear();
+    world.beats(5);
+    assert_heard(
+        &mut world,
+        "fired, repeated 1, repeated 2, repeated 3, repeated 4, resolved",
+        "repeated 1, resolved",
+    );
+}
+
+#[test]
 fn device_erased() {
     let mut world = World::new();
     world.edit(|rule| rule.device = Some(LAPTOP));
@@ -124,6 +191,7 @@ fn device_erased() {
     world.situation.alerts.clear();
     world.pass(MINUTE);
     assert_heard(&mut world, "resolved", "resolved");
+    assert_eq!(world.ended_by(), Some(EndedBy::Erased));
 
     let mut world = fired();
     world.beat(LAPTOP);

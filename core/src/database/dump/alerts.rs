@@ -20,6 +20,9 @@ pub(in crate::database) struct Channel {
     pub confirmed_at: Option<OffsetDateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_code: Option<String>,
+    /// How often it was given another address.
+    #[serde(default)]
+    pub address_version: i32,
     /// Since when nothing is sent to it, why, and the SHA-256 of the settings that this is about, in hexadecimal digits.
     #[serde(with = "time::serde::rfc3339::option", default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<OffsetDateTime>,

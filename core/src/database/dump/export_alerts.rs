@@ -66,6 +66,7 @@ async fn channels(connection: &mut Connection) -> Result<Vec<Channel>, sqlx::Err
             CASE WHEN confirmed_at IS NOT NULL THEN GREATEST(LEAST(confirmed_at, clock_timestamp()), 'epoch') END
                 AS confirmed_at,
             start_code,
+            address_version,
             CASE WHEN disabled.channel IS NOT NULL THEN
                 GREATEST(LEAST(disabled.disabled_at, clock_timestamp()), 'epoch')
             END AS disabled_at,

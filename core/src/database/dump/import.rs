@@ -211,51 +211,21 @@ impl Rows {
                 let ok_at = ok_at.map(|time| check::time("ok_at", time, now)).transpose()?;
                 owner::set_owner(connection, snoozed_until, note.as_ref(), ok_at).await
             }
-            Line::Channel(channel) => {
-                self.count.channels += 1;
-                import_alerts::channel(connection, channel, now).await?
+            line @ (Line::Channel(_)
+            | Line::Alert(_)
+            | Line::Firing(_)
+            | Line::Notification(_)
+            | Line::Notice(_)
+            | Line::Outage(_)
+            | Line::Snooze(_)
+            | Line::Evaluation { .. }) => {
+                import_alerts::insert(connection, &mut self.ids, &mut self.count, line, now).await?
             }
-            Line::Alert(alert) => {
-                self.count.alerts += 1;
-                import_alerts::alert(connection, &mut self.ids, alert, now).await?
-            }
-            Line::Firing(firing) => {
-                self.count.firings += 1;
-                import_alerts::firing(connection, &mut self.ids, firing, now).await?
-            }
-            Line::Notification(notification) => {
-                self.count.notifications += 1;
-                import_alerts::notification(connection, notification, now).await?
-            }
-            Line::Notice(notice) => {
-                self.count.notices += 1;
-                import_alerts::notice(connection, &mut self.ids, notice, now).await?
-            }
-            Line::Outage(outage) => {
-                self.count.outages += 1;
-                import_alerts::outage(connection, outage, now).await?
-            }
-            Line::Snooze(snooze) => {
-                self.count.snoozes += 1;
-                import_alerts::snooze(connection, snooze, now).await?
-            }
-            Line::Evaluation { evaluated_at } => {
-                import_alerts::evaluation(connection, evaluated_at, now).await?
-            }
-            Line::Retention { retained_from } => retained::retention(connection, retained_from, now).await?,
-            Line::Presence(presence) => {
-                self.count.presence += 1;
-                retained::presence(connection, &mut self.ids, presence).await?
-            }
-            Line::DeviceAbsence { device, started_at, ended_at } => {
-                self.count.device_absences += 1;
-                let device = self.ids.resolve(device)?;
-                retained::absence(connection, device, (started_at, ended_at), now).await?
-            }
-            Line::DeletedBeats { device, first_beat, last_beat } => {
-                self.count.deleted_beats += 1;
-                let device = self.ids.resolve(device)?;
-                retained::deleted_beats(connection, device, (first_beat, last_beat), now).await?
+            line @ (Line::Retention { .. }
+            | Line::Presence(_)
+            | Line::DeviceAbsence { .. }
+            | Line::DeletedBeats { .. }) => {
+                retained::insert(connection, &mut self.ids, &mut self.count, line, now).await?
             }
             Line::Absence { ended_by, started_at, ended_at } => {
                 self.count.absences += 1;

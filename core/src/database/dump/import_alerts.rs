@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::{
     alerts::{Alert, Channel, Firing, Notice, Notification, Period},
     check::{self, Checked, Ids},
+    line::{Count, Line},
 };
 use crate::{
     alert::{AlertMessage, Window},
@@ -20,7 +21,49 @@ type Added = Checked<Result<(), sqlx::Error>>;
 /// Event of what an older database has told: there is none with this id.
 const NO_EVENT: i64 = 0;
 
-pub(super) async fn channel(connection: &mut Connection, channel: Channel, now: OffsetDateTime) -> Added {
+/// Inserts the row of a line, and counts it.
+pub(super) async fn insert(
+    connection: &mut Connection,
+    ids: &mut Ids,
+    count: &mut Count,
+    line: Line<'_>,
+    now: OffsetDateTime,
+) -> Added {
+    match line {
+        Line::Channel(row) => {
+            count.channels += 1;
+            channel(connection, row, now).await
+        }
+        Line::Alert(row) => {
+            count.alerts += 1;
+            alert(connection, ids, row, now).await
+        }
+        Line::Firing(row) => {
+            count.firings += 1;
+            firing(connection, ids, row, now).await
+        }
+        Line::Notification(row) => {
+            count.notifications += 1;
+            notification(connection, row, now).await
+        }
+        Line::Notice(row) => {
+            count.notices += 1;
+            notice(connection, ids, row, now).await
+        }
+        Line::Outage(row) => {
+            count.outages += 1;
+            outage(connection, row, now).await
+        }
+        Line::Snooze(row) => {
+            count.snoozes += 1;
+            snooze(connection, row, now).await
+        }
+        Line::Evaluation { evaluated_at } => evaluation(connection, evaluated_at, now).await,
+        _ => Ok(Ok(())),
+    }
+}
+
+async fn channel(connection: &mut Connection, channel: Channel, now: OffsetDateTime) -> Added {
     id("channel", channel.id)?;
     name(&channel.name)?;
     check::time("created_at", channel.created_at, now)?;
@@ -32,9 +75,9 @@ pub(super) async fn channel(connection: &mut Connection, channel: Channel, now: 
     let inserted = sqlx::query!(
         "
         INSERT INTO heartbeat.channels
-            (id, name, kind, audience, settings, events, created_at, confirmed_at, start_code)
+            (id, name, kind, audience, settings, events, created_at, confirmed_at, start_code, address_version)
         OVERRIDING SYSTEM VALUE
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ",
         channel.id,
         channel.name,
@@ -45,6 +88,7 @@ pub(super) async fn channel(connection: &mut Connection, channel: Channel, now: 
         channel.created_at,
         channel.confirmed_at,
         channel.start_code,
+        channel.address_version,
     )
     .execute(&mut *connection)
     .await;
@@ -65,12 +109,7 @@ pub(super) async fn channel(connection: &mut Connection, channel: Channel, now: 
     })
 }
 
-pub(super) async fn alert(
-    connection: &mut Connection,
-    ids: &mut Ids,
-    alert: Alert,
-    now: OffsetDateTime,
-) -> Added {
+async fn alert(connection: &mut Connection, ids: &mut Ids, alert: Alert, now: OffsetDateTime) -> Added {
     id("alert", alert.id)?;
     name(&alert.name)?;
     check::time("created_at", alert.created_at, now)?;
@@ -103,12 +142,7 @@ pub(super) async fn alert(
     Ok(inserted.execute(connection).await.map(drop))
 }
 
-pub(super) async fn firing(
-    connection: &mut Connection,
-    ids: &mut Ids,
-    firing: Firing,
-    now: OffsetDateTime,
-) -> Added {
+async fn firing(connection: &mut Connection, ids: &mut Ids, firing: Firing, now: OffsetDateTime) -> Added {
     id("firing", firing.id)?;
     let times = [
         ("since", Some(firing.since)),
@@ -149,11 +183,7 @@ pub(super) async fn firing(
     Ok(inserted.execute(connection).await.map(drop))
 }
 
-pub(super) async fn notification(
-    connection: &mut Connection,
-    notification: Notification,
-    now: OffsetDateTime,
-) -> Added {
+async fn notification(connection: &mut Connection, notification: Notification, now: OffsetDateTime) -> Added {
     let times = [
         ("queued_at", Some(notification.queued_at)),
         ("sent_at", notification.sent_at),
@@ -179,12 +209,7 @@ pub(super) async fn notification(
     Ok(inserted.execute(connection).await.map(drop))
 }
 
-pub(super) async fn notice(
-    connection: &mut Connection,
-    ids: &mut Ids,
-    notice: Notice,
-    now: OffsetDateTime,
-) -> Added {
+async fn notice(connection: &mut Connection, ids: &mut Ids, notice: Notice, now: OffsetDateTime) -> Added {
     check::time("since", notice.since, now)?;
     let inserted = sqlx::query!(
         "INSERT INTO heartbeat.device_notices (device, kind, since) VALUES ($1, $2, $3)",
@@ -195,7 +220,7 @@ pub(super) async fn notice(
     Ok(inserted.execute(connection).await.map(drop))
 }
 
-pub(super) async fn outage(connection: &mut Connection, outage: Period, now: OffsetDateTime) -> Added {
+async fn outage(connection: &mut Connection, outage: Period, now: OffsetDateTime) -> Added {
     check::time("ended_at", outage.ended_at, now)?;
     check::time("started_at", outage.started_at, outage.ended_at)?;
     let inserted = sqlx::query!(
@@ -206,7 +231,7 @@ pub(super) async fn outage(connection: &mut Connection, outage: Period, now: Off
     Ok(inserted.execute(connection).await.map(drop))
 }
 
-pub(super) async fn snooze(connection: &mut Connection, snooze: Period, now: OffsetDateTime) -> Added {
+async fn snooze(connection: &mut Connection, snooze: Period, now: OffsetDateTime) -> Added {
     check::time("started_at", snooze.started_at, now.min(snooze.ended_at))?;
     let inserted = sqlx::query!(
         "INSERT INTO heartbeat.snoozes (started_at, ended_at) VALUES ($1, $2)",
@@ -217,11 +242,7 @@ pub(super) async fn snooze(connection: &mut Connection, snooze: Period, now: Off
 }
 
 /// Sets when alerts were last evaluated, so that the time until they are evaluated here is an outage.
-pub(super) async fn evaluation(
-    connection: &mut Connection,
-    evaluated_at: OffsetDateTime,
-    now: OffsetDateTime,
-) -> Added {
+async fn evaluation(connection: &mut Connection, evaluated_at: OffsetDateTime, now: OffsetDateTime) -> Added {
     check::time("evaluated_at", evaluated_at, now)?;
     let updated = sqlx::query!("UPDATE heartbeat.alert_evaluation SET evaluated_at = $1", evaluated_at);
     Ok(updated.execute(connection).await.map(drop))

@@ -103,8 +103,34 @@ async fn write_deleted_beats(
     Ok(())
 }
 
+/// Inserts the row of a line, and counts it.
+pub(super) async fn insert(
+    connection: &mut Connection,
+    ids: &mut Ids,
+    count: &mut Count,
+    line: Line<'_>,
+    now: OffsetDateTime,
+) -> Checked<Result<(), sqlx::Error>> {
+    match line {
+        Line::Retention { retained_from } => retention(connection, retained_from, now).await,
+        Line::Presence(day) => {
+            count.presence += 1;
+            presence(connection, ids, day).await
+        }
+        Line::DeviceAbsence { device, started_at, ended_at } => {
+            count.device_absences += 1;
+            absence(connection, ids.resolve(device)?, (started_at, ended_at), now).await
+        }
+        Line::DeletedBeats { device, first_beat, last_beat } => {
+            count.deleted_beats += 1;
+            deleted_beats(connection, ids.resolve(device)?, (first_beat, last_beat), now).await
+        }
+        _ => Ok(Ok(())),
+    }
+}
+
 /// Inserts the time before which beats were deleted.
-pub(super) async fn retention(
+async fn retention(
     connection: &mut Connection,
     retained_from: OffsetDateTime,
     now: OffsetDateTime,
@@ -120,7 +146,7 @@ pub(super) async fn retention(
 }
 
 /// Inserts the presence of a device on a day.
-pub(super) async fn presence(
+async fn presence(
     connection: &mut Connection,
     ids: &mut Ids,
     presence: Presence,
@@ -149,7 +175,7 @@ pub(super) async fn presence(
 }
 
 /// Inserts an absence of a device.
-pub(super) async fn absence(
+async fn absence(
     connection: &mut Connection,
     device: i64,
     (started_at, ended_at): (OffsetDateTime, OffsetDateTime),
@@ -169,7 +195,7 @@ pub(super) async fn absence(
 }
 
 /// Inserts the first and the last beat of a device among those that were deleted.
-pub(super) async fn deleted_beats(
+async fn deleted_beats(
     connection: &mut Connection,
     device: i64,
     (first_beat, last_beat): (OffsetDateTime, OffsetDateTime),

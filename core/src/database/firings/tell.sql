@@ -21,6 +21,7 @@ WITH message AS (
         told.earlier,
         told.event,
         told.reported_at,
+        told.failed_at,
         told.withdrawn_at IS NOT NULL
             OR told.event IN (SELECT id FROM replaced WHERE attempted_at IS NULL) AS is_withdrawn
     FROM message
@@ -34,6 +35,12 @@ WITH message AS (
     FROM earlier
     WHERE NOT is_withdrawn
     ORDER BY firing, channel, repetition DESC
+), last_heard AS (
+    -- Whether a channel may have heard of the absence decides whether it is told of the end.
+    SELECT firing, channel, max(repetition) AS repetition
+    FROM earlier
+    WHERE NOT is_withdrawn AND failed_at IS NULL
+    GROUP BY firing, channel
 ), last_reported AS (
     SELECT firing, channel, max(repetition) AS repetition
     FROM earlier
@@ -44,6 +51,8 @@ WITH message AS (
     FROM earlier
     WHERE (firing, channel, repetition) NOT IN (
         SELECT firing, channel, repetition FROM last_told
+        UNION ALL
+        SELECT firing, channel, repetition FROM last_heard
         UNION ALL
         SELECT firing, channel, repetition FROM last_reported
     )
@@ -83,4 +92,4 @@ JOIN message ON message.firing = queued.firing AND message.key = queued.channel
 LEFT JOIN last_told ON last_told.firing = message.firing AND last_told.channel = message.channel
 ON CONFLICT (firing, channel, kind, repetition) DO UPDATE
 SET earlier = EXCLUDED.earlier, event = EXCLUDED.event, queued_at = EXCLUDED.queued_at, sent_at = NULL,
-    withdrawn_at = NULL, reported_at = NULL
+    withdrawn_at = NULL, failed_at = NULL, reported_at = NULL

@@ -28,9 +28,8 @@ const GET_NO_MORE: &str = "Get no more of these messages";
 pub(super) fn of(event: &Event, reader: &Reader<'_>, from: &Mailbox, to: &Address) -> Result<Message, Error> {
     let wording = wording::of(event, reader);
     let ids = Ids::of(event, reader, from.email.domain());
-    let unsubscribe = (reader.audience == Audience::Friend)
-        .then(|| reader.site.link(LinkAction::Unsubscribe, 0, reader.channel))
-        .flatten();
+    let unsubscribe =
+        (reader.audience == Audience::Friend).then(|| reader.link(LinkAction::Unsubscribe, 0)).flatten();
     let mut builder = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
@@ -55,9 +54,9 @@ pub(super) fn of(event: &Event, reader: &Reader<'_>, from: &Mailbox, to: &Addres
 
 /// The ids by which mail programs know messages, and show those of one firing together.
 struct Ids {
-    /// Id of the message: the same in every attempt.
+    /// Id of the message: the same in every attempt, and another in every database.
     message: String,
-    /// Id of the first message of the thread, unless that is this one.
+    /// What all messages about a firing refer to, from the first on: no message has this id.
     thread: Option<String>,
 }
 
@@ -67,16 +66,10 @@ impl Ids {
             Some(Host::Domain(domain)) => domain,
             _ => sender_domain,
         };
-        let message = format!("<event.{}.{}@{domain}>", event.id, event.happened_at.unix_timestamp());
-        let Some(notice) = notice(event).filter(|notice| notice.firing != 0) else {
-            return Self { message, thread: None };
-        };
-        // Ids start anew with another database.
-        let since = notice.since.unix_timestamp();
-        let first = format!("<firing.{}.{since}.{}@{domain}>", notice.firing, reader.channel);
-        match event.kind {
-            EventKind::AlertFired(_) if notice.repetition == 0 => Self { message: first, thread: None },
-            _ => Self { message, thread: Some(first) },
+        let firing = notice(event).map(|notice| notice.firing).filter(|firing| *firing != 0);
+        Self {
+            message: format!("<event.{}.{}@{domain}>", event.id, event.happened_at.unix_timestamp()),
+            thread: firing.map(|firing| format!("<firing.{firing}.{}@{domain}>", reader.channel)),
         }
     }
 }

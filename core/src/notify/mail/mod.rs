@@ -1,8 +1,10 @@
 //! Mail: one message for each event, through the server of the configuration (`mail.url`).
 //!
+//! - [`connection`]: connections on which no answer is without end.
 //! - [`message`]: the message, as text and as HTML.
 //! - [`server`]: the server, and what its answers mean.
 
+mod connection;
 mod message;
 mod server;
 
@@ -12,9 +14,10 @@ use serde_json::Value;
 
 use self::server::MailServer;
 use super::{
-    channel::{Channel, ChannelKind, Outcome, Setting, text_setting},
+    channel::{Channel, ChannelKind, Setting, text_setting},
     event::Event,
     http::Http,
+    outcome::Outcome,
     site::Site,
     wording::Reader,
 };

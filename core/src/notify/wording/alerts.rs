@@ -9,7 +9,7 @@ use crate::{
     settings::Timezone,
 };
 
-/// Names of unconfirmed channels that are listed at most: what to do must not be cut for them.
+/// Names of channels that are listed at most: what to do must not be cut for them.
 const NAMES_MAX: usize = 5;
 
 /// An alert fired, or repeats itself.
@@ -17,7 +17,7 @@ pub(super) fn fired(event: &Event, notice: &AlertNotice, reader: &Reader<'_>) ->
     let zone = timezone(notice, reader);
     let since = when::since(notice.since, reader.now, &zone);
     let length = humanize::in_hours((reader.now - notice.since).whole_seconds());
-    let mut paragraphs = vec![silence(event, reader, &since)];
+    let mut paragraphs = vec![silence(event, notice, reader, &since)];
     if notice.repetition > 0 {
         paragraphs.push(format!("This is reminder {}.", notice.repetition));
     }
@@ -29,10 +29,10 @@ pub(super) fn fired(event: &Event, notice: &AlertNotice, reader: &Reader<'_>) ->
                 .to_owned()
         }
     });
-    paragraphs.extend(unconfirmed(notice, reader));
+    paragraphs.extend(reach(notice, reader));
     let still = if notice.repetition > 0 { "still silent, for" } else { "silent for" };
     Wording {
-        title: format!("{}: {still} {length}", subject(event, reader)),
+        title: format!("{}: {still} {length}", subject(event, notice, reader)),
         paragraphs,
         links: links(notice, reader),
         tone: Tone::Alarm,
@@ -46,25 +46,27 @@ pub(super) fn resolved(event: &Event, notice: &AlertNotice, reader: &Reader<'_>)
     let zone = timezone(notice, reader);
     let ended_at = notice.ended_at.unwrap_or(event.happened_at);
     let at = when::local(ended_at, &zone);
-    let length = humanize::in_hours((ended_at - notice.since).whole_seconds());
-    let text = match (notice.ended_by, reader.audience) {
-        (Some(EndedBy::Ok), Audience::Owner) => format!("You said on {at} that you are well."),
-        (Some(EndedBy::Ok), Audience::Friend) => format!("They said themselves on {at} that they are well."),
-        (_, Audience::Owner) => format!("There was a sign of life on {at}, after {length}."),
-        (_, Audience::Friend) => {
-            format!("There is a sign of life again: a device was used on {at}, after {length} of silence.")
+    let subject = subject(event, notice, reader);
+    if notice.ended_by == Some(EndedBy::Erased) {
+        let mut paragraphs = vec![format!("The device was removed on {at}: nothing more is told of it.")];
+        if reader.audience == Audience::Friend {
+            paragraphs.push("That says nothing of how they are.".to_owned());
         }
-    };
-    let mut paragraphs = vec![text];
+        let title = format!("{subject}: this alert is over");
+        return Wording { title, paragraphs, ..framed(notice, reader) };
+    }
+    let length = humanize::in_hours((ended_at - notice.since).whole_seconds());
+    let mut paragraphs = vec![match notice.ended_by {
+        Some(EndedBy::Ok) => match reader.audience {
+            Audience::Owner => format!("You said on {at} that you are well."),
+            Audience::Friend => format!("They said themselves on {at} that they are well."),
+        },
+        _ => sign_of_life(event, notice, reader, &at, &length),
+    }];
     if reader.audience == Audience::Friend {
         paragraphs.push("There is nothing more to do. Thank you for looking after them.".to_owned());
     }
-    Wording {
-        title: format!("{}: all clear", subject(event, reader)),
-        paragraphs,
-        tone: Tone::Good,
-        ..framed(notice, reader)
-    }
+    Wording { title: format!("{subject}: all clear"), paragraphs, tone: Tone::Good, ..framed(notice, reader) }
 }
 
 /// A friend has reached the owner.
@@ -80,7 +82,7 @@ pub(super) fn reached(event: &Event, notice: &AlertNotice, reader: &Reader<'_>) 
     let rest = "There will be no reminders for 12 hours.".to_owned();
     let title = match reader.audience {
         Audience::Owner => "A friend has reached you".to_owned(),
-        Audience::Friend => format!("{}: they have been reached", subject(event, reader)),
+        Audience::Friend => format!("{}: they have been reached", text::name(&reader.site.server_name)),
     };
     Wording { title, paragraphs: vec![text, rest], tone: Tone::Good, ..framed(notice, reader) }
 }
@@ -112,39 +114,80 @@ fn framed(notice: &AlertNotice, reader: &Reader<'_>) -> Wording {
 }
 
 /// What is silent, in a title.
-fn subject(event: &Event, reader: &Reader<'_>) -> String {
+fn subject(event: &Event, notice: &AlertNotice, reader: &Reader<'_>) -> String {
     let site = text::name(&reader.site.server_name);
-    match event.device.as_ref().and_then(|device| device.name.as_deref()) {
-        Some(name) => format!("{site}, {}", text::name(name)),
+    match device_name(event) {
+        Some(name) => format!("{site}, {name}"),
+        None if notice.of_one_device => format!("{site}, {}", one_device(reader)),
         None => site,
     }
 }
 
 /// What is silent, in a sentence.
-fn silence(event: &Event, reader: &Reader<'_>, since: &str) -> String {
-    let name = event.device.as_ref().and_then(|device| device.name.as_deref()).map(text::name);
-    match (name, reader.audience) {
-        (Some(name), _) => format!("The device “{name}” was last used on {since}."),
-        (None, Audience::Owner) => format!("Your last sign of life was on {since}."),
-        (None, Audience::Friend) => format!(
+fn silence(event: &Event, notice: &AlertNotice, reader: &Reader<'_>, since: &str) -> String {
+    if let Some(name) = device_name(event) {
+        return format!("The device “{name}” was last used on {since}.");
+    }
+    match (notice.of_one_device, reader.audience) {
+        (true, Audience::Owner) => format!("One of your devices was last used on {since}."),
+        (false, Audience::Owner) => format!("Your last sign of life was on {since}."),
+        (true, Audience::Friend) => format!(
+            "“{}” shows when a person last used their devices. One of these was last used on {since}.",
+            text::name(&reader.site.server_name)
+        ),
+        (false, Audience::Friend) => format!(
             "“{}” shows when a person last used one of their devices. Their last sign of life was on {since}.",
             text::name(&reader.site.server_name)
         ),
     }
 }
 
-/// What the owner should know: who of those that will be told has not confirmed that messages arrive.
-fn unconfirmed(notice: &AlertNotice, reader: &Reader<'_>) -> Option<String> {
+/// What ended the silence, in a sentence.
+fn sign_of_life(event: &Event, notice: &AlertNotice, reader: &Reader<'_>, at: &str, length: &str) -> String {
+    if let Some(name) = device_name(event) {
+        return format!("The device “{name}” was used again on {at}, after {length}.");
+    }
+    match (notice.of_one_device, reader.audience) {
+        (true, Audience::Owner) => format!("The device was used again on {at}, after {length}."),
+        (true, Audience::Friend) => format!("That device was used again on {at}, after {length} of silence."),
+        (false, Audience::Owner) => format!("There was a sign of life on {at}, after {length}."),
+        (false, Audience::Friend) => {
+            format!("There is a sign of life again: a device was used on {at}, after {length} of silence.")
+        }
+    }
+}
+
+fn device_name(event: &Event) -> Option<String> {
+    event.device.as_ref().and_then(|device| device.name.as_deref()).map(text::name)
+}
+
+/// The device that an alert is about, where its name is not to be told, or it has none.
+fn one_device(reader: &Reader<'_>) -> &'static str {
+    match reader.audience {
+        Audience::Owner => "one of your devices",
+        Audience::Friend => "one of their devices",
+    }
+}
+
+/// What the reader should know of the ways of messages: the owner, who of those that are told may not be reached.
+fn reach(notice: &AlertNotice, reader: &Reader<'_>) -> Vec<String> {
     if reader.audience == Audience::Friend {
         let text = "You have not confirmed yet that these messages reach you: please do.";
-        return (!reader.is_confirmed).then(|| text.to_owned());
+        return if reader.is_confirmed { Vec::new() } else { vec![text.to_owned()] };
     }
+    let sentences =
+        [("Not confirmed yet", &notice.unconfirmed), ("Disabled, so not told", &notice.disabled_channels)];
+    let named = sentences.into_iter().filter(|(_, names)| !names.is_empty());
+    named.map(|(what, names)| format!("{what}: {}.", listed(names))).collect()
+}
+
+fn listed(names: &[String]) -> String {
     let quoted = |name: &String| format!("“{}”", text::name(name));
-    let mut names: Vec<String> = notice.unconfirmed.iter().take(NAMES_MAX).map(quoted).collect();
-    if let more @ 1.. = notice.unconfirmed.len().saturating_sub(NAMES_MAX) {
-        names.push(format!("and {more} more"));
+    let mut listed: Vec<String> = names.iter().take(NAMES_MAX).map(quoted).collect();
+    if let more @ 1.. = names.len().saturating_sub(NAMES_MAX) {
+        listed.push(format!("and {more} more"));
     }
-    (!names.is_empty()).then(|| format!("Not confirmed yet: {}.", names.join(", ")))
+    listed.join(", ")
 }
 
 fn links(notice: &AlertNotice, reader: &Reader<'_>) -> Vec<WordingLink> {

@@ -18,13 +18,20 @@ use super::{
     site::Site,
     text,
 };
-use crate::{channel::Audience, humanize, link::LinkAction, settings::Timezone};
+use crate::{
+    channel::Audience,
+    humanize,
+    link::{Link, LinkAction},
+    settings::Timezone,
+};
 
 /// Who reads a notification, and when it is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     /// Id of the channel that it is sent through.
     pub channel: i64,
+    /// Version of the channel's address, for links.
+    pub address_version: i32,
     /// Who reads that channel.
     pub audience: Audience,
     /// Whether a friend has said that the channel reaches them; always so for the owner's.
@@ -35,6 +42,16 @@ pub struct Reader<'a> {
     pub timezone: &'a Timezone,
     /// Facts about this server.
     pub site: &'a Site,
+}
+
+impl Reader<'_> {
+    /// Returns the URL of the page with one button that allows the reader `action`; `None` without a secret key. `firing` is 0
+    /// where there is none.
+    #[must_use]
+    pub fn link(&self, action: LinkAction, firing: i64) -> Option<String> {
+        let (channel, address_version) = (self.channel, self.address_version);
+        self.site.link(Link { action, firing, channel, address_version })
+    }
 }
 
 /// How urgent a notification is, by which services choose color, sound and priority.
@@ -211,6 +228,6 @@ fn for_owner(reader: &Reader<'_>, text: String, advice: String) -> Vec<String> {
 }
 
 fn link(reader: &Reader<'_>, label: &'static str, action: LinkAction, firing: i64) -> Option<WordingLink> {
-    let url = reader.site.link(action, firing, reader.channel)?;
+    let url = reader.link(action, firing)?;
     Some(WordingLink { label, url, action })
 }

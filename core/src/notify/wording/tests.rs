@@ -38,10 +38,11 @@ fn read(event: Event, audience: Audience, is_confirmed: bool) -> String {
     };
     let now = datetime!(2026-11-25 09:13 UTC);
     let (timezone, site) = (&Timezone::parse("Europe/Berlin").expect("a time zone"), &Site::example());
-    let wording = of(&event, &Reader { channel: 5, audience, is_confirmed, now, timezone, site });
+    let wording =
+        of(&event, &Reader { channel: 5, address_version: 0, audience, is_confirmed, now, timezone, site });
     let text = wording.text();
     let words = text.split(' ').map(|word| match word.rsplit_once('/') {
-        Some((before, code)) if code.len() >= 44 => format!("{before}/{{code}}{}", &code[44..]),
+        Some((before, code)) if code.len() >= 50 => format!("{before}/{{code}}{}", &code[50..]),
         _ => word.to_owned(),
     });
     format!("{}\n\n{}", wording.title, words.collect::<Vec<_>>().join(" "))
@@ -110,6 +111,68 @@ fn a_friend_learns_no_hidden_name_and_no_note_of_the_owners() {
         assert!(!text.contains(hidden), "{text}");
     }
     assert!(text.starts_with("Test: Anna's heartbeat"), "{text}");
+}
+
+#[test]
+fn an_alert_about_a_device_without_a_name_is_not_about_the_person() {
+    let over = |by: &str| {
+        json!({ "of_one_device": true, "ended_at": "2026-11-25T08:12:05Z", "public_ended_at": "2026-11-25T08:00:00Z",
+            "ended_by": by })
+    };
+    let texts = [("alert.fired", "beat"), ("alert.resolved", "beat"), ("alert.resolved", "erased")].map(
+        |(kind, by)| {
+            [Audience::Owner, Audience::Friend]
+                .map(|audience| read(event(kind, &notice(&over(by)), None), audience, true))
+        },
+    );
+    insta::assert_snapshot!(texts.concat().join("\n---\n"), @r#"
+    Anna's heartbeat, one of your devices: silent for 26 hours
+
+    One of your devices was last used on Tuesday, 24 November 2026, 08:12 (Berlin time), 26 hours ago.
+
+    If you are well, say so: all alerts then count from that moment.
+
+    Not confirmed yet: “Ben”.
+
+    I'm fine: https://beat.example.org/ok/{code}
+    ---
+    Anna's heartbeat, one of their devices: silent for 26 hours
+
+    “Anna's heartbeat” shows when a person last used their devices. One of these was last used on Tuesday, 24 November 2026, 08:00 (Berlin time), 26 hours ago.
+
+    Please try to reach them, by phone for example. Once you have, say so: the others who were told need not worry then.
+
+    I have reached them: https://beat.example.org/reached/{code}
+    ---
+    Anna's heartbeat, one of your devices: all clear
+
+    The device was used again on Wednesday, 25 November 2026, 09:12 (Berlin time), after 24 hours.
+    ---
+    Anna's heartbeat, one of their devices: all clear
+
+    That device was used again on Wednesday, 25 November 2026, 09:00 (Berlin time), after 25 hours of silence.
+
+    There is nothing more to do. Thank you for looking after them.
+    ---
+    Anna's heartbeat, one of your devices: this alert is over
+
+    The device was removed on Wednesday, 25 November 2026, 09:12 (Berlin time): nothing more is told of it.
+    ---
+    Anna's heartbeat, one of their devices: this alert is over
+
+    The device was removed on Wednesday, 25 November 2026, 09:00 (Berlin time): nothing more is told of it.
+
+    That says nothing of how they are.
+    "#);
+}
+
+#[test]
+fn the_owner_is_told_which_channels_are_disabled() {
+    let fired = event("alert.fired", &notice(&json!({ "disabled_channels": ["Carl", "Dora"] })), None);
+    let text = read(fired, Audience::Owner, true);
+    assert!(text.contains("Not confirmed yet: “Ben”.\n\nDisabled, so not told: “Carl”, “Dora”."), "{text}");
+    let fired = event("alert.fired", &notice(&json!({ "disabled_channels": ["Carl"] })), None);
+    assert!(!read(fired, Audience::Friend, true).contains("Carl"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 
-use super::{Alert, AlertChange, AlertId, find, parse};
+use super::{AlertChange, AlertId, AlertWithPast, find, parse};
 use crate::{
     App,
     http::{
@@ -38,7 +38,7 @@ fn router(_: &App) -> Router<App> {
 
 /// Get an alert
 ///
-/// Says what it is doing as well, and while it fires what it told, to whom and when.
+/// Says what it is doing as well, and what it told to whom and when: while it fires, and the last ten times that it did.
 #[utoipa::path(
     get,
     path = PATH,
@@ -47,7 +47,7 @@ fn router(_: &App) -> Router<App> {
     security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     params(("id" = i64, Path, minimum = 0, description = "Alert id.", example = 1)),
     responses(
-        (status = 200, description = "The alert.", body = Alert,
+        (status = 200, description = "The alert.", body = AlertWithPast,
             headers(("cache-control" = String, description = "`no-store`: only the owner may see this."))),
         ErrorResponse<401>,
         (status = 404, description = "No alert has this id (non-numeric ids included), or the server has no \
@@ -57,7 +57,11 @@ fn router(_: &App) -> Router<App> {
         ErrorResponse<503>,
     ),
 )]
-async fn show(_: Owner, State(app): State<App>, AlertId(id): AlertId) -> Result<JsonLine<Alert>, Problem> {
+async fn show(
+    _: Owner,
+    State(app): State<App>,
+    AlertId(id): AlertId,
+) -> Result<JsonLine<AlertWithPast>, Problem> {
     Ok(JsonLine(find(&app, id).await?))
 }
 
@@ -73,7 +77,7 @@ async fn show(_: Owner, State(app): State<App>, AlertId(id): AlertId) -> Result<
     params(("id" = i64, Path, minimum = 0, description = "Alert id.", example = 1)),
     request_body = AlertChange,
     responses(
-        (status = 200, description = "The alert as it is now.", body = Alert,
+        (status = 200, description = "The alert as it is now.", body = AlertWithPast,
             headers(("cache-control" = String, description = "`no-store`: only the owner may see this."))),
         ErrorResponse<400>,
         ErrorResponse<401>,
@@ -92,7 +96,7 @@ async fn change(
     State(app): State<App>,
     AlertId(id): AlertId,
     Body(body): Body,
-) -> Result<JsonLine<Alert>, Problem> {
+) -> Result<JsonLine<AlertWithPast>, Problem> {
     let alert = app.heartbeat.alert(id).await?;
     let rule = parse::change(&body, alert.rule)?.into_rule(&app.heartbeat).await?;
     app.heartbeat.update_alert(id, rule).await?;

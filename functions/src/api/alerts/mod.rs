@@ -15,7 +15,7 @@ use axum::{
 
 pub(crate) use self::{
     parse::{AlertChange, NewAlert},
-    shown::{Alert, AlertList},
+    shown::{Alert, AlertList, AlertWithPast},
 };
 use crate::{
     App,
@@ -83,7 +83,7 @@ async fn list(_: Owner, State(app): State<App>) -> Result<JsonLine<AlertList>, P
     security(("ownerKey" = []), ("ownerKeyBare" = []), ("ownerSession" = [])),
     request_body = NewAlert,
     responses(
-        (status = 201, description = "The alert is added.", body = Alert,
+        (status = 201, description = "The alert is added.", body = AlertWithPast,
             headers(("cache-control" = String, description = "`no-store`: only the owner may see this."))),
         ErrorResponse<400>,
         ErrorResponse<401>,
@@ -101,17 +101,18 @@ async fn add(
     _: Owner,
     State(app): State<App>,
     Body(body): Body,
-) -> Result<(StatusCode, JsonLine<Alert>), Problem> {
+) -> Result<(StatusCode, JsonLine<AlertWithPast>), Problem> {
     let change = parse::new(&body)?;
     let rule = change.into_rule(&app.heartbeat).await?;
     let alert = app.heartbeat.add_alert(rule).await?;
     Ok((StatusCode::CREATED, JsonLine(find(&app, alert.id).await?)))
 }
 
-/// Returns the alert that has this id, and what it is doing.
-async fn find(app: &App, id: i64) -> Result<Alert, Problem> {
+/// Returns the alert that has this id, what it is doing, and what it did before.
+async fn find(app: &App, id: i64) -> Result<AlertWithPast, Problem> {
     let alerts = app.heartbeat.alert_states().await?;
-    alerts.into_iter().find(|status| status.alert.id == id).map(Alert::from).ok_or(Problem::UnknownAlert)
+    let status = alerts.into_iter().find(|status| status.alert.id == id).ok_or(Problem::UnknownAlert)?;
+    Ok(AlertWithPast::new(status, app.heartbeat.past_firings(id).await?))
 }
 
 /// Alert id in a path. What is not the id of any alert is just an alert that does not exist.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::devices::parse_name,
-    http::{json, problem::Problem},
+    http::{members, problem::Problem},
 };
 
 /// Members of a [`NewAlert`] and of an [`AlertChange`].
@@ -124,7 +124,7 @@ impl Change {
         if self.names_channels {
             let known = heartbeat.channels().await?;
             if rule.channels.iter().any(|id| known.iter().all(|channel| channel.id != *id)) {
-                return Err(json::not_a("channels", "a list of ids of channels that exist"));
+                return Err(members::not_a("channels", "a list of ids of channels that exist"));
             }
         }
         if let Some(id) = rule.device.filter(|_| self.names_device) {
@@ -140,7 +140,7 @@ impl Change {
 
 /// Parses a [`NewAlert`].
 pub(super) fn new(body: &[u8]) -> Result<Change, Problem> {
-    let members = json::object(body)?;
+    let members = members::object(body)?;
     let after = members
         .get("after")
         .ok_or_else(|| Problem::BadRequest("The member \"after\" is missing.".to_owned()))?;
@@ -161,7 +161,7 @@ pub(super) fn new(body: &[u8]) -> Result<Change, Problem> {
 
 /// Parses an [`AlertChange`] of an alert with this rule.
 pub(super) fn change(body: &[u8], rule: AlertRule) -> Result<Change, Problem> {
-    let members = json::object(body)?;
+    let members = members::object(body)?;
     if members.is_empty() {
         return Err(Problem::BadRequest(format!("The body has none of \"{}\".", MEMBERS.join("\", \""))));
     }
@@ -180,7 +180,7 @@ fn changed(mut rule: AlertRule, members: &Map<String, Value>) -> Result<Change, 
             "quiet" => rule.quiet = optional(member, value, Window::parse)?,
             "message" => rule.message = optional(member, value, AlertMessage::parse)?.flatten(),
             "enabled" => rule.enabled = enabled(value)?,
-            _ => return Err(json::unknown_member(&MEMBERS)),
+            _ => return Err(members::unknown_member(&MEMBERS)),
         }
     }
     let names = |member| members.contains_key(member);
@@ -212,8 +212,8 @@ fn text<T>(
     value: &Value,
     parse: impl FnOnce(&str) -> Result<T, &'static str>,
 ) -> Result<T, Problem> {
-    let text = value.as_str().ok_or_else(|| json::not_a(member, "a string"))?;
-    parse(text).map_err(|expected| json::not_a(member, expected))
+    let text = value.as_str().ok_or_else(|| members::not_a(member, "a string"))?;
+    parse(text).map_err(|expected| members::not_a(member, expected))
 }
 
 /// Parses a member that is such a text, or `null`.
@@ -232,16 +232,16 @@ fn device(value: &Value) -> Result<Option<i64>, Problem> {
 
 /// Returns the problem of a device that does not exist.
 fn unknown_device() -> Problem {
-    json::not_a("device", "the id of a device, or null")
+    members::not_a("device", "the id of a device, or null")
 }
 
 fn enabled(value: &Value) -> Result<bool, Problem> {
-    value.as_bool().ok_or_else(|| json::not_a("enabled", "true or false"))
+    value.as_bool().ok_or_else(|| members::not_a("enabled", "true or false"))
 }
 
 fn channels(value: &Value) -> Result<Vec<i64>, Problem> {
     let ids: Option<Vec<i64>> = value.as_array().and_then(|ids| ids.iter().map(Value::as_i64).collect());
-    let ids = ids.ok_or_else(|| json::not_a("channels", "a list of ids of channels"))?;
+    let ids = ids.ok_or_else(|| members::not_a("channels", "a list of ids of channels"))?;
     let mut unique = ids.clone();
     unique.sort_unstable();
     unique.dedup();

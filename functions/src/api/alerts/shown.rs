@@ -1,6 +1,9 @@
 //! Alerts as the API shows them.
 
-use heartbeat_core::alert::{AlertState, AlertStatus, FiringStatus, Told};
+use heartbeat_core::{
+    alert::{AlertState, AlertStatus, FiringStatus, Told},
+    notify::event::EndedBy,
+};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -61,9 +64,27 @@ pub(crate) struct Alert {
     /// While it is `firing`: what it told.
     #[schema(required)]
     firing: Option<Firing>,
-    /// Names of its channels whose readers, friends, have not confirmed that they reach them.
+    /// Names of its channels whose readers, friends, have not confirmed that they reach them, but for disabled ones.
     #[schema(example = json!(["Anna"]))]
     unconfirmed: Vec<String>,
+    /// Names of its channels that nothing is sent to, as their service or their reader wants no more.
+    #[schema(example = json!([]))]
+    disabled_channels: Vec<String>,
+}
+
+/// An alert, and what it did before.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AlertWithPast {
+    #[serde(flatten)]
+    alert: Alert,
+    /// The last ten times it fired, but for one of which something is left to tell; the newest first.
+    past_firings: Vec<Firing>,
+}
+
+impl AlertWithPast {
+    pub(super) fn new(alert: AlertStatus, past: Vec<FiringStatus>) -> Self {
+        Self { alert: alert.into(), past_firings: past.into_iter().map(Firing::from).collect() }
+    }
 }
 
 /// An alert that fired.
@@ -94,12 +115,25 @@ pub(crate) struct Firing {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime, required)]
     ended_at: Option<OffsetDateTime>,
+    /// What ended it.
+    #[schema(value_type = Option<AbsenceEnd>, required)]
+    ended_by: Option<&'static str>,
     /// What was told, in that order: the newest 100, and of all repetitions that a channel was told the last one or two.
     #[schema(max_items = 100)]
     told: Vec<ToldNotification>,
     /// How often something was told, what was taken back left out.
     #[schema(minimum = 0, example = 1)]
     told_count: usize,
+}
+
+/// What ends an absence: a `beat`; `ok`, the word of the owner; `erased`, nothing does, as its device was erased.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the core writes it")]
+pub(crate) enum AbsenceEnd {
+    Beat,
+    Ok,
+    Erased,
 }
 
 /// What one channel was told of a firing.
@@ -122,7 +156,8 @@ pub(crate) struct ToldNotification {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime, required, example = "2026-11-26T20:05:05Z")]
     sent_at: Option<OffsetDateTime>,
-    /// When it was taken back as out of date, before any attempt to send it.
+    /// When it was taken back as out of date, before any attempt to send it, or the channel got another address, whose reader
+    /// does not know of it.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime, required)]
     withdrawn_at: Option<OffsetDateTime>,
@@ -158,7 +193,7 @@ pub(crate) enum AlertStateName {
 
 impl From<AlertStatus> for Alert {
     fn from(status: AlertStatus) -> Self {
-        let AlertStatus { alert, effective_after, state, unconfirmed } = status;
+        let AlertStatus { alert, effective_after, state, unconfirmed, disabled } = status;
         let rule = alert.rule;
         Self {
             id: alert.id,
@@ -177,6 +212,7 @@ impl From<AlertStatus> for Alert {
             snoozed_until: if let AlertState::Snoozed { until } = state { Some(until) } else { None },
             firing: if let AlertState::Firing(firing) = state { Some(firing.into()) } else { None },
             unconfirmed,
+            disabled_channels: disabled,
         }
     }
 }
@@ -191,6 +227,7 @@ impl From<FiringStatus> for Firing {
             reached_at: firing.reached_at,
             reached_by: firing.reached_by,
             ended_at: firing.ended_at,
+            ended_by: firing.ended_by.map(EndedBy::as_str),
             told: firing.told.into_iter().map(ToldNotification::from).collect(),
             told_count: firing.told_count,
         }

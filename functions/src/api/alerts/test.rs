@@ -36,7 +36,7 @@ fn router(_: &App) -> Router<App> {
 
 /// Fire a test of an alert
 ///
-/// Each of its channels is told, as if it had fired, that this is a test. It walks the whole way, whatever the hour, within a
+/// Each of its channels is told, as if it had fired, that this is a test. It walks the whole way, at any hour, within a
 /// minute. A body is ignored.
 #[utoipa::path(
     post,

@@ -71,8 +71,8 @@ async fn show(
 /// Change a channel
 ///
 /// Settings are merged: what is left out stays as it is, and `null` takes one away. A webhook whose `secret` is taken away
-/// gets a new one, which is answered this once. The channel that the configuration names (id 0) cannot be changed here. The
-/// content type of the request is ignored.
+/// gets a new one, which is answered this once. A chat of Telegram that is not known yet is looked for until a day after the last
+/// change. The channel that the configuration names (id 0) cannot be changed here. The content type of the request is ignored.
 #[utoipa::path(
     patch,
     path = PATH,

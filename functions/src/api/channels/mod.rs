@@ -77,7 +77,7 @@ async fn list(_: Owner, State(app): State<App>) -> Result<JsonLine<ChannelList>,
 /// Add a channel
 ///
 /// A friend is asked, through the channel, to confirm that it reaches them. The secret of a webhook that is left out is
-/// generated, and answered this once. A Telegram bot without a `chat_id` gets the one in which somebody sends it
+/// generated, and answered this once. A Telegram bot without a `chat_id` gets the one in which its reader sends it
 /// `/start` and the `start_code`. The content type of the request is ignored.
 #[utoipa::path(
     post,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::shown::ChannelAudience;
 use crate::{
     api::devices::parse_name,
-    http::{json, problem::Problem},
+    http::{members, problem::Problem},
 };
 
 /// Kinds of channels that take an event for each beat.
@@ -38,7 +38,8 @@ pub(crate) struct NewChannelBody {
     /// `secret_previous`. `mail`: `to`. `telegram`: `bot_token`, `chat_id`, `thread_id`.
     #[schema(value_type = Object)]
     settings: Map<String, Value>,
-    /// Kinds of events that it wants, besides those of the alerts that name it.
+    /// Kinds of events that it wants, besides those of the alerts that name it. One of `alert.fired` and `alert.resolved` stands
+    /// for both, of all alerts.
     #[schema(nullable = false)]
     events: Option<Vec<SubscribableEvent>>,
 }
@@ -86,8 +87,8 @@ pub(crate) struct ChannelChange {
     /// New name.
     #[schema(nullable = false)]
     name: Option<DeviceName>,
-    /// Settings to change: `null` takes one away, and what is left out stays as it is. A channel that was disabled is enabled
-    /// again.
+    /// Settings to change: `null` takes one away, and what is left out stays as it is. Other ones enable a channel again that was
+    /// disabled. With another address, it has another reader: a friend is asked to confirm it, and earlier links are void.
     #[schema(value_type = Object, nullable = false)]
     settings: Option<Map<String, Value>>,
     /// Kinds of events that it wants.
@@ -126,14 +127,14 @@ pub(super) struct Change {
 
 /// Parses a [`NewChannelBody`]. Its settings are those that the client named: kinds check them.
 pub(super) fn new_channel(body: &[u8]) -> Result<NewChannel, Problem> {
-    let members = json::object(body)?;
+    let members = members::object(body)?;
     if members.keys().any(|name| !NEW_MEMBERS.contains(&name.as_str())) {
-        return Err(json::unknown_member(&NEW_MEMBERS));
+        return Err(members::unknown_member(&NEW_MEMBERS));
     }
     let required = |name: &str| {
         members.get(name).ok_or_else(|| Problem::BadRequest(format!("The member \"{name}\" is missing.")))
     };
-    let kind = required("kind")?.as_str().ok_or_else(|| json::not_a("kind", "a string"))?;
+    let kind = required("kind")?.as_str().ok_or_else(|| members::not_a("kind", "a string"))?;
     Ok(NewChannel {
         name: parse_name(required("name")?)?,
         kind: kind.to_owned(),
@@ -145,7 +146,7 @@ pub(super) fn new_channel(body: &[u8]) -> Result<NewChannel, Problem> {
 
 /// Parses a [`ChannelChange`] of a channel of this kind.
 pub(super) fn change(body: &[u8], kind: &str) -> Result<Change, Problem> {
-    let members = json::object(body)?;
+    let members = members::object(body)?;
     if members.is_empty() {
         return Err(Problem::BadRequest(format!(
             "The body has none of \"{}\".",
@@ -159,8 +160,8 @@ pub(super) fn change(body: &[u8], kind: &str) -> Result<Change, Problem> {
             "settings" => change.settings = Some(settings(value)?),
             "events" => change.events = Some(events(value, kind)?),
             "state" if value == "active" => change.enable = true,
-            "state" => return Err(json::not_a("state", "\"active\"")),
-            _ => return Err(json::unknown_member(&CHANGE_MEMBERS)),
+            "state" => return Err(members::not_a("state", "\"active\"")),
+            _ => return Err(members::unknown_member(&CHANGE_MEMBERS)),
         }
     }
     Ok(change)
@@ -173,17 +174,17 @@ pub(super) fn refused_settings(reason: &str) -> Problem {
 
 fn audience(value: &Value) -> Result<Audience, Problem> {
     let audience = value.as_str().and_then(Audience::parse);
-    audience.ok_or_else(|| json::not_a("audience", "\"owner\" or \"friend\""))
+    audience.ok_or_else(|| members::not_a("audience", "\"owner\" or \"friend\""))
 }
 
 fn settings(value: &Value) -> Result<Map<String, Value>, Problem> {
-    value.as_object().cloned().ok_or_else(|| json::not_a("settings", "an object"))
+    value.as_object().cloned().ok_or_else(|| members::not_a("settings", "an object"))
 }
 
 /// Parses a list of kinds of events, without those that are in it twice.
 fn events(value: &Value, kind: &str) -> Result<Vec<String>, Problem> {
     let known = || format!("a list of \"{}\"", EventKind::SUBSCRIBABLE.join("\", \""));
-    let not_known = || json::not_a("events", &known());
+    let not_known = || members::not_a("events", &known());
     let mut events: Vec<String> = Vec::new();
     for event in value.as_array().ok_or_else(not_known)? {
         let event =

@@ -51,6 +51,8 @@ fn router(_: &App) -> Router<App> {
         (status = 404, description = "No channel has this id (non-numeric ids included), or the server has no \
             secret key.", body = Details<'static>, content_type = PROBLEM_JSON),
         ErrorResponse<405>,
+        (status = 409, description = "The chat of the channel is not known yet (Telegram).", body = Details<'static>,
+            content_type = PROBLEM_JSON),
         ErrorResponse<429>,
         ErrorResponse<503>,
     ),

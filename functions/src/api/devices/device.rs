@@ -19,7 +19,8 @@ use crate::{
         auth::Owner,
         body::Body,
         error_responses::ErrorResponse,
-        json::{self, JsonLine},
+        json::JsonLine,
+        members,
         problem::{Details, PROBLEM_JSON, Problem},
         route::{Audience, Route},
     },
@@ -209,7 +210,7 @@ async fn erase(_: Owner, State(app): State<App>, DeviceId(id): DeviceId) -> Resu
 
 /// Parses a [`DeviceChange`].
 fn parse(body: &[u8]) -> Result<DeviceUpdate, Problem> {
-    let members = json::object(body)?;
+    let members = members::object(body)?;
     if members.is_empty() {
         return Err(Problem::BadRequest(format!("The body has none of \"{}\".", MEMBERS.join("\", \""))));
     }
@@ -220,7 +221,7 @@ fn parse(body: &[u8]) -> Result<DeviceUpdate, Problem> {
             "visibility" => update.visibility = Some(parse_visibility(value)?),
             "sign_of_life" => update.sign_of_life = Some(parse_bool(member, value)?),
             "archived" => update.archived = Some(parse_bool(member, value)?),
-            _ => return Err(json::unknown_member(&MEMBERS)),
+            _ => return Err(members::unknown_member(&MEMBERS)),
         }
     }
     Ok(update)
@@ -230,9 +231,9 @@ fn parse_visibility(value: &Value) -> Result<Visibility, Problem> {
     value
         .as_str()
         .and_then(Visibility::parse)
-        .ok_or_else(|| json::not_a("visibility", "\"public\" or \"hidden\""))
+        .ok_or_else(|| members::not_a("visibility", "\"public\" or \"hidden\""))
 }
 
 fn parse_bool(member: &str, value: &Value) -> Result<bool, Problem> {
-    value.as_bool().ok_or_else(|| json::not_a(member, "true or false"))
+    value.as_bool().ok_or_else(|| members::not_a(member, "true or false"))
 }

@@ -28,7 +28,8 @@ use crate::{
         auth::Owner,
         body::Body,
         error_responses::ErrorResponse,
-        json::{self, JsonLine},
+        json::JsonLine,
+        members,
         number::canonical_number,
         problem::{Details, PROBLEM_JSON, Problem},
         route::{Audience, Route},
@@ -162,7 +163,7 @@ impl FromRequestParts<App> for DeviceId {
 
 /// Parses `{"name": "…"}`. Other members are ignored.
 pub(crate) fn parse(body: &[u8]) -> Result<NewDevice, Problem> {
-    match json::object(body)?.get("name") {
+    match members::object(body)?.get("name") {
         Some(name) => Ok(NewDevice { name: parse_name(name)? }),
         None => Err(Problem::BadRequest("The member \"name\" is missing.".to_owned())),
     }

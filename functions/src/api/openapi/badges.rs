@@ -53,14 +53,14 @@ fn operation(path: &str, id: &str, summary: &str) -> Operation {
         .summary(Some(format!("{summary}, {variant}")))
         .description(Some(description))
         .parameters(Some(parameters(format)));
-    responses(format)
+    responses(format, "The badge.")
         .into_iter()
         .fold(operation, |operation, (status, response)| operation.response(status, response))
         .build()
 }
 
-fn responses(format: Format) -> [(&'static str, ResponseBuilder); 6] {
-    let badge = |description| badge_response(format, description);
+/// Returns the responses of badges and pictures, with what a 200 is.
+pub(super) fn responses(format: Format, description: &str) -> Vec<(&'static str, ResponseBuilder)> {
     let cached = |response: ResponseBuilder| {
         response.header(ETAG.as_str(), etag_header()).header(CACHE_CONTROL.as_str(), cache_control_header())
     };
@@ -68,14 +68,12 @@ fn responses(format: Format) -> [(&'static str, ResponseBuilder); 6] {
     let page = ContentBuilder::new().schema(Some(String::schema())).build();
     let page = ResponseBuilder::new().content("text/html", page);
     let retry_after = constant_header(RETRY_AFTER_SECONDS);
-    [
-        ("200", cached(badge("The badge."))),
-        (
-            "304",
-            cached(empty.description("The client has the current badge, according to its `If-None-Match`.")),
-        ),
-        ("400", badge("A parameter has an invalid value. The badge says which one.")),
-        ("404", badge("No device has this id. The badge says so.")),
+    let current = "The client has the current one, according to its `If-None-Match`.";
+    vec![
+        ("200", cached(image(format, description))),
+        ("304", cached(empty.description(current))),
+        ("400", image(format, "A parameter has an invalid value. A badge says which one.")),
+        ("404", image(format, "No device has this id. A badge says so.")),
         (
             "405",
             page.description("Another method. The body is an HTML page.")
@@ -83,14 +81,14 @@ fn responses(format: Format) -> [(&'static str, ResponseBuilder); 6] {
         ),
         (
             "503",
-            badge("The database is unavailable. The badge says so.")
+            image(format, "The database is unavailable. A badge says so.")
                 .header(RETRY_AFTER.as_str(), retry_after),
         ),
     ]
 }
 
-/// Returns a response that is a badge. Error responses are badges, too.
-fn badge_response(format: Format, description: &str) -> ResponseBuilder {
+/// Returns a response that is an image. Error responses are badges, too.
+pub(super) fn image(format: Format, description: &str) -> ResponseBuilder {
     let (content_type, content) = match format {
         Format::Svg => ("image/svg+xml", ContentBuilder::new().schema(Some(String::schema()))),
         // Bytes have no schema (OpenAPI 3.1, Media Type Object).
@@ -109,16 +107,8 @@ fn parameters(format: Format) -> Vec<Parameter> {
         parameter("labelColor", COLOR, text().pattern(Some(color::PATTERN))),
         parameter("color", COLOR, text().pattern(Some(color::PATTERN))),
         choice("logo", "Logo before the label.", &["heart", "none"]),
-        parameter(
-            "cacheSeconds",
-            "Seconds for which clients may cache the badge. By default, they revalidate it each time.",
-            number(KnownFormat::Int32, 0).maximum(Some(MAX_CACHE_SECONDS)),
-        ),
-        parameter(
-            "device",
-            "Id of the device to show. By default, the badge is for all devices.",
-            number(KnownFormat::Int64, 0),
-        ),
+        cache_seconds(),
+        device("Id of the device to show. By default, the badge is for all devices."),
     ];
     if format == Format::Png {
         let description = "Scale: pixels in each direction for one unit of the SVG.";
@@ -131,10 +121,24 @@ fn parameters(format: Format) -> Vec<Parameter> {
     parameters
 }
 
-const COLOR: &str = "A color: a name of shields.io, hexadecimal digits with or without `#`, or any other color of CSS, \
+/// Returns the parameter for caches.
+pub(super) fn cache_seconds() -> Parameter {
+    parameter(
+        "cacheSeconds",
+        "Seconds for which clients may cache the image. By default, they revalidate it each time.",
+        number(KnownFormat::Int32, 0).maximum(Some(MAX_CACHE_SECONDS)),
+    )
+}
+
+/// Returns the parameter for a device.
+pub(super) fn device(description: &str) -> Parameter {
+    parameter("device", description, number(KnownFormat::Int64, 0))
+}
+
+pub(super) const COLOR: &str = "A color: a name of shields.io, hexadecimal digits with or without `#`, or any other color of CSS, \
     such as `rebeccapurple` or `hsl(120,60%,80%)`.";
 
-fn parameter(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
+pub(super) fn parameter(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)
@@ -146,17 +150,17 @@ fn parameter(name: &str, description: &str, schema: ObjectBuilder) -> Parameter 
 }
 
 /// Returns a parameter that has one of these values, by default the first.
-fn choice(name: &str, description: &str, values: &[&str]) -> Parameter {
+pub(super) fn choice(name: &str, description: &str, values: &[&str]) -> Parameter {
     let schema =
         text().enum_values(Some(values.iter().copied())).default(values.first().map(|value| (*value).into()));
     parameter(name, description, schema)
 }
 
-fn text() -> ObjectBuilder {
+pub(super) fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-fn number(format: KnownFormat, minimum: u8) -> ObjectBuilder {
+pub(super) fn number(format: KnownFormat, minimum: u8) -> ObjectBuilder {
     let format = SchemaFormat::KnownFormat(format);
     ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(minimum))
 }

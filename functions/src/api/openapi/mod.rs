@@ -2,12 +2,15 @@
 //!
 //! - `badges`: the operations of badges.
 //! - `channels`: the operations on channels.
+//! - `pictures`: the operations of the heatmap and the card.
 //! - `webhooks`: what channels of the kind `webhook` send.
 
 #[cfg(feature = "badges")]
 mod badges;
 #[cfg(feature = "webhook")]
 mod channels;
+#[cfg(feature = "badges")]
+mod pictures;
 #[cfg(feature = "webhook")]
 mod webhooks;
 
@@ -119,7 +122,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         (name = "editors", description = "Beats, for editors with a plugin of WakaTime's"),
         (name = "stats", description = "The stats, as JSON and as a stream"),
         (name = "history", description = "When beats came"),
-        (name = "badges", description = "Badges: images that show one of the stats"),
+        (name = "badges", description = "Badges and larger images for READMEs"),
         (name = "server", description = "The server itself")
     ),
     modifiers(&SecuritySchemes, &ErrorResponses, &Badges, &Channels),
@@ -228,13 +231,14 @@ impl Modify for SecuritySchemes {
     }
 }
 
-/// Adds the badges, or removes their tag from a program without them.
+/// Adds the badges and pictures, or removes their tag from a program without them.
 struct Badges;
 
 impl Modify for Badges {
     #[cfg(feature = "badges")]
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         badges::add_operations(document);
+        pictures::add_operations(document);
     }
 
     #[cfg(not(feature = "badges"))]

@@ -4,8 +4,6 @@ use heartbeat_core::stats::DeviceStats;
 
 use super::form::{Form, named};
 
-const PAGE: &str = "https://beat.example.org/";
-
 fn devices(names: &[Option<&str>]) -> Vec<DeviceStats> {
     let device = |(id, name): (i64, &Option<_>)| DeviceStats {
         id,
@@ -17,10 +15,10 @@ fn devices(names: &[Option<&str>]) -> Vec<DeviceStats> {
     (0..).zip(names).map(device).collect()
 }
 
-/// Markdown, HTML and URL of the badge that a query describes.
+/// Markdown, HTML and URL of what a query describes.
 fn snippets(query: &str, devices: &[DeviceStats]) -> [String; 3] {
     let form = Form::parse(query, devices);
-    form.snippets(format!("https://beat.example.org{}", form.path()), PAGE).map(|(_, _, text)| text)
+    form.snippets(|path| format!("https://beat.example.org{path}")).map(|(_, _, text)| text)
 }
 
 #[test]
@@ -106,6 +104,55 @@ fn translucent_colors_stay_as_they_are() {
     ] {
         assert_eq!(Form::parse(query, &[]).path(), path);
     }
+}
+
+#[test]
+fn a_picture_has_the_parameters_of_pictures_alone() {
+    for (query, path) in [
+        ("badge=heatmap", "/heatmap.svg"),
+        ("badge=heatmap&theme=light&week_start=monday&logo=none&style=social&labelColor=x", "/heatmap.svg"),
+        (
+            "badge=heatmap&format=.png&theme=dark&week_start=sunday",
+            "/heatmap.png?theme=dark&week_start=sunday",
+        ),
+        (
+            "badge=card&theme=auto&color=%23f80&bg=transparent&hide_border=true&hide=beats&hide=name&hide=x",
+            "/card.svg?theme=auto&color=%23f80&bg=transparent&hide_border=true&hide=name,beats",
+        ),
+        ("badge=card&label=&noLabel=1&week_start=sunday", "/card.svg?label="),
+        ("theme=dark&bg=transparent&hide=name&hide_border=true", "/badge/last-seen"),
+    ] {
+        assert_eq!(Form::parse(query, &[]).path(), path, "{query}");
+    }
+    assert!(Form::parse("badge=card&labelColor=notacolor", &[]).is_valid());
+    assert!(!Form::parse("badge=card&style=social&color=notacolor", &[]).is_valid());
+}
+
+#[test]
+fn of_two_themes_the_page_chooses() {
+    let devices = devices(&[Some("<Laptop>")]);
+    let [markdown, html, url] = snippets("badge=heatmap&device=0", &devices);
+    insta::assert_snapshot!(
+        html,
+        @r#"<a href="https://beat.example.org/"><picture><source media="(prefers-color-scheme: dark)" srcset="https://beat.example.org/heatmap.svg?device=0&amp;theme=dark"><img src="https://beat.example.org/heatmap.svg?device=0" alt="&lt;Laptop&gt; days in use"></picture></a>"#
+    );
+    assert_eq!((markdown, url.as_str()), (html, "https://beat.example.org/heatmap.svg?device=0"));
+    let [markdown, ..] = snippets("badge=card&theme=dark", &[]);
+    insta::assert_snapshot!(
+        markdown,
+        @"[![heartbeat](https://beat.example.org/card.svg?theme=dark)](https://beat.example.org/)"
+    );
+}
+
+#[test]
+fn the_element_is_html_alone() {
+    let devices = devices(&[Some("Laptop")]);
+    let [markdown, html, url] = snippets("badge=live&device=0&color=notacolor", &devices);
+    insta::assert_snapshot!(html, @r#"
+    <script async src="https://beat.example.org/embed.js"></script>
+    <heartbeat-status src="https://beat.example.org" device="0"></heartbeat-status>
+    "#);
+    assert_eq!((markdown, url), (String::new(), String::new()));
 }
 
 #[test]

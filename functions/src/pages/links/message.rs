@@ -71,8 +71,8 @@ pub(super) async fn after(app: &App, link: Link) -> Result<Message, Error> {
             }
             firing != LinkedFiring::Over
         }
-        LinkAction::Confirm => heartbeat.confirm_channel(link.channel).await?,
-        LinkAction::Unsubscribe => heartbeat.unsubscribe_channel(link.channel).await?,
+        LinkAction::Confirm => heartbeat.confirm_channel(link).await?,
+        LinkAction::Unsubscribe => heartbeat.unsubscribe_channel(link).await?,
     };
     Ok(if is_done { done(link.action) } else { over(link.action) })
 }
@@ -94,12 +94,11 @@ fn of_reached(firing: &LinkedFiring) -> Standing {
 
 /// Returns the standing of a link about a channel, which is done where `is_done` says so.
 async fn of_channel(app: &App, link: Link, is_done: fn(&OwnedChannel) -> bool) -> Result<Standing, Error> {
-    match app.heartbeat.channel(link.channel).await {
-        Ok(channel) if is_done(&channel) => Ok(Standing::Done),
-        Ok(_) => Ok(Standing::Open),
-        Err(Error::UnknownChannel) => Ok(Standing::Over),
-        Err(error) => Err(error),
-    }
+    Ok(match app.heartbeat.linked_channel(link).await? {
+        Some(channel) if is_done(&channel) => Standing::Done,
+        Some(_) => Standing::Open,
+        None => Standing::Over,
+    })
 }
 
 fn is_confirmed(channel: &OwnedChannel) -> bool {

@@ -83,7 +83,8 @@ fn respond(app: &App, live_url: &LiveUrl, message: Message) -> Result<Response, 
     Ok(html::response(html, BASE_POLICY))
 }
 
-/// The link that a request follows. A code that was not signed with the owner's key is a guess at that key.
+/// The link that a request follows. A code that was not signed with the owner's key is a guess at that key, and slows down further
+/// ones of its client IP. Links that are right act all the same: others at home may have followed a broken one.
 struct Followed(Link);
 
 impl FromRequestParts<App> for Followed {
@@ -94,14 +95,11 @@ impl FromRequestParts<App> for Followed {
         let code = code.map(|Path(code)| code).unwrap_or_default();
         let action = parts.uri.path().split('/').nth(1).and_then(LinkAction::of_path);
         let (client, now) = (client_ip(parts), (app.clock)());
-        // Not even compared, so that a right guess cannot be told from a wrong one.
-        if let Some(delay) = app.link_rate_limiter.retry_after(client, now) {
-            return Err(error::page(Problem::too_many_requests(delay)));
-        }
         let key = app.owner_key.current(now).await.ok_or_else(|| error::page(Problem::NoSecretKey))?;
         let link = action.and_then(|action| Link::parse(&code, action, &key.derive(Purpose::Link)));
         link.map(Self).ok_or_else(|| {
-            let delay = app.link_rate_limiter.record_failure(client, now);
+            let limiter = &app.link_rate_limiter;
+            let delay = limiter.retry_after(client, now).or_else(|| limiter.record_failure(client, now));
             error::page(delay.map_or(Problem::UnknownLink, Problem::too_many_requests))
         })
     }

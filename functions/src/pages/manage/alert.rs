@@ -14,8 +14,8 @@ use heartbeat_core::{
 };
 
 use super::{
-    Form, NEW, SignedIn, alert_form::AlertForm, alerts, devices, error, preview::PreviewWords, see_other,
-    unknown_form,
+    Form, NEW, SignedIn, alert_form::AlertForm, alerts, devices, error, ladder::World,
+    past_firings::PastFiring, preview::PreviewWords, see_other, unknown_form,
 };
 use crate::{
     App,
@@ -39,6 +39,7 @@ struct Page<'a> {
     channels: &'a [OwnedChannel],
     devices: Vec<&'a OwnedDevice>,
     timezone: &'a str,
+    past: Vec<PastFiring>,
 }
 
 impl Page<'_> {
@@ -181,6 +182,11 @@ async fn show(
     let channels = app.heartbeat.channels().await?;
     let devices = app.heartbeat.devices().await?;
     let timezone = app.heartbeat.settings().await?.effective().timezone;
+    let past = match id {
+        Some(id) => app.heartbeat.past_firings(id).await?,
+        None => Vec::new(),
+    };
+    let world = World { channels: &channels, devices: &devices, timezone: &timezone, now: (app.clock)() };
     let title = if id.is_some() { "An alert" } else { "A new alert" };
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
@@ -192,6 +198,7 @@ async fn show(
         preview,
         channels: &channels,
         timezone: timezone.name(),
+        past: past.iter().map(|firing| PastFiring::new(firing, world)).collect(),
     };
     Ok(super::response(status, html::render(&page)?))
 }

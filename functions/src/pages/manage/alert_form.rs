@@ -7,8 +7,11 @@ use heartbeat_core::{
     device::DeviceName,
 };
 
-use super::{Form, ladder, preview::Previewed};
+use super::{Form, ladder};
 use crate::http::number::canonical_number;
+
+/// What a preview is about: the length of the absence, the device whose absence it is, and the time that is not counted.
+pub(super) type Previewed = (After, Option<i64>, Option<Window>);
 
 /// An alert as its form shows it. What was typed stays, even if it is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use axum::{
 use heartbeat_core::{
     channel::{Audience, CONFIGURED_ID, ChannelUpdate, NewChannel, OwnedChannel},
     device::{DeviceName, NAME_MAX_CHARS},
-    notify::{event::EventKind, settings, site::Site},
+    notify::{settings, site::Site},
 };
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use serde_json::Map;
@@ -19,6 +19,7 @@ use super::{
     Form, NEW, SignedIn,
     channels::{self, Row},
     error,
+    events::{self, EventChoice},
     kinds::{self, Filled, Kind},
     notice, see_other,
     sign_in::SignIn,
@@ -64,13 +65,6 @@ impl Page<'_> {
     fn wants_events(&self) -> bool {
         self.events.iter().any(|event| event.is_chosen)
     }
-}
-
-/// A kind of event to choose.
-struct EventChoice {
-    name: &'static str,
-    title: &'static str,
-    is_chosen: bool,
 }
 
 /// What was typed, and what is wrong with it.
@@ -196,7 +190,7 @@ async fn add(app: &App, sign_in: &SignIn, kind: &Kind, form: &Form) -> Result<Re
         // Friends are told less: where it is not said, it is a friend's.
         audience: Audience::parse(&form.field("audience")).unwrap_or(Audience::Friend),
         settings: complete.settings,
-        events: events(form),
+        events: events::chosen(form),
     };
     let has_start_code = complete.start_code.is_some();
     let channel = app.heartbeat.add_channel(channel, complete.start_code).await?;
@@ -223,7 +217,7 @@ async fn save(
     let update = ChannelUpdate {
         name: Some(name(form)?),
         settings: is_changed.then_some(complete.settings),
-        events: Some(events(form)),
+        events: Some(events::chosen(form)),
         start_code: complete.start_code.filter(|_| channel.start_code.is_none()),
         ..ChannelUpdate::default()
     };
@@ -275,11 +269,6 @@ fn name(form: &Form) -> Result<DeviceName, Problem> {
     DeviceName::parse(&form.field("name")).map_err(refused)
 }
 
-fn events(form: &Form) -> Vec<String> {
-    let is_chosen = |event: &str| form.all("event").any(|chosen| chosen == event);
-    EventKind::SUBSCRIBABLE.into_iter().filter(|event| is_chosen(event)).map(str::to_owned).collect()
-}
-
 async fn page_of<'a>(
     app: &'a App,
     live_url: &'a LiveUrl,
@@ -309,34 +298,11 @@ async fn page_of<'a>(
         },
         is_friend,
         fields: kind.filled(channel, form),
-        events: event_choices(kind, is_chosen),
+        events: events::choices(kind, is_chosen),
         problem: typed.map(|typed| typed.problem),
         notice: None,
         start_link: channel.and_then(settings::start_link),
         start_code: channel.and_then(|channel| channel.start_code.clone()),
         secret: None,
     })
-}
-
-/// Returns the kinds of events that a channel of a kind can want.
-fn event_choices(kind: &Kind, is_chosen: impl Fn(&str) -> bool) -> Vec<EventChoice> {
-    let takes_beats = ["discord", "webhook"].contains(&kind.name);
-    let choice =
-        |name: &'static str| EventChoice { name, title: event_title(name), is_chosen: is_chosen(name) };
-    let events = EventKind::SUBSCRIBABLE.into_iter().filter(|name| takes_beats || *name != "beat");
-    events.map(choice).collect()
-}
-
-fn event_title(name: &'static str) -> &'static str {
-    match name {
-        "beat" => "Each heartbeat",
-        "device.added" => "A device was added",
-        "device.paired" => "A device was paired",
-        "device.suspicious" => "A device beats without a pause",
-        "device.quiet" => "A device has not beaten for a week",
-        "absence.ended" => "An absence of more than an hour has ended",
-        "alert.fired" => "Any alert fires",
-        "alert.resolved" => "Any alert is over",
-        other => other,
-    }
 }

@@ -47,6 +47,8 @@ pub(super) struct Row {
     pub(super) state: &'static str,
     pub(super) sentences: Vec<String>,
     pub(super) dead: i64,
+    /// Whether there is somewhere to send a test to: the chat of a Telegram channel may not be known yet.
+    is_linked: bool,
     is_healthy: bool,
 }
 
@@ -61,6 +63,7 @@ impl Row {
             state: state.as_str(),
             sentences: sentences(channel, timezone, now),
             dead: channel.dead,
+            is_linked: channel.start_code.is_none(),
             is_healthy: !matches!(state, ChannelState::Disabled | ChannelState::Failing) && channel.dead == 0,
         }
     }

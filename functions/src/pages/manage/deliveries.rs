@@ -1,7 +1,7 @@
 //! What waits in the outbox and why, in words.
 
 use heartbeat_core::{
-    channel::CONFIGURED_DISCORD,
+    channel::{CONFIGURED_DISCORD, CONFIGURED_NAME, UNSUBSCRIBED},
     database::delivery_state::{ChannelState, DeadLetter},
     humanize,
 };
@@ -23,6 +23,8 @@ pub(super) struct DeadNote {
     pub(super) what: &'static str,
     pub(super) channel: String,
     pub(super) when: Option<Moment>,
+    /// Why it was given up.
+    pub(super) reason: Option<String>,
 }
 
 /// Returns what is worth a word of each channel. Nothing is where all was delivered.
@@ -42,22 +44,37 @@ pub(super) fn dead(letters: &[DeadLetter], channels: &[ChannelState]) -> Vec<Dea
         channel_name(key, channel.and_then(|channel| channel.name.as_deref()))
     };
     let note = |letter: &DeadLetter| DeadNote {
-        what: match letter.kind.as_str() {
-            "beat" => "A beat",
-            "device.added" => "A device was added",
-            "absence.ended" => "A long absence ended",
-            _ => "An event",
-        },
+        what: what(&letter.kind),
         channel: name(&letter.channel),
         when: letter.happened_at.and_then(|at| Moment::at(at.unix_timestamp())),
+        reason: letter.failure.clone(),
     };
     letters.iter().map(note).collect()
+}
+
+/// Returns the words for a kind of event.
+fn what(kind: &str) -> &'static str {
+    match kind {
+        "beat" => "A beat",
+        "device.added" => "A device was added",
+        "device.paired" => "A device was paired",
+        "device.suspicious" => "A device beat without a pause",
+        "device.quiet" => "A device was silent for a week",
+        "absence.ended" => "A long absence ended",
+        "alert.fired" => "An alert",
+        "alert.resolved" => "The end of an alert",
+        "alert.reached" => "A friend reached you",
+        "channel.confirm" => "The request to confirm the channel",
+        "channel.failing" => "Another channel could not be reached",
+        "test" => "A test",
+        _ => "An event",
+    }
 }
 
 fn channel_name(key: &str, name: Option<&str>) -> String {
     match name {
         Some(name) => name.to_owned(),
-        None if key == CONFIGURED_DISCORD => "Discord".to_owned(),
+        None if key == CONFIGURED_DISCORD => CONFIGURED_NAME.to_owned(),
         None => "A channel that was removed".to_owned(),
     }
 }
@@ -67,9 +84,11 @@ fn sentences(channel: &ChannelState, now: OffsetDateTime) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(reason) = &channel.disabled_reason {
         let since = channel.disabled_at.map_or_else(String::new, |at| format!(" {}", humanize::ago(age(at))));
-        sentences.push(format!(
-            "It refused everything for good{since} ({reason}). Nothing is sent to it until its settings change."
-        ));
+        sentences.push(if reason == UNSUBSCRIBED {
+            format!("Its reader wanted no more messages{since}. Nothing is sent to it.")
+        } else {
+            format!("It refused everything for good{since} ({reason}). Nothing is sent to it until its settings change.")
+        });
     }
     let waits = channel.waiting_since.map(age);
     let is_stuck = channel.failed_attempts > 0 || waits.is_some_and(|age| age >= WAITS_LONG);
@@ -83,7 +102,8 @@ fn sentences(channel: &ChannelState, now: OffsetDateTime) -> Vec<String> {
         let next = channel.next_attempt_at.map(|at| (at - now).whole_seconds().max(1));
         let next =
             next.map_or_else(|| "now".to_owned(), |seconds| format!("in {}", humanize::duration(seconds)));
-        sentences.push(format!("{attempts} failed, the next is due {next}. The log of the server says why."));
+        let reason = channel.failure.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        sentences.push(format!("{attempts} failed{reason}, the next is due {next}."));
     }
     if channel.dead > 0 {
         let letters = humanize::count(channel.dead, "notification");
@@ -99,6 +119,7 @@ fn waiting(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use heartbeat_core::notify::event::EventKind;
     use time::{Duration, macros::datetime};
 
     use super::*;
@@ -139,13 +160,14 @@ mod tests {
             waiting: 1,
             waiting_since: Some(NOW - Duration::minutes(7)),
             failed_attempts: 5,
+            failure: Some("status 503".to_owned()),
             next_attempt_at: Some(NOW + Duration::seconds(90)),
             ..channel()
         };
         assert_eq!(
             said(&failing),
-            "Discord: 1 notification is waiting, the oldest for 7 min. 5 attempts failed, the next is due in \
-             1 min 30 sec. The log of the server says why."
+            "Discord: 1 notification is waiting, the oldest for 7 min. 5 attempts failed (status 503), the next is \
+             due in 1 min 30 sec."
         );
         let refused = ChannelState {
             waiting: 1_200,
@@ -161,6 +183,35 @@ mod tests {
              settings change. 1,200 notifications are waiting, the oldest for 1 day. 2 notifications given up in the \
              last week."
         );
+    }
+
+    #[test]
+    fn a_reader_who_wanted_no_more_did_not_refuse() {
+        let left = ChannelState {
+            disabled_reason: Some(UNSUBSCRIBED.to_owned()),
+            disabled_at: Some(NOW),
+            ..channel()
+        };
+        assert_eq!(
+            said(&left),
+            "Discord: Its reader wanted no more messages just now. Nothing is sent to it."
+        );
+    }
+
+    #[test]
+    fn dead_letters_of_every_kind_have_words_and_a_reason() {
+        for kind in EventKind::NAMES {
+            let letter = DeadLetter {
+                id: 1,
+                channel: CONFIGURED_DISCORD.to_owned(),
+                kind: kind.to_owned(),
+                happened_at: Some(NOW),
+                failure: Some("status 400".to_owned()),
+            };
+            let notes = dead(&[letter], &[]);
+            assert_ne!(notes[0].what, "An event", "{kind}");
+            assert_eq!((&*notes[0].channel, notes[0].reason.as_deref()), ("Discord", Some("status 400")));
+        }
     }
 
     #[test]

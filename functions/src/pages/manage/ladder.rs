@@ -5,6 +5,7 @@ use heartbeat_core::{
     channel::{Audience, CONFIGURED_ID, Failure, OwnedChannel, UNSUBSCRIBED},
     device::OwnedDevice,
     humanize,
+    notify::event::EndedBy,
     settings::Timezone,
 };
 use time::OffsetDateTime;
@@ -92,12 +93,12 @@ impl World<'_> {
         self.channels.iter().find(|channel| channel.id == id)
     }
 
-    fn channel_name(&self, id: i64) -> &str {
+    pub(super) fn channel_name(&self, id: i64) -> &str {
         let missing = if id == CONFIGURED_ID { "Discord" } else { "a channel that was deleted" };
         self.channel(id).map_or(missing, |channel| &channel.name)
     }
 
-    fn moment(&self, time: OffsetDateTime) -> String {
+    pub(super) fn moment(&self, time: OffsetDateTime) -> String {
         when::moment(time, self.now, self.timezone)
     }
 
@@ -114,7 +115,7 @@ impl World<'_> {
     }
 
     /// Returns what was told to a channel: `Anna was told today 15:24.`
-    fn told(&self, told: &Told) -> Option<String> {
+    pub(super) fn told(&self, told: &Told) -> Option<String> {
         if told.withdrawn_at.is_some() {
             return None;
         }
@@ -219,8 +220,15 @@ fn firing_text(firing: &FiringStatus, world: World<'_>) -> String {
     let reached = firing.reached_at.zip(firing.reached_by).map(|(at, by)| {
         format!(" {} said {} that you were reached.", world.channel_name(by), world.moment(at))
     });
-    let ended = firing.ended_at.map(|at| {
-        format!(" You came back {}; friends are told once you are here for some minutes.", world.moment(at))
+    let ended = firing.ended_at.map(|at| match firing.ended_by {
+        Some(EndedBy::Beat) | None => {
+            format!(
+                " You came back {}; friends are told once you are here for some minutes.",
+                world.moment(at)
+            )
+        }
+        Some(EndedBy::Ok) => format!(" You said {} that you are well.", world.moment(at)),
+        Some(EndedBy::Erased) => format!(" Its device was erased {}.", world.moment(at)),
     });
     format!("{fired}{}{}", reached.unwrap_or_default(), ended.unwrap_or_default())
 }

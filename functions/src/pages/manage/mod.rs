@@ -7,9 +7,9 @@
 //! - [`devices`], [`visibility`], [`snooze`], [`deliveries`]: the parts of the overview.
 //! - [`handover`], `webhook_secret`: what a form made and the next page shows.
 //! - [`alerts`]: `/manage/alerts`, [`alert`]: `/manage/alerts/{id}`
-//! - [`ladder`], [`alert_form`], [`preview`]: alerts in words, as typed, and as they would have fired.
+//! - [`ladder`], [`alert_form`], [`preview`], [`past_firings`]: alerts in words, as typed, as they would have fired, and as they did.
 //! - `channels`: `/manage/channels`, `channel`: `/manage/channels/{id}` (feature `webhook`)
-//! - `kinds`: the fields of each kind of channel (feature `webhook`).
+//! - `kinds`, `events`: the fields of each kind of channel, and the events that it can want (feature `webhook`).
 //! - [`notice`], [`when`]: what forms did, and times, in words.
 //!
 //! Each form is posted to the page that it stands on, and answered with a redirect to a page, so that reloading that does
@@ -26,12 +26,15 @@ mod channels;
 mod connect;
 mod deliveries;
 mod devices;
+#[cfg(feature = "webhook")]
+mod events;
 mod handover;
 #[cfg(feature = "webhook")]
 mod kinds;
 mod ladder;
 mod notice;
 mod overview;
+mod past_firings;
 mod preview;
 mod sign_in;
 mod snooze;

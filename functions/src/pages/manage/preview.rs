@@ -3,7 +3,7 @@
 use heartbeat_core::{
     Error,
     alert::{
-        After, Window,
+        After,
         preview::{Preview, PreviewedFiring},
     },
     humanize,
@@ -47,9 +47,6 @@ impl PreviewWords {
         Self { text, dates: Vec::new(), more: String::new() }
     }
 }
-
-/// What a preview is about.
-pub(super) type Previewed = (After, Option<i64>, Option<Window>);
 
 fn words(preview: &Preview, after: After, timezone: &Timezone, now: OffsetDateTime) -> PreviewWords {
     let Some(data_since) = preview.data_since else {

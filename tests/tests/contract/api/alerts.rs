@@ -44,7 +44,7 @@ async fn an_alert_is_added_with_every_member_or_with_its_length_alone() {
     content-type: application/json
     cache-control: no-store
 
-    {"id":1,"name":"Two days","after":"2d","device":0,"channels":[1],"repeat":"12h","rest":"23:00-07:00","quiet":"22:00-08:00","message":"Please call me,\nthen Ben.","enabled":false,"effective_after":"2d","state":"disabled","fires_at":null,"snoozed_until":null,"firing":null,"unconfirmed":[]}
+    {"id":1,"name":"Two days","after":"2d","device":0,"channels":[1],"repeat":"12h","rest":"23:00-07:00","quiet":"22:00-08:00","message":"Please call me,\nthen Ben.","enabled":false,"effective_after":"2d","state":"disabled","fires_at":null,"snoozed_until":null,"firing":null,"unconfirmed":[],"disabled_channels":[],"past_firings":[]}
     "#);
     let shortest = add(&server, &json!({ "after": "10m" })).await;
     assert_eq!(shortest.status, 201, "{shortest}");
@@ -54,7 +54,11 @@ async fn an_alert_is_added_with_every_member_or_with_its_length_alone() {
     let names: Vec<&Value> =
         listed["alerts"].as_array().expect("a list").iter().map(|it| &it["name"]).collect();
     assert_eq!(names, ["After 10 minutes", "Two days"]);
-    assert_eq!(listed["alerts"][1], server.owner().get("/api/alerts/1").await.json());
+    let mut alone = server.owner().get("/api/alerts/1").await.json();
+    assert_eq!(alone["past_firings"].take(), json!([]));
+    let mut among = listed["alerts"][1].clone();
+    among["past_firings"] = Value::Null;
+    assert_eq!(among, alone);
 }
 
 #[tokio::test]
@@ -232,6 +236,44 @@ async fn a_preview_says_when_such_an_alert_would_have_fired() {
     }
     let others = server.owner().send(Method::DELETE, "/api/alerts/preview", Vec::new()).await;
     assert_eq!((others.status, others.header("allow")), (405, "GET,HEAD"));
+}
+
+#[tokio::test]
+async fn one_alert_says_when_it_fired_before_and_who_was_told() {
+    let (server, database) = server().await;
+    add(&server, &json!({ "after": "2d", "channels": [1] })).await;
+    database
+        .execute(
+            "INSERT INTO heartbeat.alert_firings (alert, name, since, fired_at, ended_at, ended_by, resolved_at)
+             SELECT 1, 'Old', day, day + interval '2 d', day + interval '3 d', 'beat', day + interval '3 d'
+             FROM generate_series(timestamptz '2026-01-01', '2026-01-12', '1 day') AS day;
+             UPDATE heartbeat.alert_firings SET ended_by = 'ok', reached_at = ended_at, reached_by = 2 WHERE id = 12;
+             INSERT INTO heartbeat.alert_firings (alert, name, since) VALUES (7, 'Of another', '2026-02-01');
+             INSERT INTO heartbeat.alert_notifications (firing, channel, kind, event, queued_at, sent_at) VALUES
+                 (12, 1, 'fired', 0, '2026-01-14', '2026-01-14'), (12, 1, 'resolved', 0, '2026-01-15', NULL);
+             INSERT INTO heartbeat.disabled_channels (channel, settings_hash, reason)
+             VALUES ('channel:1', '', 'status 404')",
+        )
+        .await;
+    let alert = server.owner().get("/api/alerts/1").await.json();
+    let past = alert["past_firings"].as_array().expect("a list");
+    let since: Vec<&Value> = past.iter().map(|firing| &firing["since"]).collect();
+    assert_eq!(
+        (since.len(), since[0], since[9]),
+        (10, &json!("2026-01-12T00:00:00Z"), &json!("2026-01-03T00:00:00Z"))
+    );
+    assert_eq!((&past[0]["ended_by"], &past[1]["ended_by"]), (&json!("ok"), &json!("beat")));
+    assert_eq!(past[0]["reached_by"], 2);
+    let told = past[0]["told"].as_array().expect("a list");
+    let told: Vec<_> = told.iter().map(|told| (&told["channel"], &told["kind"])).collect();
+    assert_eq!(told, [(&json!(1), &json!("fired")), (&json!(1), &json!("resolved"))]);
+    assert_eq!((&alert["disabled_channels"], &alert["unconfirmed"]), (&json!(["Me"]), &json!([])));
+    assert_eq!(server.owner().get("/api/alerts").await.json()["alerts"][0]["past_firings"], Value::Null);
+
+    let page = crate::manage::owner(&server).await.get("/manage/alerts/1").await;
+    assert!(page.body.contains("The last times it fired"), "{page}");
+    assert_eq!(page.body.matches("silent since").count(), 10, "{page}");
+    assert!(page.body.contains("you said that you are well"), "{page}");
 }
 
 #[tokio::test]

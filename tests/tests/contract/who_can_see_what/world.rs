@@ -51,7 +51,9 @@ pub(super) type Walk = BTreeMap<String, (u16, Vec<(String, String)>, Vec<u8>)>;
 fn code_for(path: &str) -> String {
     let action = path.split('/').nth(1).and_then(LinkAction::of_path);
     let key = SecretKey::parse(SECRET_KEY).expect("a key").derive(Purpose::Link);
-    action.map_or_else(String::new, |action| Link { action, firing: 7, channel: 7 }.code(&key))
+    action.map_or_else(String::new, |action| {
+        Link { action, firing: 7, channel: 7, address_version: 0 }.code(&key)
+    })
 }
 
 /// URLs of a path in the table of routes, in all formats and for all devices.
@@ -61,6 +63,9 @@ fn urls(path: &str) -> Vec<String> {
     let queries: &[&str] = match path.as_str() {
         badge if badge.starts_with("/badge/") => {
             &["", "?device=0", "?device=1", "?device=2", "?cacheSeconds=60", "?style=social&label=x"]
+        }
+        "/heatmap.svg" | "/heatmap.png" | "/card.svg" | "/card.png" => {
+            &["", "?device=0", "?device=1", "?device=2", "?cacheSeconds=60"]
         }
         "/badges" => &["", "?device=1", "?badge=total-beats&format=png"],
         _ => &[""],
