@@ -1,4 +1,10 @@
 //! Beats and reads with ten million beats in the database, compared with an empty one.
+//!
+//! - [`roll_up`]: beats while older ones are read.
+//! - [`reads`]: reads of the history.
+
+mod reads;
+mod roll_up;
 
 use std::{
     sync::Arc,
@@ -42,6 +48,7 @@ pub(crate) async fn measure(table: &mut Table) {
     }
     let start_up = [&empty, &full].map(ServerBuilder::on);
     measure_growth(table, &full, &start_up[1], &tokens[1]).await;
+    roll_up_all(&full, &start_up[1]).await;
 
     let mut starts = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
@@ -71,6 +78,16 @@ pub(crate) async fn measure(table: &mut Table) {
     table.ratio("start to first answer", "ms", many, none, Target::AtMost(1.1));
     point(table, "rows-start", START, 0, none);
     point(table, "rows-start", START, HISTORY, many);
+    roll_up::measure(table, &full, &servers[1], &tokens[1]).await;
+    roll_up::caught_up(&full).await;
+    reads::measure(table, &full, &servers[1]).await;
+}
+
+/// Has a server read all beats, so that it does not while something else is measured.
+async fn roll_up_all(database: &Database, builder: &ServerBuilder) {
+    let mut server = builder.start().await;
+    roll_up::caught_up(database).await;
+    server.stop().await;
 }
 
 /// Fills a database with [`HISTORY`], and measures on the way there.
@@ -92,6 +109,7 @@ async fn measure_growth(
         }
         point(table, "rows-start", START, size, median(times));
         let mut server = builder.start().await;
+        roll_up::caught_up(database).await;
         for (curve, line, load) in works(&server, tokens) {
             let mut measurements = Measurements::default();
             for _ in 0..CURVE_ROUNDS {
@@ -136,7 +154,8 @@ async fn measure_in_turn(measure: impl AsyncFn(usize) -> Measurement) -> [Measur
     measurements
 }
 
-/// Inserts past beats number `from` + 1 to `to`, and leaves the database as if they had accumulated.
+/// Inserts past beats number `from` + 1 to `to`, and leaves the database as if they had accumulated, but for the roll-up, which
+/// has to read them.
 async fn fill(database: &Database, from: i64, to: i64) {
     database
         .execute(&format!(
@@ -145,6 +164,7 @@ async fn fill(database: &Database, from: i64, to: i64) {
         ))
         .await;
     database.execute("UPDATE heartbeat.devices SET num_beats = (SELECT count(*) FROM heartbeat.beats)").await;
+    database.execute("UPDATE heartbeat.roll_up SET rolled_until = '-infinity'").await;
     database.execute("VACUUM ANALYZE heartbeat.beats").await;
     database.execute("CHECKPOINT").await;
 }

@@ -42,13 +42,14 @@ async fn two_years_are_invented_in_an_empty_database_and_the_history_shows_them(
     eventually("everything rolled up", async || database.number(rolled).await == 1).await;
     assert_eq!(database.number(absences).await, invented, "the roll-up finds the same ones");
 
-    let years = "/api/history?from=2000-01-01&to=2100-01-01";
+    let date = async |days| database.text(&format!("SELECT (now()::date + {days})::text")).await;
+    let years = format!("/api/history?from={}&to={}", date(-800).await, date(1).await);
     let rows = |path: &str| {
         let request = path.to_owned();
         let client = server.stranger();
         async move { client.get(&request).await.json()["rows"].as_array().cloned().expect("rows") }
     };
-    let days = rows(years).await;
+    let days = rows(&years).await;
     assert!((720..=731).contains(&days.len()), "{}", days.len());
     let sum = |rows: &[Value]| rows.iter().filter_map(|row| row["beats"].as_i64()).sum::<i64>();
     assert_eq!(sum(&days), beats);
