@@ -24,8 +24,11 @@ fn described(document: &Value) -> BTreeSet<&str> {
 
 #[tokio::test]
 async fn every_path_for_programs_is_in_it_and_no_page() {
-    let for_programs =
-        |path: &&str| ["/api/", "/badge/", "/.well-known/", "/metrics"].iter().any(|it| path.starts_with(it));
+    let for_programs = |path: &&str| {
+        ["/api/", "/badge/", "/card.", "/heatmap.", "/.well-known/", "/metrics"]
+            .iter()
+            .any(|it| path.starts_with(it))
+    };
     let routes = ROUTES.iter().flat_map(|route| route.paths).copied().filter(for_programs);
     let expected: BTreeSet<&str> = routes.chain([STREAM]).collect();
     assert_eq!(described(&document().await), expected);
