@@ -167,8 +167,8 @@ CREATE TABLE heartbeat.snoozes (
     ended_at timestamptz NOT NULL,
     -- Times that programs can read.
     CONSTRAINT snoozes_times_are_readable CHECK (
-        COALESCE(started_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
-        AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31'
+        COALESCE(started_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31T23:59:59Z'
+        AND COALESCE(ended_at, 'epoch') BETWEEN 'epoch' AND '9999-12-31T23:59:59Z'
     )
 );
 

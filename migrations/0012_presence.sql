@@ -20,7 +20,8 @@ CREATE TABLE heartbeat.presence (
 
 -- Lists of absences, by their end and by their length.
 CREATE INDEX absences_ended_at_idx ON heartbeat.absences (ended_at, id);
-CREATE INDEX absences_length_idx ON heartbeat.absences ((ended_at - started_at), id);
+CREATE INDEX absences_length_idx ON heartbeat.absences ((ended_at - started_at), id)
+    WHERE isfinite(started_at) AND isfinite(ended_at);
 
 -- Beats were read for absences alone until now: all are read again.
 DELETE FROM heartbeat.device_absences;

@@ -21,6 +21,7 @@ pub async fn ended(
                 FROM heartbeat.absences
                 WHERE (ended_at, id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::bigint)
                   AND ended_at <= $3
+                  AND isfinite(started_at) AND isfinite(ended_at)
                 ORDER BY ended_at DESC, id DESC
                 LIMIT $4
                 "#,
@@ -40,6 +41,7 @@ pub async fn ended(
                 FROM heartbeat.absences
                 WHERE (ended_at - started_at, id) < ($1::bigint * interval '1 microsecond', $2::bigint)
                   AND ended_at <= $3
+                  AND isfinite(started_at) AND isfinite(ended_at)
                 ORDER BY ended_at - started_at DESC, id DESC
                 LIMIT $4
                 "#,

@@ -79,6 +79,24 @@ fn requests_about_alerts() -> Vec<Request> {
     ]
 }
 
+/// Requests for badges and pictures with parameters.
+fn requests_for_images() -> Vec<Request> {
+    let mut requests = Vec::new();
+    for query in ["style=social&label=%C3%A9", "style=round", "device=7", "device=0", "color=rebeccapurple"] {
+        for path in ["/badge/last-seen", "/badge/total-beats.png", "/badge/total-beats.json"] {
+            requests.push((Method::GET, format!("{path}?{query}").leak(), None, Vec::new()));
+        }
+    }
+    for query in
+        ["device=7", "device=0", "theme=auto&label=%C3%A9", "theme=none", "hide=name,beats", "year=1969"]
+    {
+        for path in ["/heatmap.svg", "/card.svg", "/card.png"] {
+            requests.push((Method::GET, format!("{path}?{query}").leak(), None, Vec::new()));
+        }
+    }
+    requests
+}
+
 /// Requests that reach every route and each of its errors. `TOKEN` stands for the token of the first device.
 fn requests() -> Vec<Request> {
     use Method as M;
@@ -159,18 +177,7 @@ fn requests() -> Vec<Request> {
         requests.push((M::POST, path, OWNER, Vec::new()));
         requests.push((M::DELETE, path, OWNER, Vec::new()));
     }
-    for query in ["style=social&label=%C3%A9", "style=round", "device=7", "device=0", "color=rebeccapurple"] {
-        for path in ["/badge/last-seen", "/badge/total-beats.png", "/badge/total-beats.json"] {
-            requests.push((M::GET, format!("{path}?{query}").leak(), None, Vec::new()));
-        }
-    }
-    for query in
-        ["device=7", "device=0", "theme=auto&label=%C3%A9", "theme=none", "hide=name,beats", "year=1969"]
-    {
-        for path in ["/heatmap.svg", "/card.svg", "/card.png"] {
-            requests.push((M::GET, format!("{path}?{query}").leak(), None, Vec::new()));
-        }
-    }
+    requests.extend(requests_for_images());
     requests.push((M::GET, "/assets/nothing.css", None, Vec::new()));
     requests.extend(requests_about_alerts());
     for route in ROUTES {

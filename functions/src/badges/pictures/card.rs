@@ -57,9 +57,10 @@ pub(super) async fn create(
     let age = device.map_or(stats.last_seen_relative, |device| stats.age(device));
     let name = device.and_then(|device| device.name.as_deref()).unwrap_or(&app.config.server_name);
     let name = parameters.label.as_deref().unwrap_or(name);
-    let timeline = match parameters.shows("timeline") {
-        true => timeline(app, device.map(|device| device.id), now, client).await?,
-        false => None,
+    let timeline = if parameters.shows("timeline") {
+        timeline(app, device.map(|device| device.id), now, client).await?
+    } else {
+        None
     };
     let beats = device.map_or(stats.total_beats, |device| device.num_beats);
     // Of absences, only those of all devices together are known.

@@ -54,6 +54,7 @@ impl Kind {
 
 /// Values of the form. Where the query has none that the form offers, the default is selected, so that the fields, the
 /// preview and the snippets say the same. Fields of other kinds keep their values, and are not used.
+#[expect(clippy::struct_excessive_bools, reason = "each is a box to tick")]
 pub(super) struct Form<'a> {
     /// Kind, by its value in the query.
     pub(super) badge: &'static str,

@@ -69,7 +69,8 @@ async fn it_names_the_credentials_of_each_operation() {
             // So could they have them try pairing codes.
             let may_be_refused = accepts_session && method != "get"
                 || path == "/api/pair"
-                || ["/api/absences", "/api/history"].contains(&path.as_str());
+                || ["/api/absences", "/api/history"].contains(&path.as_str())
+                || path.starts_with("/heatmap.");
             assert_eq!(may_be_refused, !operation["responses"]["403"].is_null(), "{method} {path}");
             assert!(!path.starts_with("/api/devices") || accepts_session, "{method} {path}");
             // Where the first is none, anybody may look, and the owner sees more.
