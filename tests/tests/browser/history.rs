@@ -63,7 +63,14 @@ async fn todays_time_in_use_grows_as_beats_arrive(browser: Browser) {
     let laptop = server.device("Laptop").await;
     database
         .execute(
-            "INSERT INTO heartbeat.beats (device, time_stamp) VALUES (0, now() - interval '3 minutes');
+            "INSERT INTO heartbeat.presence (device, day, minutes, beats)
+             SELECT -1, beat::date,
+                array_agg((CASE WHEN number = minute / 15 THEN 1 << minute % 15 ELSE 0 END)::smallint ORDER BY number),
+                array_agg(CASE WHEN number = minute / 15 THEN 1 ELSE 0 END ORDER BY number)
+             FROM (SELECT (now() - interval '3 minutes') AT TIME ZONE 'UTC' AS beat) AS last,
+                LATERAL (SELECT (extract(hour FROM beat) * 60 + extract(minute FROM beat))::integer AS minute) AS minute,
+                generate_series(0, 95) AS number
+             GROUP BY beat;
              UPDATE heartbeat.stats SET server_start_time = now() - interval '1 day';
              UPDATE heartbeat.devices SET num_beats = 1, last_beat = now() - interval '3 minutes'",
         )

@@ -18,10 +18,21 @@ const SECRETS: [(&str, &str, &str); 6] = [
 fn expected_readers(variable: &str) -> BTreeSet<String> {
     let needs = |id: &String| match variable {
         "DATABASE_SECRET" => functions_with_database().contains(id),
-        // Routes of the owner compare the key, codes are hashed under it, and links are signed under it.
-        "SECRET_KEY_SECRET" => {
-            ["Links", "Manage", "Metrics", "Minutely", "Owner", "Pair", "PairPage"].contains(&id.as_str())
-        }
+        // Routes of the owner compare the key, and so do those that show the owner more than others; codes are hashed under it,
+        // and links are signed under it.
+        "SECRET_KEY_SECRET" => [
+            "History",
+            "Home",
+            "Links",
+            "Manage",
+            "Metrics",
+            "Minutely",
+            "Owner",
+            "Pair",
+            "PairPage",
+            "StatsPage",
+        ]
+        .contains(&id.as_str()),
         // A channel for mail can be made where mail can be sent.
         "MAIL_SECRET" => ["Manage", "Minutely", "Owner"].contains(&id.as_str()),
         "METRICS_TOKEN_SECRET" => id == "Metrics",
