@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{
     Alert, ToldKind,
-    firing::{Ended, FRIEND_REPETITIONS_MAX, Firing, MINUTES_UNTIL_CERTAIN, Reached},
+    firing::{Ended, FRIEND_REPETITIONS_MAX, Firing, MINUTES_UNTIL_CERTAIN, Note, Reached},
     situation::{AlertChannel, Situation},
 };
 use crate::{channel::Audience, notify::event::EndedBy};
@@ -146,8 +146,8 @@ impl Elsewhere {
     }
 
     fn note_told(&mut self, firing: &Firing) {
-        let told = firing.told.iter().filter(|note| note.withdrawn_at.is_none());
-        told.for_each(|note| self.note(firing, note.channel));
+        let may_have_arrived = |note: &&Note| note.withdrawn_at.is_none() && note.failed_at.is_none();
+        firing.told.iter().filter(may_have_arrived).for_each(|note| self.note(firing, note.channel));
     }
 
     /// Whether the channel was told of one whose absence goes on (`false`) or has ended (`true`).

@@ -144,11 +144,12 @@ impl Heartbeat {
         if onlooker == Onlooker::Owner || settings.precision == Precision::Exact {
             return Ok(HistoryView::new(onlooker, settings, present, self.cache.last_beat()));
         }
-        let last_boundary = || settings.precision.boundary(present, &settings.timezone);
-        let boundary = self.cache.boundary().unwrap_or_else(last_boundary);
-        let last_seen = self.snapshot(now).await?.stats.last_seen;
-        let last_beat = last_seen.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
-        Ok(HistoryView::new(onlooker, settings, boundary, last_beat))
+        // What is public is as of the boundary, even where it is of a later moment.
+        let snapshot = self.snapshot(now).await?;
+        let time = |seconds: i64| OffsetDateTime::from_unix_timestamp(seconds).ok();
+        let boundary = time(snapshot.stats.as_of).unwrap_or(present);
+        let boundary = settings.precision.boundary(boundary, &settings.timezone);
+        Ok(HistoryView::new(onlooker, settings, boundary, snapshot.stats.last_seen.and_then(time)))
     }
 
     /// Returns the presence of a device, or of anybody, for a `client`: at least that of these local days. It is as of the last

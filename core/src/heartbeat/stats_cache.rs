@@ -100,11 +100,6 @@ impl StatsCache {
         self.state().last_beat
     }
 
-    /// The boundary that public figures are as of, unless they are exact.
-    pub(super) fn boundary(&self) -> Option<OffsetDateTime> {
-        self.state().published().map(|published| published.as_of)
-    }
-
     /// The time of the database's clock at `now`.
     pub(super) fn database_time(&self, now: OffsetDateTime) -> OffsetDateTime {
         self.state().database_time(now)

@@ -38,11 +38,12 @@ pub struct Route {
 
 impl Route {
     /// Returns the name of its Lambda function, and of its program in `src/bin`. The routes of the owner's API have one in
-    /// common, and so have pictures.
+    /// common, and so have pictures, and what tells of the past.
     #[must_use]
     pub fn function(&self) -> &'static str {
         let is_api = self.paths.iter().all(|path| path.starts_with("/api/"));
         match self.name {
+            "absences" => "history",
             "card" | "heatmap" => "pictures",
             _ if self.audience == Audience::Owner && is_api => "owner",
             name => name,

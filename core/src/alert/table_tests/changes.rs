@@ -162,6 +162,15 @@ fn channel_that_refuses() {
     world.beats(5);
     assert_heard(&mut world, "fired, repeated 1, resolved", "repeated 1, resolved");
 
+    // Who heard of an absence hears of its end, though the next one was refused.
+    let mut world = fired();
+    world.beat(PHONE);
+    world.refusing = vec![FRIEND];
+    world.pass(HOUR);
+    world.refusing.clear();
+    world.beats(5);
+    assert_heard(&mut world, "resolved, fired, resolved", "resolved");
+
     // What arrived once counts, whatever was refused before and after it.
     let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
     world.refusing = vec![FRIEND];

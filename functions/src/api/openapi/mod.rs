@@ -111,7 +111,7 @@ allowed methods in `Allow`. Errors below `/api` are problems (RFC 9457).";
         metrics::metrics,
         openapi
     ),
-    components(schemas(Details<'static>)),
+    components(schemas(Details<'static>, absences::OrderName)),
     tags(
         (name = "devices", description = "Devices, their tokens and editor keys, for the owner"),
         (name = "pairing", description = "Pairing codes: the owner makes them, and a device trades one for its token"),

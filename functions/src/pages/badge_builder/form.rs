@@ -25,12 +25,8 @@ pub(super) const FORMATS: [(&str, &str); 2] = [("", "SVG"), (".png", "PNG")];
 
 /// Themes of pictures: the value in the query and the name. Without a value there is a picture of each of the first two, and the
 /// page on which they stand chooses.
-pub(super) const THEMES: [(&str, &str); 4] = [
-    ("", "light and dark, as the page is"),
-    ("light", "light"),
-    ("dark", "dark"),
-    ("auto", "as the browser is"),
-];
+pub(super) const THEMES: [(&str, &str); 4] =
+    [("", "light and dark"), ("light", "light"), ("dark", "dark"), ("auto", "as the browser is")];
 
 /// What is embedded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,7 +55,7 @@ impl AbsencesView {
         };
         let (ended, ongoing) =
             absences.latest.iter().partition::<Vec<&Absence>, _>(|absence| absence.ended_at.is_some());
-        let latest = ended.into_iter().map(|absence| entry(absence)).collect();
+        let latest = ended.into_iter().map(&entry).collect();
         let longest = absences.longest.iter().map(entry).collect();
         let lists: [(_, Vec<Entry>); 2] = [("The last", latest), ("The longest", longest)];
         Self {
