@@ -81,7 +81,7 @@ fn requests_about_alerts() -> Vec<Request> {
 
 /// Requests for badges and pictures with parameters.
 fn requests_for_images() -> Vec<Request> {
-    let mut requests = Vec::new();
+    let mut requests: Vec<Request> = Vec::new();
     for query in ["style=social&label=%C3%A9", "style=round", "device=7", "device=0", "color=rebeccapurple"] {
         for path in ["/badge/last-seen", "/badge/total-beats.png", "/badge/total-beats.json"] {
             requests.push((Method::GET, format!("{path}?{query}").leak(), None, Vec::new()));
