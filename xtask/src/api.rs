@@ -211,7 +211,8 @@ fn describe_example(text: &mut String, document: &Value, method: &str, path: &st
         call.push(format!("-d '{}'", example(document, body)));
     }
     if content_type.starts_with("image/") {
-        call.push("-o badge.svg".to_owned());
+        let name = path.rsplit('/').next().filter(|name| name.contains('.')).unwrap_or("badge.svg");
+        call.push(format!("-o {name}"));
     }
     let line = call.join(" ");
     let call = if line.len() <= WIDTH_MAX { line } else { call.join(" \\\n    ") };

@@ -4,6 +4,15 @@ use std::time::Duration;
 
 use super::connection::Connection;
 
+/// What the situation of alerts is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To decide: events that no attempt was made to send stay so until the transaction ends, and what is unusual is kept.
+    Decide,
+    /// To show: nothing is locked or written.
+    Show,
+}
+
 /// Time without an evaluation from which on the service could hear no beat. Shorter ones do not matter: alerts are about
 /// longer absences, and devices in use beat each minute.
 const OUTAGE_MIN: Duration = Duration::from_mins(10);

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{alert_channels, alerts, connection::Connection, firings, past, unusual};
+use super::{alert_channels, alerts, connection::Connection, evaluation::Purpose, firings, past, unusual};
 use crate::{
     alert::{
         firing::Firing,
@@ -19,15 +19,6 @@ pub struct Configured {
     pub choices: Choices,
     /// Whether it names a channel.
     pub has_channel: bool,
-}
-
-/// What the situation is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To decide: events that no attempt was made to send stay so until the transaction ends, and what is unusual is kept.
-    Decide,
-    /// To show: nothing is locked or written.
-    Show,
 }
 
 /// Reads the situation.

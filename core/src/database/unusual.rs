@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use time::Duration;
 
-use super::{connection::Connection, past, situation::Purpose};
+use super::{connection::Connection, evaluation::Purpose, past};
 use crate::{
     alert::{
         After, Alert, Span, Window,

@@ -5,8 +5,9 @@ use crate::{
     Error,
     alert::{AlertStatus, FiringStatus, LinkedFiring},
     database::{
+        evaluation::Purpose,
         linked_firings, past_firings,
-        situation::{self, Configured, Purpose},
+        situation::{self, Configured},
     },
     link::Link,
 };

@@ -14,9 +14,10 @@ use crate::{
         situation::Situation,
     },
     database::{
-        Connection, SharedSession, evaluation,
+        Connection, SharedSession,
+        evaluation::{self, Purpose},
         firings::{self, Message},
-        situation::{self, Configured, Purpose},
+        situation::{self, Configured},
     },
 };
 

@@ -178,7 +178,7 @@ async fn history(
     answer(&shown, onlooker, &headers).await
 }
 
-/// Returns the response with an answer, or 304 if the client has it. The one for the owner is for nobody else.
+/// Returns the response with an answer, or 304 if the client has it. The one for the owner is for the owner alone.
 pub(super) async fn answer(
     shown: &impl Serialize,
     onlooker: Onlooker,

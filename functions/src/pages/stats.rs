@@ -95,7 +95,7 @@ async fn stats(
     Ok(visit.respond(&app, onlooker, &page, &fills).await)
 }
 
-/// Returns the device whose history is asked for. An id that no device has is that of none, whatever it looks like.
+/// Returns the device whose history is asked for. An id that no device has is that of none.
 async fn asked_device(
     app: &App,
     query: &str,

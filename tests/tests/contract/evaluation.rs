@@ -5,8 +5,10 @@ use std::time::Duration;
 use heartbeat_core::{
     alert::{After, situation::Situation},
     database::{
-        Connection, Pooler, Session, SharedSession, Target, outbox, past,
-        situation::{self, Configured, Purpose},
+        Connection, Pooler, Session, SharedSession, Target,
+        evaluation::Purpose,
+        outbox, past,
+        situation::{self, Configured},
     },
     jobs::{Evaluated, Evaluator},
     runtime::Runtime,

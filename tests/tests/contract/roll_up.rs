@@ -3,7 +3,7 @@
 use heartbeat_core::{
     Heartbeat,
     alert::{AFTER_MIN, After},
-    database::{Connection, Pooler, Target, past, roll_up, situation::Purpose, unusual},
+    database::{Connection, Pooler, Target, evaluation::Purpose, past, roll_up, unusual},
     notify::subscriptions::Subscriptions,
     runtime::Runtime,
     settings::{Choices, Timezone},

@@ -171,7 +171,7 @@ fn channel_that_refuses() {
     world.beats(5);
     assert_heard(&mut world, "resolved, fired, resolved", "resolved");
 
-    // What arrived once counts, whatever was refused before and after it.
+    // What arrived once counts, no matter what was refused before and after it.
     let mut world = World::with(|rule| rule.repeat = Some(span("1h")));
     world.refusing = vec![FRIEND];
     world.pass(HOUR);
