@@ -105,7 +105,7 @@ impl Canvas {
         } else {
             format!(" font-size=\"{size}\"")
         };
-        let text = runs::escape(text);
+        let text = runs::escape(text).replace('"', "&quot;");
         self.add(format_args!(
             r#"<text class="{class}" x="{x:.1}" y="{y}" textLength="{width:.1}"{size}>{text}</text>"#
         ));

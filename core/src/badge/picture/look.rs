@@ -85,7 +85,8 @@ impl Look {
         let Canvas { width, height, title, description, body, .. } = canvas;
         let shown_width = self.width.map_or(*width, f32::from);
         let shown_height = (height * shown_width / width).round();
-        let (title, description) = (runs::escape(title), runs::escape(description));
+        let escape = |text: &str| runs::escape(text).replace('"', "&quot;");
+        let (title, description) = (escape(title), escape(description));
         let background = match &self.background {
             Background::Theme => r#" class="b""#.to_owned(),
             Background::Transparent => r#" fill="none""#.to_owned(),
