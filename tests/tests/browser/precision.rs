@@ -40,7 +40,7 @@ async fn ages_stand_still_between_boundaries_and_go_on_at_them(browser: Browser)
     browser.wait_for_text(".steps", "Shown by the hour").await;
     browser.wait_for_text("#verdict", "Last heartbeat, on Laptop").await;
     // The page may have been opened before the beat showed; then its days come a little later.
-    browser.wait_for_text(".days", "Today").await;
+    browser.wait_for_text(".days", "Time zone").await;
     assert_eq!(browser.run("return document.querySelector('main').dataset.recency").await, "recent");
     let shown = "return [document.title, document.querySelector('main').innerText].join()";
     let before = browser.run(shown).await;
