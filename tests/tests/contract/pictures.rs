@@ -166,7 +166,7 @@ async fn titles_are_text() {
     let label = "%3Cimg+src%3Dx+onerror%3Dalert(1)%3E%22'%26%00%E2%80%AE";
     for path in ["/heatmap.svg", "/card.svg"] {
         let body = server.stranger().get(&format!("{path}?label={label}")).await.body;
-        assert!(body.contains("&lt;img src=x onerror=alert(1)&gt;\"'&amp;<"), "{body}");
+        assert!(body.contains("&lt;img src=x onerror=alert(1)&gt;&quot;'&amp;<"), "{body}");
         assert!(!body.contains("<img") && !body.contains(['\u{0}', '\u{202e}']), "{body}");
     }
 }
