@@ -1,14 +1,13 @@
 //! The history: who may see what of it, and the presence that it is made of.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use time::{Date, Duration, OffsetDateTime};
 
-use super::Heartbeat;
+use super::{
+    Heartbeat,
+    recent::{Moment, Recent},
+};
 use crate::{
     Error,
     database::{absences, presence},
@@ -23,20 +22,10 @@ use crate::{
 /// Days before today whose presence is kept in memory: 53 weeks, which is what pages and pictures show.
 const RECENT_DAYS: i64 = 53 * 7;
 
-/// Age up to which presence in memory is shown although there are more beats.
-const AGE_MIN: Duration = Duration::SECOND;
-
-/// Age up to which it is shown while there are none. It may change without one: by erasing a device, by a roll-up that catches
-/// up.
-const AGE_MAX: Duration = Duration::seconds(10);
-
-/// Devices whose presence is kept in memory, each half a megabyte at most. When there are more, all are forgotten.
-const RECENT_CAPACITY: usize = 32;
-
-/// Reads of history that may wait for the reads session.
+/// Reads that may wait for the session of the history.
 pub(super) const READS_CAPACITY: usize = 32;
 
-/// Reads of history that may wait from one client IP.
+/// Reads that may wait for it from one client IP.
 pub(super) const READS_PER_CLIENT: usize = READS_CAPACITY / 4;
 
 /// Who looks.
@@ -107,6 +96,17 @@ impl HistoryView {
         }
     }
 
+    /// Returns absences as they may be seen, `ended` being those that were asked for.
+    fn absences(&self, asked: Asked, ended: &[Absence]) -> Vec<Absence> {
+        let is_first = asked.order == Order::Latest && asked.before.is_none();
+        let rounded = |absence: &Absence| Absence {
+            started_at: self.rounded(absence.started_at),
+            ended_at: absence.ended_at.map(|ended_at| self.rounded(ended_at)),
+            ..*absence
+        };
+        self.ongoing.filter(|_| is_first).into_iter().chain(ended.iter().map(rounded)).collect()
+    }
+
     /// Returns the latest days, today the last of them, of which [`Heartbeat::presence`] has the presence at hand.
     #[must_use]
     pub fn recent_days(&self, count: i64) -> Days {
@@ -115,26 +115,11 @@ impl HistoryView {
     }
 }
 
-/// Presence of the latest days, by device.
-#[derive(Debug, Default)]
-pub(super) struct RecentPresence(Mutex<HashMap<Option<i64>, Recent>>);
+/// Presence of days in memory, by device.
+pub(super) type RecentPresence = Recent<Option<i64>, (Days, Arc<Presence>)>;
 
-#[derive(Debug, Clone)]
-struct Recent {
-    presence: Arc<Presence>,
-    days: Days,
-    read_at: OffsetDateTime,
-    /// Beats of all devices that there were then.
-    total_beats: i64,
-}
-
-impl Recent {
-    fn is_fresh(&self, now: OffsetDateTime, total_beats: i64) -> bool {
-        let age = now - self.read_at;
-        let max = if total_beats == self.total_beats { AGE_MAX } else { AGE_MIN };
-        age >= Duration::ZERO && age < max
-    }
-}
+/// First pages of absences in memory, by what was asked for and the boundary up to which they are public.
+pub(super) type RecentAbsences = Recent<(Asked, Option<OffsetDateTime>), Arc<[Absence]>>;
 
 impl Heartbeat {
     /// Returns what `onlooker` may see of the history at the time `now`.
@@ -160,28 +145,20 @@ impl Heartbeat {
         days: &Days,
         client: Option<IpAddr>,
     ) -> Result<Arc<Presence>, Error> {
-        let now = (self.clock)();
-        let total_beats = self.cache.total_beats();
-        let recent = |recent: &&Recent| {
-            recent.is_fresh(now, total_beats)
-                && recent.days.contains(days.start())
-                && recent.days.contains(days.end())
+        let read = async |days: &Days| {
+            let read = async |connection: &mut _| presence::read(connection, device, days).await;
+            self.history.run(read).await.map(Arc::new)
         };
-        let known =
-            self.recent_presence.lock().get(&device).filter(recent).map(|it| Arc::clone(&it.presence));
-        if let Some(presence) = known {
-            return Ok(presence);
+        let now = self.moment();
+        let latest = self.latest_days(now.time);
+        let contains = |known: &Days| known.contains(days.start()) && known.contains(days.end());
+        if !contains(&latest) {
+            let _share = self.history_reads.take(client).ok_or(Error::Unavailable)?;
+            return read(days).await;
         }
-        let _share = self.history_reads.take(client).ok_or(Error::Unavailable)?;
-        let latest = self.latest_days(now);
-        let is_recent = latest.contains(days.start()) && latest.contains(days.end());
-        let days = if is_recent { latest } else { days.clone() };
-        let read = async |connection: &mut _| presence::read(connection, device, &days).await;
-        let presence = Arc::new(self.reads.run(read).await?);
-        if is_recent {
-            let recent = Recent { presence: Arc::clone(&presence), days, read_at: now, total_beats };
-            self.recent_presence.insert(device, recent);
-        }
+        let of_use = |(days, _): &(Days, _)| contains(days);
+        let read = async { Ok((latest.clone(), read(&latest).await?)) };
+        let (_, presence) = self.recent_presence.get(device, now, client, of_use, read).await?;
         Ok(presence)
     }
 
@@ -195,15 +172,30 @@ impl Heartbeat {
     ) -> Result<AbsencePage, Error> {
         let _share = self.history_reads.take(client).ok_or(Error::Unavailable)?;
         let read = async |connection: &mut _| absences::ended(connection, asked, view.until).await;
-        let mut page = self.reads.run(read).await?;
-        for absence in &mut page.absences {
-            absence.started_at = view.rounded(absence.started_at);
-            absence.ended_at = absence.ended_at.map(|ended_at| view.rounded(ended_at));
-        }
-        if asked.order == Order::Latest && asked.before.is_none() {
-            page.absences.splice(0..0, view.ongoing);
-        }
-        Ok(page)
+        let page = self.history.run(read).await?;
+        Ok(AbsencePage { absences: view.absences(asked, &page.absences), ..page })
+    }
+
+    /// Returns the same as of the last second, or of the last ten if no beat came: for what many ask for.
+    pub async fn recent_absences(
+        &self,
+        view: &HistoryView,
+        asked: Asked,
+        client: Option<IpAddr>,
+    ) -> Result<Vec<Absence>, Error> {
+        let boundary = (view.precision != Precision::Exact).then_some(view.until);
+        let read = async {
+            let read = async |connection: &mut _| absences::ended(connection, asked, view.until).await;
+            Ok(self.history.run(read).await?.absences.into())
+        };
+        let ended =
+            self.recent_absences.get((asked, boundary), self.moment(), client, |_| true, read).await?;
+        Ok(view.absences(asked, &ended))
+    }
+
+    /// The present, for what was read lately.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { time: (self.clock)(), total_beats: self.cache.total_beats() }
     }
 
     /// Days that are kept in memory: wherever on earth it is tomorrow or yesterday, too.
@@ -211,20 +203,5 @@ impl Heartbeat {
         let today = self.cache.database_time(now).date();
         let (first, last) = (today.checked_sub(Duration::days(RECENT_DAYS + 1)), today.next_day());
         first.unwrap_or(today)..=last.unwrap_or(today)
-    }
-}
-
-impl RecentPresence {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Option<i64>, Recent>> {
-        // Nothing panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn insert(&self, device: Option<i64>, recent: Recent) {
-        let mut devices = self.lock();
-        if devices.len() >= RECENT_CAPACITY {
-            devices.clear();
-        }
-        devices.insert(device, recent);
     }
 }

@@ -9,6 +9,7 @@
 //! - [`firings`]: what alerts are doing, and what the links in their notifications do.
 //! - [`outages`]: when the service could hear no beat.
 //! - [`owner`]: what the owner sees and decides.
+//! - [`recent`]: what was read of the history lately.
 //! - [`refresher`]: reads the stats, once for all who wait for them.
 //! - [`stats_cache`]: the stats as they were last read or written, so that readers need no database.
 
@@ -20,6 +21,7 @@ mod known_tokens;
 mod outages;
 mod owner;
 mod pairing;
+mod recent;
 mod refresher;
 mod stats_cache;
 #[cfg(test)]
@@ -46,7 +48,7 @@ use crate::{
     stats::Snapshot,
     token::{Token, TokenHash},
 };
-use history::RecentPresence;
+use history::{RecentAbsences, RecentPresence};
 use known_tokens::KnownTokens;
 use outages::RecentOutages;
 use pairing::PairingAttempts;
@@ -97,9 +99,12 @@ pub struct Heartbeat {
     /// Session for what strangers do with codes and tokens on offer, so that nothing else waits for it.
     pairing: SharedSession,
     pairing_attempts: Arc<PairingAttempts>,
-    recent_presence: Arc<RecentPresence>,
-    recent_outages: Arc<RecentOutages>,
+    /// Session for the history, so that neither the stats nor the owner wait for it.
+    history: Reads,
     history_reads: Arc<Shares>,
+    recent_presence: Arc<RecentPresence>,
+    recent_absences: Arc<RecentAbsences>,
+    recent_outages: Arc<RecentOutages>,
 }
 
 /// Whether the worker still takes commands.
@@ -142,16 +147,17 @@ impl Heartbeat {
         settings: Choices,
     ) -> Self {
         let session = || SharedSession::new(Session::new(database.clone(), clock, runtime));
-        let (reads, writes, erasing, pairing) = match runtime {
+        let (writes, [reads, history, erasing, pairing]) = match runtime {
             Runtime::Server => {
-                (session(), (0..MAX_BATCHES).map(|_| session()).collect(), session(), session())
+                ((0..MAX_BATCHES).map(|_| session()).collect(), std::array::from_fn(|_| session()))
             }
             Runtime::Lambda => {
                 let only = session();
-                (only.clone(), vec![only.clone()], only.clone(), only)
+                (vec![only.clone()], std::array::from_fn(|_| only.clone()))
             }
         };
         let reads = Reads::new(reads);
+        let history_reads = Arc::new(Shares::new(history::READS_CAPACITY, history::READS_PER_CLIENT));
         let cache = Arc::new(StatsCache::new(settings.clone()));
         let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
         let queued_events = Arc::new(Notify::new());
@@ -178,9 +184,11 @@ impl Heartbeat {
             unknown_editors: Arc::new(Shares::new(UNKNOWN_EDITORS_CAPACITY, UNKNOWN_EDITORS_PER_CLIENT)),
             pairing,
             pairing_attempts: Arc::default(),
-            recent_presence: Arc::default(),
-            recent_outages: Arc::default(),
-            history_reads: Arc::new(Shares::new(history::READS_CAPACITY, history::READS_PER_CLIENT)),
+            history: Reads::new(history),
+            recent_presence: Arc::new(RecentPresence::new(Arc::clone(&history_reads))),
+            recent_absences: Arc::new(RecentAbsences::new(Arc::clone(&history_reads))),
+            recent_outages: Arc::new(RecentOutages::new(Arc::clone(&history_reads))),
+            history_reads,
         }
     }
 

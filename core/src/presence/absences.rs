@@ -24,7 +24,7 @@ impl Absence {
 }
 
 /// In which order absences are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Order {
     /// Those that ended last first.
     #[default]
@@ -45,7 +45,7 @@ impl Order {
 }
 
 /// Which absences are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Asked {
     /// Their order.
     pub order: Order,
@@ -72,7 +72,7 @@ impl Asked {
 }
 
 /// Where a list of absences goes on: what it is ordered by, and the id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// End or length, in microseconds.
     pub(crate) key: i64,

@@ -32,7 +32,7 @@ use crate::App;
 use absences::Absences;
 
 /// Timeout of reading the history: a page that would have to wait longer comes without it.
-const READ_TIMEOUT: Duration = Duration::from_millis(500);
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Days that pages show at most: 53 weeks, and what is left of this one.
 const DAYS: i64 = 53 * 7;
@@ -143,9 +143,9 @@ async fn read(
         return Ok(read);
     }
     match wanted {
-        Wanted::Outages => read.outages = heartbeat.outages(days::LOOKBACK).await?,
+        Wanted::Outages => read.outages = heartbeat.outages(days::LOOKBACK, client).await?,
         Wanted::Absences => {
-            let of = async |asked| Ok::<_, Error>(heartbeat.absences(&view, asked, client).await?.absences);
+            let of = async |asked| heartbeat.recent_absences(&view, asked, client).await;
             let (latest, longest) = (of(absences::LATEST).await?, of(absences::LONGEST).await?);
             read.absences = Absences { latest, longest };
         }
