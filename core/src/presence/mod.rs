@@ -35,6 +35,7 @@ pub struct Quarter {
 pub struct Presence {
     /// Quarters of an hour with beats with their numbers since 1970, in their order.
     quarters: Vec<(i64, Quarter)>,
+    is_incomplete: bool,
 }
 
 impl Presence {
@@ -68,7 +69,18 @@ impl Presence {
     pub fn before(&self, time: OffsetDateTime) -> Self {
         let end = time.unix_timestamp().div_euclid(QUARTER_SECONDS);
         let count = self.quarters.partition_point(|(number, _)| *number < end);
-        Self { quarters: self.quarters[..count].to_vec() }
+        Self { quarters: self.quarters[..count].to_vec(), is_incomplete: self.is_incomplete }
+    }
+
+    /// Says that older beats are still being read, as after an upgrade or an import.
+    pub(crate) fn set_incomplete(&mut self) {
+        self.is_incomplete = true;
+    }
+
+    /// Whether older beats are still being read, so that there is more to come.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
     /// Whether nothing is known.

@@ -102,7 +102,7 @@ impl Presence {
         let end = number(days.end().saturating_add(Duration::days(2)));
         let index = |number| self.quarters.partition_point(|(quarter, _)| *quarter < number);
         let range = index(first)..index(end).max(index(first));
-        Self { quarters: self.quarters[range].to_vec() }
+        Self { quarters: self.quarters[range].to_vec(), is_incomplete: self.is_incomplete }
     }
 
     /// Returns quarters of an hour with the local time at which they begin. One in which clocks change is two.

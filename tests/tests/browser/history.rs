@@ -36,7 +36,8 @@ pub(crate) async fn with_history(database: &Database, days: u32, devices: u32) -
     let used = "number BETWEEN 32 AND 90 AND (ago * 31 + number * 17 + device * 7) % 5 > 2 AND ago % 9 > 0";
     database
         .execute(&format!(
-            "UPDATE heartbeat.stats SET server_start_time = now() - interval '{days} days';
+            "UPDATE heartbeat.roll_up SET rolled_until = now() - interval '1 minute';
+             UPDATE heartbeat.stats SET server_start_time = now() - interval '{days} days';
              INSERT INTO heartbeat.presence (device, day, minutes, beats)
              SELECT device, current_date - ago,
                 array_agg((CASE WHEN {used} THEN 32767 ELSE 0 END)::smallint ORDER BY number),
@@ -63,7 +64,8 @@ async fn todays_time_in_use_grows_as_beats_arrive(browser: Browser) {
     let laptop = server.device("Laptop").await;
     database
         .execute(
-            "INSERT INTO heartbeat.presence (device, day, minutes, beats)
+            "UPDATE heartbeat.roll_up SET rolled_until = now() - interval '1 minute';
+             INSERT INTO heartbeat.presence (device, day, minutes, beats)
              SELECT -1, beat::date,
                 array_agg((CASE WHEN number = minute / 15 THEN 1 << minute % 15 ELSE 0 END)::smallint ORDER BY number),
                 array_agg(CASE WHEN number = minute / 15 THEN 1 ELSE 0 END ORDER BY number)

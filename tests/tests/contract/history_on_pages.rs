@@ -224,11 +224,39 @@ async fn while_reads_of_the_history_are_slow_nothing_else_waits_for_them() {
 }
 
 #[tokio::test]
+async fn as_long_as_older_beats_are_being_read_pages_say_so() {
+    let database = Database::create().await;
+    let mut first = ServerBuilder::on(&database).start().await;
+    first.device("Laptop").await.beat().await;
+    first.stop().await;
+    let behind = "UPDATE heartbeat.stats SET server_start_time = now() - interval '4 days';
+        INSERT INTO heartbeat.beats SELECT 0, now() - interval '3 days';
+        UPDATE heartbeat.roll_up SET rolled_until = now() - interval '4 days'";
+    database.execute(behind).await;
+    // As if another process read them.
+    let mut other = database.connect().await;
+    let mut transaction = other.begin().await.expect("a transaction");
+    let claim = "SELECT FROM heartbeat.roll_up FOR UPDATE";
+    raw_sql(claim).execute(&mut *transaction).await.expect("a lock");
+    let server = ServerBuilder::on(&database).environment("HEARTBEAT_HISTORY", "day").start().await;
+    let says_so = async |path: &str| {
+        server.stranger().get(path).await.body.contains("Older beats are still being read")
+    };
+    for path in ["/", "/stats"] {
+        eventually("the note", async || says_so(path).await).await;
+    }
+    transaction.rollback().await.expect("no lock");
+    for path in ["/", "/stats"] {
+        eventually("the end of it", async || !says_so(path).await).await;
+    }
+}
+
+#[tokio::test]
 async fn a_new_server_shows_the_days_that_exist() {
     let database = Database::create().await;
     let server = ServerBuilder::on(&database).environment("HEARTBEAT_HISTORY", "full").start().await;
     let page = server.stranger().get("/").await.body;
-    assert!(page.contains("id=\"days\" hidden"), "{page}");
+    assert!(page.contains("id=\"days\" hidden") && !page.contains("still being read"), "{page}");
     server.device("Laptop").await.beat().await;
     eventually("the first minute", async || server.stranger().get("/").await.body.contains(">1 min</span>"))
         .await;

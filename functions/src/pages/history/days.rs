@@ -34,7 +34,7 @@ pub(crate) struct DaysView {
     /// Whether there are lines, and not sums alone.
     has_lines: bool,
     has_outages: bool,
-    note: Option<&'static str>,
+    notes: Vec<&'static str>,
     /// The days, the latest first; none before the first beat.
     rows: Vec<Row>,
     /// What the page's script goes on from.
@@ -89,7 +89,7 @@ impl DaysView {
             timezone: timezone.name().to_owned(),
             has_lines: shown.has_hours(),
             has_outages: rows.iter().any(|row| !row.outages.is_empty()),
-            note: shown.note,
+            notes: shown.notes.clone(),
             live: shown.is_live.then(|| Live::new(shown, &sums)).flatten(),
             rows,
         }

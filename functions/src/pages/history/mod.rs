@@ -34,6 +34,9 @@ use absences::Absences;
 /// Timeout of reading the history: a page that would have to wait longer comes without it.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What is said as long as the roll-up is behind.
+const INCOMPLETE: &str = "Older beats are still being read: days may show too little until that is done.";
+
 /// Days that pages show at most: 53 weeks, and what is left of this one.
 const DAYS: i64 = 53 * 7;
 
@@ -52,8 +55,8 @@ pub(crate) struct Shown {
     /// When the service could hear no beat, in the days that timelines show.
     outages: Arc<[Period]>,
     absences: Absences,
-    /// What the owner should know about what others see.
-    note: Option<&'static str>,
+    /// What the visitor should know of it.
+    notes: Vec<&'static str>,
     /// Whether it changes with each beat, as the stream tells of them.
     is_live: bool,
     /// Whether times are shown as they were.
@@ -91,11 +94,13 @@ impl Shown {
             Onlooker::Owner => Precision::Exact,
             Onlooker::Stranger => settings.precision,
         };
+        let of_owner = (onlooker == Onlooker::Owner).then(|| note(&settings)).flatten();
+        let of_all = presence.is_incomplete().then_some(INCOMPLETE);
         Some(Self {
+            notes: of_owner.into_iter().chain(of_all).collect(),
             presence: view.of(presence),
             outages,
             absences,
-            note: (onlooker == Onlooker::Owner).then(|| note(&settings)).flatten(),
             is_live: settings.precision == Precision::Exact,
             is_exact: precision == Precision::Exact,
             grain: match precision {

@@ -21,7 +21,7 @@ pub(crate) struct StatsView<'a> {
     /// Whose history is shown; all devices' if there is none.
     device: Option<i64>,
     timezone: String,
-    note: Option<&'static str>,
+    notes: Vec<&'static str>,
     year: Year,
     /// The hours of the week, if hours may be seen.
     week: Option<WeekView>,
@@ -56,7 +56,7 @@ impl<'a> StatsView<'a> {
             choices,
             device,
             timezone: timezone.name().to_owned(),
-            note: shown.note,
+            notes: shown.notes.clone(),
             year: Year::new(&sums, since, today),
             week: has_hours.then(|| match week::days(since, today) {
                 None => WeekView::TooEarly,

@@ -73,7 +73,9 @@ fn precision(value: Precision, chosen: Precision) -> Choice {
 
 fn history(value: History, chosen: History) -> Choice {
     let (title, tells) = match value {
-        History::Off => ("No history", "Strangers see your last beat, but no history. You alone see it."),
+        History::Off => {
+            ("No history", "Strangers see your last beat, but no history. Your own pages show none, either.")
+        }
         History::Owner => ("For you alone", "Strangers see your last beat, but not your days."),
         History::Day => {
             ("Sums of days", "Strangers see how many hours you were there each day, but not which.")
