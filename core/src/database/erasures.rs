@@ -1,4 +1,4 @@
-//! Erasing devices: at once for everybody who looks, and their rows of `beats` afterwards, in slices.
+//! Erasing devices: at once for all who look, and their rows of `beats` afterwards, in slices.
 //!
 //! - [`records`]: brings absences and the longest of them up to date when all rows are deleted.
 

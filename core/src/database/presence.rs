@@ -5,8 +5,8 @@ use time::{Date, Duration};
 use super::connection::Connection;
 use crate::presence::{Days, Presence, Quarter};
 
-/// The "device" that stands for anybody.
-const ANYBODY: i64 = -1;
+/// The "device" that stands for all of them together.
+const ALL_DEVICES: i64 = -1;
 
 /// Quarters of an hour in a day of UTC.
 const QUARTERS: i64 = 96;
@@ -16,7 +16,7 @@ const QUARTERS: i64 = 96;
 /// them all.
 const RECENT: Duration = Duration::minutes(20);
 
-/// Reads the presence of `device`, or of anybody, on local days, wherever on earth: up to one more of UTC at either end.
+/// Reads the presence of `device`, or of all together, on local days, wherever on earth: up to one more of UTC at either end.
 pub async fn read(
     connection: &mut Connection,
     device: Option<i64>,
@@ -24,7 +24,7 @@ pub async fn read(
 ) -> Result<Presence, sqlx::Error> {
     let rows = sqlx::query_file!(
         "src/database/presence/read.sql",
-        device.unwrap_or(ANYBODY),
+        device.unwrap_or(ALL_DEVICES),
         days.start().previous_day().unwrap_or(Date::MIN),
         days.end().next_day().unwrap_or(Date::MAX),
         RECENT.as_seconds_f64(),

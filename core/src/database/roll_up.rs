@@ -1,5 +1,5 @@
 //! Statements of the roll-up, which reads each row of `beats` once and keeps what questions about the past need: presence,
-//! the absences of each device that are ten minutes and longer, and those of anybody that are longer than an hour. Most of the
+//! the absences of each device that are ten minutes and longer, and those of all together that are longer than an hour. Most of the
 //! latter were noted by the beats that ended them, but not those of beats that were moved in.
 
 use time::{Duration, OffsetDateTime};
@@ -76,7 +76,7 @@ pub async fn roll(connection: &mut Connection, length: Duration) -> Result<Optio
     Ok(Some(RolledUp { until: until.max(from), ready_until, beats }))
 }
 
-/// Forgets devices that were erased since, for whom anybody's presence is worked out again from that of all others. Erasing one
+/// Forgets devices that were erased since, without whom the presence of all together is worked out again. Erasing one
 /// does not do it: it would wait for beats that are being read.
 async fn forget_erased_devices(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query_file!("src/database/roll_up/forget_erased_devices.sql").execute(connection).await.map(drop)

@@ -33,7 +33,7 @@ pub(super) const READS_PER_CLIENT: usize = READS_CAPACITY / 4;
 pub enum Onlooker {
     /// The owner.
     Owner,
-    /// Anybody else.
+    /// All others.
     Stranger,
 }
 
@@ -137,7 +137,7 @@ impl Heartbeat {
         Ok(HistoryView::new(onlooker, settings, boundary, snapshot.stats.last_seen.and_then(time)))
     }
 
-    /// Returns the presence of a device, or of anybody, for a `client`: at least that of these local days. It is as of the last
+    /// Returns the presence of a device, or of all together, for a `client`: at least that of these local days. It is as of the last
     /// second, or of the last ten if no beat came.
     pub async fn presence(
         &self,

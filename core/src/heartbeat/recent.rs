@@ -15,7 +15,7 @@ use crate::{Error, shares::Shares};
 const AGE_MIN: Duration = Duration::SECOND;
 
 /// Age up to which it is of use while there are none. It may change without one: by erasing a device, by a roll-up that catches
-/// up. A read that failed is not tried again before, so that nobody waits for it each time.
+/// up. A read that failed is not tried again before, so that no caller waits for it each time.
 const AGE_MAX: Duration = Duration::seconds(10);
 
 /// Keys whose values are kept in memory: a year of presence is half a megabyte. When there are more, all are forgotten.

@@ -1,4 +1,4 @@
-//! Presence: the minutes of UTC in which at least one beat arrived, of a device or of anybody.
+//! Presence: the minutes of UTC in which at least one beat arrived, of a device or of all together.
 //!
 //! - [`absences`]: absences of more than an hour, as lists show them.
 //! - [`day_parts`]: local days as the clocks on the wall show them.
@@ -30,7 +30,7 @@ pub struct Quarter {
     pub beats: u32,
 }
 
-/// When beats of a device, or of anybody, came.
+/// When beats of a device, or of all together, came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Presence {
     /// Quarters of an hour with beats with their numbers since 1970, in their order.

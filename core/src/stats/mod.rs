@@ -1,4 +1,4 @@
-//! The stats, which the whole service exists to show: as everybody sees them, and as JSON.
+//! The stats, which the whole service exists to show: as all see them, and as JSON.
 //!
 //! - [`stored`]: the stats as the database has them.
 //! - [`public`]: what is public of them. All that strangers see comes from there.

@@ -109,7 +109,7 @@ impl ShownAbsence {
 
 /// Get absences
 ///
-/// Absences of more than an hour, of all devices together. The owner, with the secret key, sees them; anybody else does if the
+/// Absences of more than an hour, of all devices together. The owner, with the secret key, sees them; others do if the
 /// setting `history` is `full`. Unknown parameters are ignored.
 #[utoipa::path(
     get,

@@ -67,7 +67,7 @@ struct Parameters {
     /// Length of a row.
     #[param(value_type = Option<StepName>)]
     step: Option<String>,
-    /// Id of the device whose beats are meant; by default, those of anybody.
+    /// Id of the device whose beats are meant; by default, those of all devices together.
     #[param(minimum = 0, example = 0)]
     device: Option<i64>,
 }
@@ -124,7 +124,7 @@ impl Row {
 /// Get the history
 ///
 /// Presence is the number of minutes in which at least one beat arrived. The owner, with the secret key, sees all of it; what
-/// anybody else sees depends on the setting `history`: days by default. Unknown parameters are ignored.
+/// others see depends on the setting `history`: days by default. Unknown parameters are ignored.
 #[utoipa::path(
     get,
     path = PATH,

@@ -63,7 +63,7 @@ impl FromRequestParts<App> for Visit {
 }
 
 impl Visit {
-    /// Returns the page at `url` for `onlooker`, which shows the history of a device or of anybody: from the response cache if it is there, else
+    /// Returns the page at `url` for `onlooker`, which shows the history of a device or of all together: from the response cache if it is there, else
     /// as `render` makes it of the stats and of what may be shown of the history. What the owner sees is in no cache.
     pub(crate) async fn page(
         &self,

@@ -1,4 +1,8 @@
 //! Beats (`POST /api/beat`), compared with a bare commit and with a route with a constant response.
+//!
+//! - [`alerts`]: beats beside alerts and channels.
+
+mod alerts;
 
 use std::{sync::Arc, time::Duration};
 
@@ -114,4 +118,5 @@ pub(crate) async fn measure(table: &mut Table) {
             Target::AtLeast(0.35),
         );
     }
+    alerts::measure(table).await;
 }

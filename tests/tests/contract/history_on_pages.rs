@@ -9,7 +9,7 @@ use tokio::time::interval;
 
 use crate::manage::owner;
 
-/// A year of days in each of which 8:00 to 9:30 UTC was in use, by anybody and by devices 0 and 1, but for the last three. No
+/// A year of days in each of which 8:00 to 9:30 UTC was in use, by all together and by devices 0 and 1, but for the last three. No
 /// beats tell of them any more, so the roll-up has nothing to begin again with.
 const A_YEAR: &str = "
     UPDATE heartbeat.roll_up SET rolled_until = now() - interval '1 minute';
@@ -26,7 +26,7 @@ const A_YEAR: &str = "
     FROM generate_series(10, 13) AS ago;
 ";
 
-/// Starts a server with a year of history, of a device that everybody sees and of a hidden one.
+/// Starts a server with a year of history, of a device that all see and of a hidden one.
 async fn server(database: &Database, settings: &[(&str, &str)]) -> Server {
     let mut first = ServerBuilder::on(database).start().await;
     first.device("Jovexnip").await;

@@ -130,7 +130,7 @@ struct Palette {
     /// Colors by [`Recency`](crate::recency::Recency), from now to lost, then never.
     recencies: [&'static str; 6],
     /// Lightness and chroma (of `OKLCH`) of the steps, from the least time in use to the most. Lightness alone tells them apart, so
-    /// that everybody can.
+    /// that all can.
     steps: [(f32, f32); 4],
 }
 

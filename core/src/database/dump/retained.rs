@@ -217,7 +217,7 @@ async fn deleted_beats(
     .map(drop))
 }
 
-/// Works out the presence of anybody from that of all devices.
+/// Works out the presence of all devices together from that of each.
 pub(super) async fn sum_up(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "

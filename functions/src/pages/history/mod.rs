@@ -47,7 +47,7 @@ pub(crate) enum Wanted {
     Absences,
 }
 
-/// What a visitor may see of the history of a device, or of anybody.
+/// What a visitor may see of the history of a device, or of all together.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
     view: HistoryView,
@@ -68,7 +68,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// Reads what `onlooker`, from `client`, may see of the history of a device, or of anybody, at the time `now`; `None` if
+    /// Reads what `onlooker`, from `client`, may see of the history of a device, or of all together, at the time `now`; `None` if
     /// that is nothing, and if it cannot be read soon.
     pub(crate) async fn read(
         app: &App,

@@ -1,4 +1,4 @@
-//! The history on `/stats`: a year day by day, the hours of the week, the months, absences, of anybody or of a device.
+//! The history on `/stats`: a year day by day, the hours of the week, the months, absences, of all devices together or of one.
 
 use askama::Template;
 use heartbeat_core::{presence::Step, stats::Stats};
@@ -26,7 +26,7 @@ pub(crate) struct StatsView<'a> {
     /// The hours of the week, if hours may be seen.
     week: Option<WeekView>,
     months: Vec<String>,
-    /// Absences of anybody, if they may be seen.
+    /// Absences of all devices together, if they may be seen.
     absences: Option<AbsencesView>,
 }
 
@@ -39,7 +39,7 @@ enum WeekView {
 }
 
 impl<'a> StatsView<'a> {
-    /// Takes what may be shown of a device or of anybody, the stats of the same time, and what may be chosen in its place.
+    /// Takes what may be shown of a device or of all together, the stats of the same time, and what may be chosen in its place.
     pub(crate) fn new(shown: &Shown, stats: &Stats, choices: &'a [Choice], device: Option<i64>) -> Self {
         let view = &shown.view;
         let (timezone, until, today) = (&view.timezone, view.until, view.today);

@@ -16,7 +16,7 @@ use reqwest::Method;
 /// A name that stands nowhere else.
 pub(super) const HIDDEN: &str = "Quxzifrob";
 
-/// Name of a device that everybody sees, at first; it stands nowhere else, either.
+/// Name of a device that all see, at first; it stands nowhere else, either.
 pub(super) const PUBLIC: &str = "Jovexnip";
 
 /// Time after which every process has read the stats again.
@@ -122,7 +122,7 @@ pub(super) fn assert_same(one: &Walk, other: &Walk, what: &str) {
     }
 }
 
-/// Servers on one database, a device that everybody sees, and a hidden one.
+/// Servers on one database, a device that all see, and a hidden one.
 pub(super) struct World {
     pub(super) database: Database,
     pub(super) servers: [Server; 2],
