@@ -16,9 +16,11 @@ use crate::http::{
     document::Document,
     html,
     owner_key::{KeySource, OwnerKey},
+    problem::Problem,
     rate_limit::RateLimiter,
     request_metrics::RequestMetrics,
     response_cache::ResponseCache,
+    single_flight::SingleFlight,
 };
 use crate::pages::visit::PageVersion;
 #[cfg(feature = "badges")]
@@ -53,6 +55,8 @@ pub struct Dependencies {
     pub(crate) link_rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
     pub(crate) page_cache: ResponseCache<Arc<Document>, PageVersion>,
+    /// Pages that are being rendered for it.
+    pub(crate) page_flights: SingleFlight<Result<Arc<Document>, Problem>>,
     /// Response cache of the badges, each with its `Cache-Control`.
     #[cfg(feature = "badges")]
     pub(crate) badge_cache: ResponseCache<(Representation, HeaderValue)>,
@@ -89,6 +93,7 @@ impl App {
             pairing_rate_limiter: RateLimiter::of_pairing(),
             link_rate_limiter: RateLimiter::of_links(),
             page_cache: ResponseCache::default(),
+            page_flights: SingleFlight::default(),
             config,
             clock,
             #[cfg(feature = "badges")]

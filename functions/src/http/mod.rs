@@ -24,6 +24,7 @@
 //! - [`encoding`]: which encoding a client prefers.
 //! - [`conditional`]: `ETag`, `If-None-Match` and 304.
 //! - [`response_cache`]: responses kept until the stats change.
+//! - [`single_flight`]: responses that are rendered once for all who ask meanwhile.
 
 pub mod auth;
 pub(crate) mod body;
@@ -49,3 +50,4 @@ pub(crate) mod request_metrics;
 pub(crate) mod response_cache;
 pub mod route;
 pub(crate) mod session;
+pub(crate) mod single_flight;

@@ -38,6 +38,13 @@ pub(crate) struct PageVersion {
     second: i64,
 }
 
+impl PageVersion {
+    /// Returns the version at the time `now`.
+    async fn at(now: OffsetDateTime, app: &App) -> Result<Self, Problem> {
+        Ok(Self { revision: app.heartbeat.revision(now).await?, second: now.unix_timestamp() })
+    }
+}
+
 /// A request for a page.
 #[derive(Debug)]
 pub(crate) struct Visit {
@@ -73,21 +80,30 @@ impl Visit {
         (device, wanted): (Option<i64>, Wanted),
         render: impl FnOnce(&Stats, Option<&Shown>) -> Result<Bytes, Problem>,
     ) -> Result<Arc<Document>, Problem> {
-        let revision = app.heartbeat.revision(self.now).await?;
-        let version = PageVersion { revision, second: self.now.unix_timestamp() };
+        let client = self.client.0.map(share_key);
+        let render = async |now: OffsetDateTime| {
+            let shown = Shown::read(app, onlooker, device, wanted, now, client).await;
+            let snapshot = app.heartbeat.snapshot(now).await?;
+            Ok::<_, Problem>(Arc::new(Document::new(&render(&snapshot.stats, shown.as_ref())?)))
+        };
+        if onlooker == Onlooker::Owner {
+            return render(self.now).await;
+        }
         let key = self.live_url.cache_key(url);
-        let is_shared = onlooker == Onlooker::Stranger;
-        if let Some(page) = app.page_cache.get(&key, version).filter(|_| is_shared) {
+        if let Some(page) = app.page_cache.get(&key, PageVersion::at(self.now, app).await?) {
             return Ok(page);
         }
-        let client = self.client.0.map(share_key);
-        let shown = Shown::read(app, onlooker, device, wanted, self.now, client).await;
-        let snapshot = app.heartbeat.snapshot(self.now).await?;
-        let page = Arc::new(Document::new(&render(&snapshot.stats, shown.as_ref())?));
-        if is_shared {
+        let render_once = async {
+            let now = (app.clock)();
+            let version = PageVersion::at(now, app).await?;
+            if let Some(page) = app.page_cache.get(&key, version) {
+                return Ok(page);
+            }
+            let page = render(now).await?;
             app.page_cache.insert(&key, version, Arc::clone(&page));
-        }
-        Ok(page)
+            Ok(page)
+        };
+        app.page_flights.run(&key, render_once).await
     }
 
     /// Returns the response with a page that `onlooker` sees, with `fills` in its gaps, and counts the visit. A `HEAD` request is no visit.
