@@ -1,6 +1,6 @@
 //! Channels and events as the database has them, before a server starts and delivers at once.
 
-use heartbeat_tests::{Database, ServerBuilder};
+use heartbeat_tests::{Database, ServerBuilder, eventually};
 use serde_json::{Value, json};
 
 /// URL of the server, as its configuration says.
@@ -51,8 +51,11 @@ pub(crate) fn notice(members: &Value) -> Value {
     notice
 }
 
-/// Makes channels that were denied once, and are to be tried again in seconds, such that were denied often.
+/// Waits for channels that were denied once, and are to be tried again in seconds, and makes them such that were denied often.
 pub(crate) async fn deny_often(database: &Database) {
+    // The log tells of a denial before the database does.
+    let once = "SELECT count(*) FROM heartbeat.dispatch_leases WHERE denials = 1";
+    eventually("a denial", async || database.number(once).await > 0).await;
     let often = "UPDATE heartbeat.dispatch_leases SET denials = 2, due_at = '-infinity' WHERE denials = 1";
     database.execute(often).await;
 }
