@@ -45,6 +45,25 @@ impl PageVersion {
     }
 }
 
+/// Renders a page for all who ask meanwhile, unless it is in the cache by then.
+async fn render_once(
+    app: &App,
+    key: &str,
+    render: impl AsyncFnOnce(OffsetDateTime) -> Result<Arc<Document>, Problem>,
+) -> Result<Arc<Document>, Problem> {
+    let flight = async {
+        let now = (app.clock)();
+        let version = PageVersion::at(now, app).await?;
+        if let Some(page) = app.page_cache.get(key, version) {
+            return Ok(page);
+        }
+        let page = render(now).await?;
+        app.page_cache.insert(key, version, Arc::clone(&page));
+        Ok(page)
+    };
+    app.page_flights.run(key, flight).await
+}
+
 /// A request for a page.
 #[derive(Debug)]
 pub(crate) struct Visit {
@@ -80,30 +99,23 @@ impl Visit {
         (device, wanted): (Option<i64>, Wanted),
         render: impl FnOnce(&Stats, Option<&Shown>) -> Result<Bytes, Problem>,
     ) -> Result<Arc<Document>, Problem> {
+        let key = self.live_url.cache_key(url);
+        let is_shared = onlooker == Onlooker::Stranger;
+        if is_shared && let Some(page) = app.page_cache.get(&key, PageVersion::at(self.now, app).await?) {
+            return Ok(page);
+        }
         let client = self.client.0.map(share_key);
+        // In boxes of their own, as the futures of pages from the cache would have room for them.
         let render = async |now: OffsetDateTime| {
-            let shown = Shown::read(app, onlooker, device, wanted, now, client).await;
+            let shown = Box::pin(Shown::read(app, onlooker, device, wanted, now, client)).await;
             let snapshot = app.heartbeat.snapshot(now).await?;
             Ok::<_, Problem>(Arc::new(Document::new(&render(&snapshot.stats, shown.as_ref())?)))
         };
-        if onlooker == Onlooker::Owner {
-            return render(self.now).await;
+        if is_shared {
+            Box::pin(render_once(app, &key, render)).await
+        } else {
+            Box::pin(render(self.now)).await
         }
-        let key = self.live_url.cache_key(url);
-        if let Some(page) = app.page_cache.get(&key, PageVersion::at(self.now, app).await?) {
-            return Ok(page);
-        }
-        let render_once = async {
-            let now = (app.clock)();
-            let version = PageVersion::at(now, app).await?;
-            if let Some(page) = app.page_cache.get(&key, version) {
-                return Ok(page);
-            }
-            let page = render(now).await?;
-            app.page_cache.insert(&key, version, Arc::clone(&page));
-            Ok(page)
-        };
-        app.page_flights.run(&key, render_once).await
     }
 
     /// Returns the response with a page that `onlooker` sees, with `fills` in its gaps, and counts the visit. A `HEAD` request is no visit.
