@@ -240,7 +240,7 @@ async fn where_there_is_no_stream_the_stats_are_requested_once_a_minute() {
     let requests = "return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/api/stats')).length";
     database.execute("UPDATE heartbeat.devices SET num_beats = 9, last_beat = now() - interval '2 h'").await;
     eventually("the changed rows", async || server.stranger().stats().await["total_beats"] == 18).await;
-    browser.run("window.later = 59; window.dispatchEvent(new Event('online'))").await;
+    browser.run("window.later = 30; window.dispatchEvent(new Event('online'))").await;
     // It is not due yet, and nothing is missing either.
     crate::precision::observe(&server).await;
     assert_eq!(browser.run(requests).await, 1);
