@@ -5,7 +5,7 @@
 
 mod drivers;
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZero, path::PathBuf, sync::LazyLock, thread::available_parallelism, time::Duration};
 
 use fantoccini::{Client, ClientBuilder, Locator, wd::WebDriverCompatibleCommand};
 use reqwest::{Method, Url};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     process::Child,
-    sync::{Mutex, MutexGuard},
+    sync::{Semaphore, SemaphorePermit},
 };
 
 use crate::{eventually, skipped};
@@ -23,8 +23,9 @@ use drivers::Kind;
 /// Timeout of the start of a driver.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Lock that one browser holds at a time, since a browser takes all of a machine.
-static BROWSER_LOCK: Mutex<()> = Mutex::const_new(());
+/// Permits for browsers, which take a processor each: more of them at a time would only wait for each other.
+static PERMITS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 /// Browser with one page, killed when dropped.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub struct Browser {
     client: Client,
     profile: TempDir,
     _driver: Child,
-    _lock: MutexGuard<'static, ()>,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl Browser {
@@ -54,7 +55,7 @@ impl Browser {
     }
 
     async fn start_kind(kind: Kind) -> Self {
-        let lock = BROWSER_LOCK.lock().await;
+        let permit = PERMITS.acquire().await.expect("permits that are never closed");
         let profile = TempDir::new().expect("a temporary folder");
         let (driver, port) = drivers::start(kind, profile.path()).await;
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
@@ -62,7 +63,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a browser");
-        Self { kind, client, profile, _driver: driver, _lock: lock }
+        Self { kind, client, profile, _driver: driver, _permit: permit }
     }
 
     /// Opens a page.

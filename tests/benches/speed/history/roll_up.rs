@@ -49,13 +49,7 @@ impl State {
     async fn set(self, database: &Database) {
         match self {
             Self::Off => database.execute("DELETE FROM heartbeat.roll_up").await,
-            Self::Latest => {
-                database
-                    .execute(
-                        "INSERT INTO heartbeat.roll_up (rolled_until) VALUES (now() - interval '1 minute')",
-                    )
-                    .await;
-            }
+            Self::Latest => start_from(database, "now() - interval '1 minute'").await,
             Self::Older => start_over(database).await,
         }
     }
@@ -120,14 +114,15 @@ pub(super) async fn caught_up(database: &Database) {
 
 /// Has all beats read again, and waits until that has begun.
 async fn start_over(database: &Database) {
-    database
-        .execute(
-            "DELETE FROM heartbeat.roll_up;
-             INSERT INTO heartbeat.roll_up (rolled_until) VALUES ('-infinity')",
-        )
-        .await;
+    start_from(database, "'-infinity'").await;
     let begun = "SELECT count(*) FROM heartbeat.roll_up WHERE isfinite(rolled_until)";
     wait_until("the roll-up begins", async || database.number(begun).await == 1).await;
+}
+
+/// Has the beats since a time, an SQL expression, read anew.
+async fn start_from(database: &Database, time: &str) {
+    let insert = format!("INSERT INTO heartbeat.roll_up (rolled_until) VALUES ({time})");
+    database.execute(&format!("DELETE FROM heartbeat.roll_up; {insert}")).await;
 }
 
 async fn is_caught_up(database: &Database) -> bool {
