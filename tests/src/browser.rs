@@ -156,8 +156,12 @@ impl Browser {
         entries.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Saves a screenshot of the whole page in `tests/screenshots`.
+    /// Saves a screenshot of the whole page in `tests/screenshots`, unless that is in CI, where nobody looks at them: those of
+    /// large screens take longer than the test.
     pub async fn save_screenshot(&self, name: &str) {
+        if std::env::var_os("CI").is_some() {
+            return;
+        }
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/screenshots"));
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
         std::fs::write(folder.join(format!("{name}.png")), self.screenshot().await).expect("a file");

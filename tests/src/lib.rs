@@ -97,11 +97,16 @@ pub fn skipped(why: &str) {
     let _ = stderr().write_all(line.as_bytes());
 }
 
+/// Intervals of polls: of the first ones, and of those that have gone on for seconds, which would take a processor from what
+/// they wait for.
+const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
 /// Polls until `condition` holds, for states that nothing announces. Panics after a timeout.
 pub async fn eventually(description: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < TEST_TIMEOUT, "timeout: {description}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let waited = started.elapsed();
+        assert!(waited < TEST_TIMEOUT, "timeout: {description}");
+        tokio::time::sleep((waited / 10).clamp(POLL_INTERVALS.0, POLL_INTERVALS.1)).await;
     }
 }

@@ -272,9 +272,9 @@ async fn hints_and_mistakes_are_accessible_on_every_screen() {
     ] {
         for scheme in ["light", "dark"] {
             browser.emulate_media(&[("prefers-color-scheme", scheme)]).await;
+            browser.open(&url(&server, &format!("/badges?{query}"))).await;
             for (width, height) in [(320, 568), (375, 667), (1280, 800)] {
                 browser.resize(width, height).await;
-                browser.open(&url(&server, &format!("/badges?{query}"))).await;
                 let overflow = browser
                     .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                     .await;

@@ -17,6 +17,8 @@ CROSS JOIN LATERAL (
     WHERE beats.time_stamp > GREATEST(rolled.rolled_until, now() - make_interval(secs => $4))
       AND beats.time_stamp <= now()
       AND ($1::bigint = -1 OR device.id = $1)
+      -- Of days before, no beat is looked at.
+      AND $3 >= ((now() - make_interval(secs => $4)) AT TIME ZONE 'UTC')::date
     GROUP BY 1
 ) AS recent
 WHERE date '1970-01-01' + recent.minute / 1440 BETWEEN $2 AND $3
