@@ -273,7 +273,7 @@ impl Server {
             }
         };
         let line = timeout(TEST_TIMEOUT, found).await;
-        line.unwrap_or_else(|_| panic!("timeout: the server did not log {text:?}"))
+        line.unwrap_or_else(|_| panic!("timeout: the server did not log {text:?}:\n{}", self.log()))
     }
 
     /// Sends a signal.

@@ -52,11 +52,6 @@ struct Difference {
 /// Finishes erasures whose rows of `beats` are deleted. Returns how many there were; none if other processes are at it.
 pub async fn update(connection: &mut Connection, effort: Effort) -> Result<u64, sqlx::Error> {
     connection.ensure_transaction().await?;
-    // The roll-up corrects absences, too. One of both waits for its next turn.
-    let turn = sqlx::query!("SELECT FROM heartbeat.roll_up FOR UPDATE SKIP LOCKED").execute(&mut *connection);
-    if turn.await?.rows_affected() == 0 {
-        return Ok(0);
-    }
     let searched = claim(connection, effort).await?;
     if searched.is_empty() {
         return Ok(0);
@@ -65,6 +60,9 @@ pub async fn update(connection: &mut Connection, effort: Effort) -> Result<u64, 
     sqlx::query!("SELECT set_config('statement_timeout', $1, true)", timeout)
         .fetch_one(&mut *connection)
         .await?;
+    // The roll-up corrects absences, too. It does not wait for its turn, so both would miss theirs again and again if this did
+    // not, as they are ticked at the same time.
+    sqlx::query!("SELECT FROM heartbeat.roll_up FOR UPDATE").execute(&mut *connection).await?;
     let devices: Vec<i64> = searched.iter().map(|erasure| erasure.device).collect();
     let ids: Vec<i64> = searched.into_iter().flat_map(|erasure| erasure.ids).collect();
     if are_beats_left(connection, &ids).await? {
