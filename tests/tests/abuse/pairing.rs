@@ -1,7 +1,5 @@
 //! Guessed pairing codes, and made-up tokens.
 
-use std::time::{Duration, Instant};
-
 use heartbeat_tests::{Database, Server, eventually};
 use sqlx::{Executor, PgConnection};
 use tokio::task::JoinSet;
@@ -82,13 +80,12 @@ async fn guesses_after_the_limit_ask_the_database_nothing() {
         .await;
     assert_eq!(server.stranger().redeem("BCDF-GHJK").await.status, 429);
     let _lock = lock(&database, LOCK_FAILURES).await;
-    let started = Instant::now();
+    // Had one asked the database, it would have waited for the lock in vain, and said so.
     for _ in 0..50 {
         let answer = server.stranger().redeem("BCDF-GHJK").await;
         let seconds: u64 = answer.header("retry-after").parse().unwrap_or_default();
         assert!(answer.status == 429 && (1..=60).contains(&seconds), "{answer}");
     }
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
