@@ -243,9 +243,18 @@ impl Server {
 
     /// Resident memory, in kB.
     pub fn resident_memory(&self) -> i64 {
+        self.memory("VmRSS:")
+    }
+
+    /// Resident memory without the pages of files, such as those of the program, in kB.
+    pub fn anonymous_memory(&self) -> i64 {
+        self.memory("RssAnon:")
+    }
+
+    fn memory(&self, kind: &str) -> i64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        resident.trim().trim_end_matches(" kB").parse().expect("a number")
+        let memory = status.lines().find_map(|line| line.strip_prefix(kind)).expect(kind);
+        memory.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Home folder.
