@@ -115,8 +115,8 @@ impl HistoryView {
     }
 }
 
-/// Presence of days in memory, by device.
-pub(super) type RecentPresence = Recent<Option<i64>, (Days, Arc<Presence>)>;
+/// Presence of days in memory, by device, and the time at which it was read.
+pub(super) type RecentPresence = Recent<Option<i64>, (Days, OffsetDateTime, Arc<Presence>)>;
 
 /// First pages of absences in memory, by what was asked for and the boundary up to which they are public.
 pub(super) type RecentAbsences = Recent<(Asked, Option<OffsetDateTime>), Arc<[Absence]>>;
@@ -138,9 +138,10 @@ impl Heartbeat {
     }
 
     /// Returns the presence of a device, or of all together, for a `client`: at least that of these local days. It is as of the last
-    /// second, or of the last ten if no beat came.
+    /// second, or of the last ten if no beat came, and never older than the boundary of the view.
     pub async fn presence(
         &self,
+        view: &HistoryView,
         device: Option<i64>,
         days: &Days,
         client: Option<IpAddr>,
@@ -156,9 +157,13 @@ impl Heartbeat {
             let _share = self.history_reads.take(client).ok_or(Error::Unavailable)?;
             return read(days).await;
         }
-        let of_use = |(days, _): &(Days, _)| contains(days);
-        let read = async { Ok((latest.clone(), read(&latest).await?)) };
-        let (_, presence) = self.recent_presence.get(device, now, client, of_use, read).await?;
+        // What was read before the boundary lacks the last beats before it, and would change without another one.
+        let boundary = (view.precision != Precision::Exact).then_some(view.until);
+        let of_use = |(days, read_at, _): &(Days, OffsetDateTime, _)| {
+            contains(days) && boundary.is_none_or(|boundary| *read_at >= boundary)
+        };
+        let read = async { Ok((latest.clone(), self.cache.database_time(now.time), read(&latest).await?)) };
+        let (.., presence) = self.recent_presence.get(device, now, client, of_use, read).await?;
         Ok(presence)
     }
 

@@ -168,7 +168,7 @@ async fn history(
         None => None,
         Some(id) => Some(resolve(&app, id, onlooker, now).await?),
     };
-    let presence = app.heartbeat.presence(device, &asked.days, client.0.map(share_key)).await?;
+    let presence = app.heartbeat.presence(&view, device, &asked.days, client.0.map(share_key)).await?;
     let sums = view.of(presence).sums(asked.step, &view.timezone, &asked.days);
     let shown = ShownHistory {
         timezone: view.timezone.name(),

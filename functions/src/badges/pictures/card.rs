@@ -87,7 +87,7 @@ async fn timeline(
     }
     let last = super::last_known_day(&view);
     let days = last.saturating_sub(Duration::days(WEEK - 1))..=last;
-    let presence = app.heartbeat.presence(device, &days, client.0.map(share_key)).await?;
+    let presence = app.heartbeat.presence(&view, device, &days, client.0.map(share_key)).await?;
     let presence = view.of(presence);
     if view.shows(Step::Quarter) {
         return Ok(Some(day(&view, &presence, last)));

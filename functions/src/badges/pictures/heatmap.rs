@@ -56,7 +56,8 @@ pub(super) async fn create(
     let device = device.map(|index| &stats.devices[index]);
     let today = super::last_known_day(&view);
     let (days, name) = days(parameters.year, today)?;
-    let presence = app.heartbeat.presence(device.map(|it| it.id), &days, client.0.map(share_key)).await?;
+    let presence =
+        app.heartbeat.presence(&view, device.map(|it| it.id), &days, client.0.map(share_key)).await?;
     let sums = view.of(presence).sums(Step::Day, &view.timezone, &days);
     let set_up = OffsetDateTime::from_unix_timestamp(stats.as_of - stats.uptime).unwrap_or(now);
     let year = Year { days, name: &name, sums: &sums, set_up: view.timezone.date(set_up), today };

@@ -142,7 +142,7 @@ async fn read(
     wanted: Wanted,
     client: Option<IpAddr>,
 ) -> Result<Read, Error> {
-    let presence = heartbeat.presence(device, &view.recent_days(DAYS), client).await?;
+    let presence = heartbeat.presence(&view, device, &view.recent_days(DAYS), client).await?;
     let mut read = Read { presence, outages: Arc::default(), absences: Absences::default() };
     if !view.shows(Step::Quarter) {
         return Ok(read);
