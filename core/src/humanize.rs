@@ -1,4 +1,7 @@
-//! Durations, ages, counts and shares as people read them: `3 min 12 sec`, `3 minutes ago`, `1,234 beats`, `33.3`.
+//! Durations, ages, dates, counts and shares as people read them: `3 min 12 sec`, `3 minutes ago`, `27 November 2026`,
+//! `1,234 beats`, `33.3`.
+
+use time::Date;
 
 /// Units of time: the short name in durations, the name in ages, and the length in seconds, the largest first. Both
 /// count in days at most, so that "400 days 3 hr" and "400 days ago" are recognized as one span. The short names are
@@ -62,6 +65,18 @@ pub fn in_hours(seconds: i64) -> String {
     }
 }
 
+/// Formats a long time in use, to the nearest hour: `2,114 hours`.
+#[must_use]
+pub fn time_in_use(minutes: i64) -> String {
+    if minutes < 60 { count(minutes, "minute") } else { count((minutes + 30) / 60, "hour") }
+}
+
+/// Formats a date: `27 November 2026`.
+#[must_use]
+pub fn date(day: Date) -> String {
+    format!("{} {} {}", day.day(), day.month(), day.year())
+}
+
 /// Formats a number of things: `1 beat`, `1,234 beats`.
 #[must_use]
 pub fn count(number: i64, singular: &str) -> String {
@@ -105,6 +120,8 @@ pub fn as_of(unix_time: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::date;
+
     use super::*;
 
     #[test]
@@ -158,6 +175,19 @@ mod tests {
         ] {
             assert_eq!(in_hours(seconds), words, "{seconds}");
         }
+    }
+
+    #[test]
+    fn long_times_in_use_are_rounded_to_hours() {
+        assert_eq!(
+            [59, 89, 90, 126_840].map(time_in_use),
+            ["59 minutes", "1 hour", "2 hours", "2,114 hours"]
+        );
+    }
+
+    #[test]
+    fn dates_begin_with_the_day() {
+        assert_eq!(date(date!(2026 - 11 - 07)), "7 November 2026");
     }
 
     #[test]

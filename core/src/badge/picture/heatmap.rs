@@ -119,7 +119,7 @@ impl Heatmap {
         let last = (*year.days.end()).min(year.today);
         let days = std::iter::successors(Some(*year.days.start()), |day| day.next_day());
         let total: i64 = year.sums.iter().map(|sum| i64::from(sum.minutes)).sum();
-        let used = format!("{} in use {}", in_hours(total), year.name);
+        let used = format!("{} in use {}", humanize::time_in_use(total), year.name);
         let default = device.map_or_else(|| used.clone(), |name| format!("{name}: {used}"));
         Self {
             label: Text::new(label.unwrap_or(&default)),
@@ -147,8 +147,8 @@ impl Heatmap {
         canvas.description = format!(
             "In use on {used} of {}, from {} to {}.",
             humanize::count(self.days.len().try_into().unwrap_or(0), "day"),
-            written(self.first),
-            written(last)
+            humanize::date(self.first),
+            humanize::date(last)
         );
         if is_labeled {
             canvas.fitting((PADDING, PADDING + 12.0), &[14.0, 13.0, 12.0], right - PADDING, &self.label);
@@ -246,14 +246,4 @@ fn draw_legend(canvas: &mut Canvas, right: f32, y: f32) {
         x -= 14.0;
     }
     canvas.words((x, y), Anchor::End, SMALL, "q", "Hours a day:");
-}
-
-/// Formats a sum: `2,114 hours`.
-pub(super) fn in_hours(minutes: i64) -> String {
-    if minutes < 60 { humanize::count(minutes, "minute") } else { humanize::count(minutes / 60, "hour") }
-}
-
-/// Formats a day: `27 November 2026`.
-pub(super) fn written(day: Date) -> String {
-    format!("{} {} {}", day.day(), day.month(), day.year())
 }

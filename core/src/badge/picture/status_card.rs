@@ -4,10 +4,7 @@ use std::fmt::Write;
 
 use time::Date;
 
-use super::{
-    canvas::{Anchor, Canvas},
-    heatmap::in_hours,
-};
+use super::canvas::{Anchor, Canvas};
 use crate::{badge::text::Text, humanize, recency::Recency};
 
 /// Width in pixels.
@@ -142,7 +139,7 @@ impl Timeline {
         };
         let span = match self {
             Self::Day { .. } => humanize::duration(minutes * 60),
-            Self::Days(_) => in_hours(minutes),
+            Self::Days(_) => humanize::time_in_use(minutes),
         };
         let used = if minutes == 0 { "not in use".to_owned() } else { format!("{span} in use") };
         canvas.words((left, y + 13.0), Anchor::Start, 11.0, "q", &name);

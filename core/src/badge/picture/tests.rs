@@ -107,7 +107,7 @@ fn each_day_is_one_square_of_its_step() {
     // One more of each in the legend. Minutes 1 to 365, but for each ninth day from the fifth on.
     let counts = ["e", "s1", "s2", "s3", "s4", "o"].map(|class| squares(&svg, class));
     assert_eq!(counts, [42, 53, 108, 161, 6, 0]);
-    assert!(svg.contains("<title>986 hours in use in the last year</title>"), "{svg}");
+    assert!(svg.contains("<title>987 hours in use in the last year</title>"), "{svg}");
     assert!(
         svg.contains("<desc>In use on 324 of 365 days, from 28 November 2025 to 27 November 2026.</desc>"),
         "{svg}"

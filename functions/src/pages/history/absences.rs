@@ -7,7 +7,7 @@ use heartbeat_core::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::{Shown, words};
+use super::Shown;
 
 /// The longest absences that are shown.
 pub(super) const LONGEST: Asked = Asked { order: Order::Longest, limit: 10, before: None };
@@ -73,25 +73,25 @@ fn when(absence: &Absence, timezone: &Timezone, is_by_days: bool) -> String {
     let start = absence.started_at;
     let Some(end) = absence.ended_at else {
         return if is_by_days {
-            format!("Since {}", words::date(date(start)))
+            format!("Since {}", humanize::date(date(start)))
         } else {
-            format!("Since {}, {}", words::date(date(start)), clock(start))
+            format!("Since {}, {}", humanize::date(date(start)), clock(start))
         };
     };
     let (from, to) = (date(start), date(end));
     let (day, month) = (from.day(), from.month());
     if is_by_days || end - start >= DATES_MIN {
         return match () {
-            () if from == to => words::date(to),
-            () if from.year() != to.year() => format!("{} – {}", words::date(from), words::date(to)),
-            () if month != to.month() => format!("{day} {month} – {}", words::date(to)),
-            () => format!("{day} – {}", words::date(to)),
+            () if from == to => humanize::date(to),
+            () if from.year() != to.year() => format!("{} – {}", humanize::date(from), humanize::date(to)),
+            () if month != to.month() => format!("{day} {month} – {}", humanize::date(to)),
+            () => format!("{day} – {}", humanize::date(to)),
         };
     }
     if from == to {
-        format!("{}, {} – {}", words::date(to), clock(start), clock(end))
+        format!("{}, {} – {}", humanize::date(to), clock(start), clock(end))
     } else {
-        format!("{day} {month}, {} – {}, {}", clock(start), words::date(to), clock(end))
+        format!("{day} {month}, {} – {}, {}", clock(start), humanize::date(to), clock(end))
     }
 }
 

@@ -1,13 +1,11 @@
 //! The last twelve months, each in a sentence.
 
 use heartbeat_core::{
-    humanize::{count, in_hours},
+    humanize::{count, in_hours, time_in_use},
     presence::{Span, Sum},
     settings::Timezone,
 };
 use time::{Date, Duration, Month, OffsetDateTime};
-
-use super::words;
 
 /// Months that are told of, this one included.
 const MONTHS: usize = 12;
@@ -64,7 +62,7 @@ fn sentence(month: YearMonth, sums: &[Sum], absences: Option<&[Absence]>, today:
     if days.is_empty() {
         return format!("{name}: not in use.");
     }
-    let time = words::in_hours(days.iter().sum());
+    let time = time_in_use(days.iter().sum());
     let on_days = count(i64::try_from(days.len()).unwrap_or_default(), "day");
     let of_month = absences.into_iter().flatten().filter(|absence| absence.month == month);
     let longest = of_month.map(|absence| absence.length).max();

@@ -1,4 +1,4 @@
-//! Times in use, and dates, as people read and hear them.
+//! Times in use, and parts of dates, as people read and hear them.
 
 use heartbeat_core::humanize::{count, grouped};
 use time::{Date, Month};
@@ -22,16 +22,6 @@ pub(super) fn long(minutes: i64) -> String {
         (hours, 0) => count(hours, "hour"),
         (hours, minutes) => format!("{} {}", count(hours, "hour"), count(minutes, "minute")),
     }
-}
-
-/// Formats a long time in use, to the hour: `2,114 hours`.
-pub(super) fn in_hours(minutes: i64) -> String {
-    if minutes < HOUR { count(minutes, "minute") } else { count((minutes + HOUR / 2) / HOUR, "hour") }
-}
-
-/// Formats a date: `27 November 2026`.
-pub(super) fn date(day: Date) -> String {
-    format!("{} {} {}", day.day(), day.month(), day.year())
 }
 
 /// Formats a minute of a day, as clocks show it: `8:10`.
@@ -69,14 +59,8 @@ mod tests {
     }
 
     #[test]
-    fn long_times_are_rounded_to_hours() {
-        assert_eq!([59, 89, 90, 126_840].map(in_hours), ["59 minutes", "1 hour", "2 hours", "2,114 hours"]);
-    }
-
-    #[test]
     fn dates_are_short() {
         assert_eq!([0, 490, 1_382, 1_440].map(clock), ["0:00", "8:10", "23:02", "24:00"]);
-        assert_eq!(date(date!(2026 - 11 - 07)), "7 November 2026");
         assert_eq!(short_weekday(date!(2026 - 11 - 27)), "Fri");
         assert_eq!(short_month(Month::September), "Sep");
     }

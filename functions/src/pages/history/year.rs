@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use heartbeat_core::presence::Sum;
+use heartbeat_core::{humanize, presence::Sum};
 use time::{Date, Duration};
 
 use super::{
@@ -83,11 +83,11 @@ impl Week {
 fn total(minutes: &HashMap<Date, i64>, since: Date, today: Date) -> String {
     let first = today - Duration::days(YEAR_DAYS - 1);
     let sum = minutes.iter().filter(|(day, _)| **day >= first).map(|(_, minutes)| minutes).sum();
-    let time = words::in_hours(sum);
+    let time = humanize::time_in_use(sum);
     if since <= first {
         format!("{time} in the last year")
     } else if since < today {
-        format!("{time} since {}", words::date(since))
+        format!("{time} since {}", humanize::date(since))
     } else {
         format!("{time} today")
     }
