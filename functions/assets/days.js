@@ -12,6 +12,9 @@ const GAP = 90;
     viewers should ask at once. */
 const RENEWAL_DELAY = 1_500, RENEWAL_JITTER = 4_000;
 
+/** Backoff, in milliseconds, after renewals that failed: each loads the whole page. */
+const BACKOFF_MIN = 60_000, BACKOFF_MAX = 3_600_000;
+
 const plural = (count, unit) => `${count} ${unit}${count === 1 ? "" : "s"}`;
 
 /** Formats a time in use for those who read it and those who hear it. The same as `functions/src/pages/history/words.rs`. */
@@ -41,7 +44,12 @@ class Days {
   /** The last frame, and its time by the server's clock. */
   #last;
   #frameAt;
+  /** Whether the days have to be renewed. Until they have been, beats change nothing in them. */
+  #isDue = false;
   #isRenewing = false;
+  /** Number of renewals that failed, one after the other, and when the next one may begin. */
+  #failures = 0;
+  #retryAt = 0;
 
   constructor(main) {
     this.#read();
@@ -65,17 +73,18 @@ class Days {
     if (stats.last_seen === null) return;
     const previous = this.#last;
     this.#last = stats;
-    if (!this.#today) {
+    const now = stats.last_seen + stats.last_seen_relative;
+    if (this.#today) {
+      const hasGap = now - this.#frameAt > GAP;
+      this.#frameAt = now;
+      if (hasGap || now >= this.#today.endsAt) this.#isDue = true;
+    } else {
       // Nothing is known of the times between boundaries; or there was no beat yet.
       const isNew = previous && previous.total_beats !== stats.total_beats;
-      if (isNew || this.#section.hidden) this.#renew();
-      return;
+      if (isNew || this.#section.hidden) this.#isDue = true;
     }
-    const now = stats.last_seen + stats.last_seen_relative;
-    const hasGap = now - this.#frameAt > GAP;
-    this.#frameAt = now;
-    if (hasGap || now >= this.#today.endsAt) this.#renew();
-    else this.#grow(stats.last_seen, now);
+    if (this.#isDue) this.#renew();
+    else if (this.#today) this.#grow(stats.last_seen, now);
   }
 
   /** Minute that clocks on the wall show. */
@@ -114,9 +123,12 @@ class Days {
     row.querySelector("td .heard").textContent = long(minutes) + times;
   }
 
-  /** Asks for the days again. If that fails, a later frame has it tried again. */
+  /**
+   * Asks for the days again. If that fails, a later frame has it tried again, after a backoff. Where the page comes without,
+   * they may not be shown any more, or could not be read: they go until it has them again.
+   */
   async #renew() {
-    if (this.#isRenewing) return;
+    if (this.#isRenewing || performance.now() < this.#retryAt) return;
     this.#isRenewing = true;
     await new Promise((resolve) => { setTimeout(resolve, RENEWAL_DELAY + Math.random() * RENEWAL_JITTER); });
     try {
@@ -124,12 +136,19 @@ class Days {
       if (!response.ok) throw new Error(response.statusText);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById("days");
-      if (!fresh) throw new Error("the page came without its days");
+      if (!fresh) {
+        this.#section.replaceChildren();
+        this.#section.hidden = true;
+        throw new Error("no days");
+      }
       this.#section.replaceWith(fresh);
       this.#section = fresh;
       this.#read();
+      this.#isDue = false;
+      this.#failures = 0;
     } catch {
-      this.#frameAt = 0;
+      this.#retryAt = performance.now() + Math.min(BACKOFF_MAX, BACKOFF_MIN * 2 ** this.#failures);
+      this.#failures += 1;
     }
     this.#isRenewing = false;
   }

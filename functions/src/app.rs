@@ -19,10 +19,9 @@ use crate::http::{
     problem::Problem,
     rate_limit::RateLimiter,
     request_metrics::RequestMetrics,
-    response_cache::ResponseCache,
+    response_cache::{HistoryVersion, ResponseCache},
     single_flight::SingleFlight,
 };
-use crate::pages::visit::PageVersion;
 #[cfg(feature = "badges")]
 use crate::{badges::image_cache::ImageCache, http::conditional::Representation};
 
@@ -54,12 +53,15 @@ pub struct Dependencies {
     /// Rate limiter of wrong codes in links.
     pub(crate) link_rate_limiter: RateLimiter,
     /// Response cache of the pages that show the stats.
-    pub(crate) page_cache: ResponseCache<Arc<Document>, PageVersion>,
+    pub(crate) page_cache: ResponseCache<Arc<Document>, HistoryVersion>,
     /// Pages that are being rendered for it.
     pub(crate) page_flights: SingleFlight<Result<Arc<Document>, Problem>>,
     /// Response cache of the badges, each with its `Cache-Control`.
     #[cfg(feature = "badges")]
     pub(crate) badge_cache: ResponseCache<(Representation, HeaderValue)>,
+    /// Response cache of the pictures, each with its `Cache-Control`.
+    #[cfg(feature = "badges")]
+    pub(crate) picture_cache: ResponseCache<(Representation, HeaderValue), HistoryVersion>,
     /// Image cache of badges and link previews.
     #[cfg(feature = "badges")]
     pub(crate) image_cache: ImageCache,
@@ -98,6 +100,8 @@ impl App {
             clock,
             #[cfg(feature = "badges")]
             badge_cache: ResponseCache::default(),
+            #[cfg(feature = "badges")]
+            picture_cache: ResponseCache::default(),
             #[cfg(feature = "badges")]
             image_cache: ImageCache::default(),
         }))

@@ -31,7 +31,8 @@
   const HOUR = 3_600;
   const DAY = 86_400;
   const UNITS = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1]];
-  // What recency is called, by the least age. The same as `Recency` in the core.
+  // What recency is called, by the least age. The same as `Recency::of` in the core; pages have `Recency::within`, which allows
+  // for a precision, but the stats do not tell theirs.
   const RECENCIES = [["lost", 2 * DAY], ["late", DAY], ["today", HOUR], ["recent", 5 * MINUTE], ["now", 0]];
 
   const language = navigator.languages.find((it) => it.startsWith("en")) ?? "en";
@@ -61,15 +62,17 @@
   const ownBase = baseOf("");
 
   // Whether the stats change in steps: then all times in them are whole minutes.
-  const isStepped = ({ last_seen: lastSeen, last_seen_relative: age, uptime, devices }) =>
-    lastSeen !== null && [lastSeen, age, uptime, ...devices.map((it) => it.last_beat)].every((time) => time % MINUTE === 0);
+  const isStepped = (stats) =>
+    stats.last_seen !== null
+    && [stats.last_seen, stats.last_seen_relative, stats.uptime, ...stats.devices.map((it) => it.last_beat)]
+      .every((time) => time % MINUTE === 0);
 
-  // Stats of one server, for all elements that show them.
+  // Stats of one server, for all elements that show them. Without a base URL, there are none.
   class Source {
+    base;
     elements = new Set();
     stats;
     isStepped;
-    #base;
     #timer;
     #socket;
     #hasFrames;
@@ -85,11 +88,11 @@
     #offset;
 
     constructor(base) {
-      this.#base = base;
+      this.base = base;
     }
 
     start() {
-      if (this.#timer) return;
+      if (this.#timer || !this.base) return;
       this.#timer = setInterval(() => this.#tick(), 1_000);
       this.wake();
     }
@@ -110,8 +113,8 @@
 
     // Present Unix time by the server's clock; of stats that change in steps, the last step.
     get now() {
-      const { last_seen: lastSeen, last_seen_relative: age } = this.stats;
-      return this.isStepped ? lastSeen + age : Math.floor((Date.now() - this.#offset) / 1_000);
+      const { stats } = this;
+      return this.isStepped ? stats.last_seen + stats.last_seen_relative : Math.floor((Date.now() - this.#offset) / 1_000);
     }
 
     // Says that there is no connection, if so.
@@ -141,7 +144,7 @@
     }
 
     #connect() {
-      const url = new URL((this.#base === ownBase && ownStream) || `${this.#base}api/stats/ws`);
+      const url = new URL((this.base === ownBase && ownStream) || `${this.base}api/stats/ws`);
       url.protocol = url.protocol.replace("http", "ws");
       url.search += `${url.search ? "&" : "?"}frames=changes`;
       this.#lastFrameAt = Date.now();
@@ -203,7 +206,7 @@
       this.#isPolled = false;
       try {
         const signal = AbortSignal.timeout(FIRST_FRAME.timeout);
-        const response = await fetch(`${this.#base}api/stats`, { cache: "no-cache", credentials: "omit", signal });
+        const response = await fetch(`${this.base}api/stats`, { cache: "no-cache", credentials: "omit", signal });
         const json = await response.text();
         // The page may have become visible meanwhile: then the stream is newer.
         this.#isPolled = response.ok && (this.#hasFrames || this.#take(json));
@@ -240,8 +243,7 @@
     }
   }
 
-  // Sources by URL.
-  const sources = new Map();
+  const sources = new Set();
   const each = (method) => sources.forEach((source) => source[method]());
 
   let hiddenTimer;
@@ -317,7 +319,6 @@
 
     constructor() {
       super();
-      this.#dot.hidden = this.#status.hidden = true;
       this.#status.lang = this.#notice.lang = "en";
       const root = this.attachShadow({ mode: "open" });
       addStyle(root);
@@ -331,11 +332,18 @@
     set src(url) { this.setAttribute("src", url); }
 
     connectedCallback() {
+      // Properties that were set before the script was there hide the accessors.
+      for (const name of HeartbeatStatus.observedAttributes) {
+        if (!this.hasOwnProperty(name)) continue;
+        const value = this[name];
+        delete this[name];
+        this[name] = value;
+      }
       this.#leave();
+      this.#beats = undefined;
       const base = baseOf(this.src);
-      if (!base) return;
-      if (!sources.has(base)) sources.set(base, new Source(base));
-      this.#source = sources.get(base);
+      this.#source = [...sources].find((it) => it.base === base) ?? new Source(base);
+      sources.add(this.#source);
       this.#source.elements.add(this);
       this.#source.start();
       this.show(this.#source);
@@ -345,11 +353,8 @@
       this.#leave();
     }
 
-    attributeChangedCallback(name, before, after) {
-      if (!this.#source || before === after) return;
-      this.#beats = undefined;
-      if (name === "src") this.connectedCallback();
-      else this.show(this.#source);
+    attributeChangedCallback(_, before, after) {
+      if (this.isConnected && before !== after) this.connectedCallback();
     }
 
     // Leaves the source, which ends without elements: later, since one that is moved comes back at once.
@@ -360,7 +365,7 @@
       queueMicrotask(() => {
         if (!source || source.elements.size) return;
         source.stop();
-        sources.forEach((it, base) => it === source && sources.delete(base));
+        sources.delete(source);
       });
     }
 
@@ -369,15 +374,18 @@
       this.toggleAttribute("away", awayNotice !== "");
       const notice = awayNotice || stepNotice;
       write(this.#notice, notice && ` (${notice})`);
-      if (!stats) return;
+      this.#dot.hidden = this.#status.hidden = !stats;
+      this.#slot.hidden = !this.#dot.hidden;
+      if (!stats) {
+        this.removeAttribute("recency");
+        return;
+      }
       const { devices } = stats;
       const wanted = this.device;
       const device = devices.find(({ id }) => `${id}` === wanted) ?? devices.find(({ name }) => name === wanted);
       const lastBeat = (wanted ? device?.last_beat : stats.last_seen) ?? undefined;
       // Several devices may have the same last beat, as far as one can tell.
       const last = wanted ? [device] : devices.filter((it) => it.last_beat === lastBeat);
-      this.#slot.hidden = true;
-      this.#dot.hidden = this.#status.hidden = false;
       write(this.#device, (last.length === 1 && last[0]?.name) || "");
       this.#on.hidden = lastBeat === undefined || !this.#device.textContent;
       if (lastBeat !== undefined) this.#showAge(lastBeat, source.now);

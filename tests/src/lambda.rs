@@ -177,7 +177,8 @@ impl Function {
     pub async fn invoke(&self, event: Value) -> Result<Value, String> {
         self.events.send(event).await.expect("a Runtime API");
         let result = async { self.results.lock().await.recv().await.expect("a Runtime API") };
-        timeout(TEST_TIMEOUT, result).await.expect("a result in time")
+        let result = timeout(TEST_TIMEOUT, result).await;
+        result.unwrap_or_else(|_| panic!("no result in time; the log:\n{}", self.log()))
     }
 
     /// Sends a request as API Gateway would: as an event of an HTTP API, payload format 2.0.

@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
-    Alert, ToldKind,
+    Alert, REPEAT_MIN, ToldKind,
     firing::{Ended, FRIEND_REPETITIONS_MAX, Firing, MINUTES_UNTIL_CERTAIN, Note, Reached},
     situation::{AlertChannel, Situation},
 };
@@ -247,7 +247,10 @@ fn repeat(situation: &Situation, firing: &mut Firing, alert: &Alert) -> bool {
         .rule
         .repeat
         .and_then(|interval| situation.clock(alert).fires_at(firing.last_told_at(), interval));
-    let moment = told_from.zip(repeated).map(|(told_from, repeated)| repeated.max(told_from));
+    // Who was told late, as after quiet hours, is not told again at once.
+    let pause = Duration::seconds(REPEAT_MIN.seconds());
+    let newest = firing.newest_told_at().map_or(firing.fired_at, |newest| newest.saturating_add(pause));
+    let moment = told_from.zip(repeated).map(|(told_from, repeated)| repeated.max(told_from).max(newest));
     let is_due = moment.is_some_and(|moment| situation.is_due(alert, moment));
     let is_repeated = is_due && situation.channels_of(alert).any(is_told);
     if is_repeated {

@@ -130,10 +130,24 @@ impl Firing {
         self.told.iter().filter(is_told).count() + repetitions.map(|told| told as usize).sum::<usize>()
     }
 
-    /// Returns when it last fired or was repeated.
+    /// Returns when it last fired or was repeated; if nobody could be told when it fired, as in quiet hours, when somebody was.
     #[must_use]
     pub fn last_told_at(&self) -> OffsetDateTime {
-        self.repeated_at.unwrap_or(self.fired_at)
+        let first = self.told_of_absence().min().unwrap_or(self.fired_at);
+        self.repeated_at.unwrap_or(self.fired_at).max(first)
+    }
+
+    /// Returns the last time that somebody was told that the absence lasts.
+    #[must_use]
+    pub fn newest_told_at(&self) -> Option<OffsetDateTime> {
+        self.told_of_absence().max()
+    }
+
+    /// When channels were told that the absence lasts.
+    fn told_of_absence(&self) -> impl Iterator<Item = OffsetDateTime> {
+        let notes = self.told.iter().filter(|note| note.withdrawn_at.is_none());
+        let notes = notes.filter(|note| note.kind == ToldKind::Fired || note.kind.repetition() > 0);
+        notes.map(|note| note.queued_at)
     }
 
     /// Whether a friend has reached the owner so lately that nothing is repeated.

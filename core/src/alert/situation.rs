@@ -161,11 +161,13 @@ impl Situation {
         Some(outage.map_or(elapsed, |end| elapsed.max(end.saturating_add(grace))))
     }
 
-    /// Whether what an alert tells at `moment` is to be told now: not in `rest`, unless that has begun just now.
+    /// Whether what an alert tells at `moment` is to be told now: not in `rest`, unless that has begun just since.
     #[must_use]
     pub fn is_due(&self, alert: &Alert, moment: OffsetDateTime) -> bool {
         let late = self.now - moment;
-        late >= Duration::ZERO && (late <= PROMPTNESS || !self.is_in_rest(alert, self.now))
+        let is_prompt =
+            late <= PROMPTNESS && !self.is_in_rest(alert, moment.saturating_sub(Duration::MICROSECOND));
+        late >= Duration::ZERO && (is_prompt || !self.is_in_rest(alert, self.now))
     }
 
     /// Whether the clock of an alert stands still at `moment`.

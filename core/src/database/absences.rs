@@ -3,30 +3,34 @@
 use time::OffsetDateTime;
 
 use super::connection::Connection;
-use crate::presence::absences::{Absence, AbsencePage, Asked, Cursor, Order};
+use crate::presence::absences::{Absence, AbsencePage, Asked, Order};
 
-/// Reads absences that had ended at `until`, in the order that is asked for.
+/// Reads absences that had ended at `until`, in the order that is asked for; none, if the one that they are to come after had not
+/// ended either, or is not known.
 pub async fn ended(
     connection: &mut Connection,
     asked: Asked,
     until: OffsetDateTime,
 ) -> Result<AbsencePage, sqlx::Error> {
-    let before = asked.before.unwrap_or(Cursor::FIRST);
     let rows = match asked.order {
         Order::Latest => {
             sqlx::query_as!(
                 Row,
                 r#"
-                SELECT id, ended_by, started_at, ended_at, (extract(epoch FROM ended_at) * 1000000)::bigint AS "key!"
+                SELECT id, ended_by, started_at, ended_at
                 FROM heartbeat.absences
-                WHERE (ended_at, id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::bigint)
-                  AND ended_at <= $3
+                WHERE (ended_at, id) < (
+                      CASE WHEN $1::bigint IS NULL THEN 'infinity'
+                      ELSE (SELECT known.ended_at FROM heartbeat.absences AS known WHERE known.id = $1 AND known.ended_at <= $2)
+                      END,
+                      COALESCE($1, 0)
+                  )
+                  AND ended_at <= $2
                   AND isfinite(started_at) AND isfinite(ended_at)
                 ORDER BY ended_at DESC, id DESC
-                LIMIT $4
+                LIMIT $3
                 "#,
-                before.key,
-                before.id,
+                asked.before,
                 until,
                 asked.rows_to_fetch(),
             )
@@ -37,16 +41,24 @@ pub async fn ended(
             sqlx::query_as!(
                 Row,
                 r#"
-                SELECT id, ended_by, started_at, ended_at, (extract(epoch FROM ended_at - started_at) * 1000000)::bigint AS "key!"
+                SELECT id, ended_by, started_at, ended_at
                 FROM heartbeat.absences
-                WHERE (ended_at - started_at, id) < ($1::bigint * interval '1 microsecond', $2::bigint)
-                  AND ended_at <= $3
+                WHERE (ended_at - started_at, id) < (
+                      -- Longer than all times that PostgreSQL has are apart.
+                      CASE WHEN $1::bigint IS NULL THEN interval '1000000 years'
+                      ELSE (
+                          SELECT known.ended_at - known.started_at FROM heartbeat.absences AS known
+                          WHERE known.id = $1 AND known.ended_at <= $2
+                      )
+                      END,
+                      COALESCE($1, 0)
+                  )
+                  AND ended_at <= $2
                   AND isfinite(started_at) AND isfinite(ended_at)
                 ORDER BY ended_at - started_at DESC, id DESC
-                LIMIT $4
+                LIMIT $3
                 "#,
-                before.key,
-                before.id,
+                asked.before,
                 until,
                 asked.rows_to_fetch(),
             )
@@ -62,14 +74,12 @@ struct Row {
     ended_by: i64,
     started_at: OffsetDateTime,
     ended_at: OffsetDateTime,
-    key: i64,
 }
 
 impl Row {
-    fn into_absence(self) -> (Cursor, Absence) {
-        let cursor = Cursor { key: self.key, id: self.id };
+    fn into_absence(self) -> (i64, Absence) {
         (
-            cursor,
+            self.id,
             Absence {
                 started_at: self.started_at,
                 ended_at: Some(self.ended_at),

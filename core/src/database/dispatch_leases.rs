@@ -100,6 +100,36 @@ pub async fn retry_later(
     Ok(updated.rows_affected() > 0)
 }
 
+/// Counts a failed attempt for those of these channels, which this process cannot send to, of which events have waited for a minute,
+/// unless there is one: another process, with another configuration, would have sent them. Their next delivery may begin at any
+/// time.
+pub async fn fail_unusable(
+    connection: &mut Connection,
+    channels: &[String],
+    reasons: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        UPDATE heartbeat.dispatch_leases AS lease
+        SET attempts = 1, failed_at = now(), failure = unusable.reason
+        FROM unnest($1::text[], $2::text[]) AS unusable (channel, reason)
+        WHERE lease.channel = unusable.channel
+          AND lease.attempts = 0
+          AND EXISTS (
+              SELECT FROM heartbeat.outbox AS event
+              WHERE event.channel = lease.channel
+                AND event.dead_at IS NULL
+                AND event.queued_at < now() - interval '1 minute'
+          )
+        ",
+        channels,
+        reasons,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
 /// Gives the lease on `channel` back.
 pub async fn release(connection: &mut Connection, channel: &str, holder: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(

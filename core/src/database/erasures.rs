@@ -59,14 +59,15 @@ pub async fn erase(connection: &mut Connection, id: i64) -> Result<Option<Erased
     Ok(Some(Erased { id: erased.id, has_just_beaten: erased.has_just_beaten }))
 }
 
-/// Deletes events about devices with these ids, delivered or not: no channel is notified of them any more.
+/// Deletes events about devices with these ids, delivered or not: no channel is notified of them any more. Those of alerts stay,
+/// which the next evaluation takes back or ends: who was told of an absence is told that it is over, without a name.
 async fn remove_events(connection: &mut Connection, ids: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "
         WITH former AS (
             DELETE FROM heartbeat.events WHERE device = ANY ($1)
         )
-        DELETE FROM heartbeat.outbox WHERE payload ->> 'device' = ANY ($1::bigint[]::text[])
+        DELETE FROM heartbeat.outbox WHERE payload ->> 'device' = ANY ($1::bigint[]::text[]) AND firing IS NULL
         ",
         ids,
     )

@@ -91,7 +91,11 @@ pub async fn report_late(
         WHERE event.firing IS NOT NULL
           AND event.dead_at IS NULL
           AND event.queued_at < LEAST($1, now()) - make_interval(secs => $2)
-          AND (lease.channel IS NULL OR lease.attempts > 0 OR disabled.channel IS NOT NULL)
+          AND (
+              lease.channel IS NULL OR lease.attempts > 0 OR disabled.channel IS NOT NULL
+              -- Its chat is not known any more.
+              OR stored.start_code IS NOT NULL
+          )
           AND told.event = event.id
           -- Looked at again by a process that waited for another one to report the same.
           AND told.reported_at IS NULL

@@ -32,11 +32,13 @@ pub struct Row {
     pub was_attempted: bool,
 }
 
-/// Returns the first events of these `kinds` that wait for `channel`, at most `limit`. With `visible_before`, those that
-/// tell when the owner was present wait until that time is later than they are.
+/// Returns the first events of these `kinds` that wait for `channel`, at most `limit`; none if it has another address than that of
+/// `address_version` by now. With `visible_before`, those that tell when the owner was present wait until that time is later than
+/// they are.
 pub async fn first(
     connection: &mut Connection,
     channel: &str,
+    address_version: i32,
     kinds: &[String],
     visible_before: Option<OffsetDateTime>,
     limit: i64,
@@ -62,6 +64,9 @@ pub async fn first(
           AND event.dead_at IS NULL
           AND event.kind = ANY ($2)
           AND ($3::timestamptz IS NULL OR event.kind NOT IN ('beat', 'absence.ended') OR event.happened_at < $3)
+          AND NOT EXISTS (
+              SELECT FROM heartbeat.channels AS stored WHERE 'channel:' || stored.id = $1 AND stored.address_version <> $6
+          )
         ORDER BY event.id
         LIMIT $4
         "#,
@@ -70,6 +75,7 @@ pub async fn first(
         visible_before,
         limit,
         i32::from(NAME_MAX_CHARS),
+        address_version,
     )
     .fetch_all(connection)
     .await

@@ -120,7 +120,10 @@ async fn read(
             ) AS "dead!"
         FROM known
         LEFT JOIN heartbeat.dispatch_leases AS lease ON lease.channel = known.key
-        LEFT JOIN heartbeat.disabled_channels AS disabled ON disabled.channel = known.key
+        LEFT JOIN heartbeat.disabled_channels AS disabled
+            ON disabled.channel = known.key
+            -- The configuration may name another URL since.
+            AND (known.id <> $4 OR lease.channel IS NULL OR disabled.settings_hash = lease.settings_hash)
         WHERE $1::bigint IS NULL OR known.id = $1
         ORDER BY known.id
         "#,

@@ -50,8 +50,7 @@ pub async fn set_bot_name(connection: &mut Connection, id: i64, name: &str) -> R
     .map(drop)
 }
 
-/// Keeps the chat in which `start_code` was sent, as settings, and tries the channel out. A friend is asked to confirm the
-/// channel anyway. Returns whether there is a channel that still waits for this code.
+/// Keeps the chat in which `start_code` was sent, as settings, and tries the channel out: a friend is asked to confirm it. Returns whether there is a channel that still waits for this code.
 pub async fn link(
     connection: &mut Connection,
     id: i64,
@@ -64,10 +63,22 @@ pub async fn link(
             UPDATE heartbeat.channels
             SET settings = settings || $3, start_code = NULL
             WHERE id = $1 AND start_code = $2
-            RETURNING id, audience
+            RETURNING id, audience, confirmed_at
         ), tested AS (
             INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
             SELECT 'channel:' || id, 'test', now(), '{}' FROM linked WHERE audience = 'owner'
+        ), asked AS (
+            INSERT INTO heartbeat.outbox (channel, kind, happened_at, payload)
+            SELECT 'channel:' || id, 'channel.confirm', now(), '{}' FROM linked
+            WHERE audience = 'friend'
+              AND confirmed_at IS NULL
+              -- It waits for a day only.
+              AND NOT EXISTS (
+                  SELECT FROM heartbeat.outbox AS earlier
+                  WHERE earlier.channel = 'channel:' || linked.id
+                    AND earlier.kind = 'channel.confirm'
+                    AND earlier.dead_at IS NULL
+              )
         )
         SELECT id FROM linked
         ",

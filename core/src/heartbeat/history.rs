@@ -14,13 +14,14 @@ use crate::{
     notify::event::LONG_ABSENCE,
     presence::{
         Days, Presence, Step,
-        absences::{Absence, AbsencePage, Asked, Order},
+        absences::{Absence, AbsencePage, Asked},
     },
     settings::{History, Precision, Settings, Timezone},
 };
 
-/// Days before today whose presence is kept in memory: 53 weeks, which is what pages and pictures show.
-const RECENT_DAYS: i64 = 53 * 7;
+/// Days before today whose presence is kept in memory: 53 weeks, which is what pages and pictures show, before the Monday that is
+/// today to strangers where times are as exact as weeks.
+const RECENT_DAYS: i64 = 54 * 7;
 
 /// Reads that may wait for the session of the history.
 pub(super) const READS_CAPACITY: usize = 32;
@@ -68,7 +69,12 @@ impl HistoryView {
             (Onlooker::Stranger, History::Off | History::Owner) => (None, settings.precision),
         };
         let absence = last_beat.map(|started_at| Absence { started_at, ended_at: None, ended_by: None });
-        let ongoing = absence.filter(|absence| absence.length(until) > LONG_ABSENCE);
+        // In the middle of a day or a week it may have begun so much later than it says.
+        let inexact = match precision {
+            Precision::Day | Precision::Week => Duration::seconds(precision.seconds()),
+            _ => Duration::ZERO,
+        };
+        let ongoing = absence.filter(|absence| absence.length(until) - inexact > LONG_ABSENCE);
         let today = settings.timezone.date(until);
         Self { timezone: settings.timezone, shortest, today, until, ongoing, precision }
     }
@@ -88,6 +94,16 @@ impl HistoryView {
         }
     }
 
+    /// Minutes of the steps in which times of a day may be seen.
+    #[must_use]
+    pub fn grain(&self) -> u16 {
+        match self.precision {
+            Precision::Exact | Precision::Minute => 1,
+            Precision::Quarter => 15,
+            Precision::Hour | Precision::Day | Precision::Week => 60,
+        }
+    }
+
     /// Returns a time as it may be seen.
     fn rounded(&self, time: OffsetDateTime) -> OffsetDateTime {
         match self.precision {
@@ -98,13 +114,12 @@ impl HistoryView {
 
     /// Returns absences as they may be seen, `ended` being those that were asked for.
     fn absences(&self, asked: Asked, ended: &[Absence]) -> Vec<Absence> {
-        let is_first = asked.order == Order::Latest && asked.before.is_none();
         let rounded = |absence: &Absence| Absence {
             started_at: self.rounded(absence.started_at),
             ended_at: absence.ended_at.map(|ended_at| self.rounded(ended_at)),
             ..*absence
         };
-        self.ongoing.filter(|_| is_first).into_iter().chain(ended.iter().map(rounded)).collect()
+        self.ongoing.filter(|_| asked.before.is_none()).into_iter().chain(ended.iter().map(rounded)).collect()
     }
 
     /// Returns the latest days, today the last of them, of which [`Heartbeat::presence`] has the presence at hand.
@@ -167,7 +182,7 @@ impl Heartbeat {
         Ok(presence)
     }
 
-    /// Returns absences of more than an hour, for a `client`: of the latest ones, that of the present comes first. The view has to
+    /// Returns absences of more than an hour, for a `client`: that of the present comes first. The view has to
     /// show more than days. Strangers see what had ended at their boundary, and its times as boundaries.
     pub async fn absences(
         &self,

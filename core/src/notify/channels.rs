@@ -54,8 +54,10 @@ pub struct Channels {
 #[derive(Debug)]
 struct Made {
     settings: Secret<Value>,
-    /// `None`: of a kind that this program does not know, or with settings that cannot work.
+    /// `None`: of a kind that this program does not know, or with settings that cannot work here.
     channel: Option<Arc<dyn Channel>>,
+    /// What is wrong with the settings, without a secret.
+    problem: Option<String>,
 }
 
 impl Channels {
@@ -105,16 +107,23 @@ impl Channels {
         if let Some(made) = self.stored.get(&id).filter(|made| made.settings == settings) {
             return made.channel.clone();
         }
-        let channel = match make(&kind, settings.expose(), &self.site) {
-            Some(Ok(channel)) => Some(Arc::from(channel)),
+        let (channel, problem) = match make(&kind, settings.expose(), &self.site) {
+            Some(Ok(channel)) => (Some(Arc::from(channel)), None),
             Some(Err(problem)) => {
                 tracing::error!(channel = id, %kind, %problem, "channel settings");
-                None
+                (None, Some(problem))
             }
-            None => None,
+            None => (None, None),
         };
-        self.stored.insert(id, Made { settings, channel: channel.clone() });
+        self.stored.insert(id, Made { settings, channel: channel.clone(), problem });
         channel
+    }
+
+    /// Returns the keys of channels whose settings cannot work here, as those of mail without a server, and what is wrong with
+    /// each.
+    pub(super) fn unusable(&self) -> (Vec<String>, Vec<String>) {
+        let unusable = self.stored.iter().filter_map(|(id, made)| Some((*id, made.problem.clone()?)));
+        unusable.map(|(id, problem)| (channel::key(id), problem)).unzip()
     }
 }
 

@@ -153,9 +153,10 @@ impl Delivery<'_> {
         let limit = i64::try_from(self.channel.channel.max_events()).unwrap_or(i64::MAX);
         let (key, kinds) = (&self.channel.key, EventKind::NAMES.map(str::to_owned));
         let visible_before = self.round.visible_before(self.channel);
+        let address_version = self.channel.address_version;
         self.query(async |it| {
             for _ in 0..READ_ATTEMPTS {
-                let mut rows = outbox::first(it, key, &kinds, visible_before, limit).await?;
+                let mut rows = outbox::first(it, key, address_version, &kinds, visible_before, limit).await?;
                 rows.truncate(first_message(&rows));
                 let withdrawable: Vec<i64> =
                     rows.iter().filter(|row| row.firing.is_some()).map(|row| row.id).collect();

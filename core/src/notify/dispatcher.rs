@@ -99,7 +99,14 @@ impl Dispatcher {
         let read = async |it: &mut _| Ok((all(it).await?, settings::chosen(it).await?));
         let (rows, (chosen, now)) = self.setup.session.run(deadline(), read).await?;
         let settings = OwnerSettings { configured: self.setup.configured.clone(), chosen }.effective();
-        let channels = self.setup.channels.lock().await.current(rows);
+        let (channels, (unusable, problems)) = {
+            let mut known = self.setup.channels.lock().await;
+            (known.current(rows), known.unusable())
+        };
+        if !unusable.is_empty() {
+            let fail = async |it: &mut _| dispatch_leases::fail_unusable(it, &unusable, &problems).await;
+            self.setup.session.run(deadline(), fail).await?;
+        }
         for channel in &channels {
             self.setup.metrics.preset_channel(&channel.key);
         }

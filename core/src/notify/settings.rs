@@ -23,6 +23,12 @@ const SECRET_BYTES: usize = 32;
 /// Random bytes in a start code: 128 bits. Telegram allows 64 characters (Telegram's "Bot features", "Deep linking").
 const START_CODE_BYTES: usize = 16;
 
+/// Settings of Telegram that are numbers. Forms hold them as text, and the same address has to be the same value.
+const TELEGRAM_NUMBERS: [&str; 2] = ["chat_id", "thread_id"];
+
+/// Settings that say which bot of Telegram is meant.
+const TELEGRAM_BOT: [&str; 2] = ["bot_token", "server"];
+
 /// Settings that a channel can be made of.
 #[derive(Debug)]
 pub struct CompleteSettings {
@@ -49,13 +55,22 @@ pub fn complete(
     });
     let start_code = (kind == "telegram" && !settings.contains_key("chat_id"))
         .then(|| BASE64_URL_SAFE_NO_PAD.encode(random::<START_CODE_BYTES>(rng)));
+    if kind == "telegram" {
+        for name in TELEGRAM_NUMBERS {
+            let number = settings.get(name).and_then(Value::as_str).and_then(|text| text.parse::<i64>().ok());
+            if let Some(number) = number {
+                settings.insert(name.to_owned(), number.into());
+            }
+        }
+    }
     let settings = Value::Object(settings);
     channels::validate(kind, &settings, site)?;
     let Value::Object(settings) = settings else { unreachable!("it was made as an object") };
     Ok(CompleteSettings { settings: Secret::new(settings), secret, start_code })
 }
 
-/// Returns the settings of a channel with these changes: `null` takes a setting away.
+/// Returns the settings of a channel with these changes: `null` takes a setting away. With another bot, the name of the former
+/// one goes as well.
 #[must_use]
 pub fn merge(stored: &ChannelSettings, changes: Map<String, Value>) -> Map<String, Value> {
     let mut settings = stored.expose().clone();
@@ -64,6 +79,11 @@ pub fn merge(stored: &ChannelSettings, changes: Map<String, Value>) -> Map<Strin
             Value::Null => settings.remove(&name),
             value => settings.insert(name, value),
         };
+    }
+    if TELEGRAM_BOT.iter().any(|name| settings.get(*name) != stored.expose().get(*name))
+        && settings.get("bot_name") == stored.expose().get("bot_name")
+    {
+        settings.remove("bot_name");
     }
     settings
 }
@@ -103,4 +123,40 @@ fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
     let mut bytes = [0; N];
     rng.fill_bytes(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{rand_core::UnwrapErr, rngs::SysRng};
+    use serde_json::json;
+
+    use super::*;
+
+    const BOT: &str = "123456789:AAFfffffffffffffffffffffffffffff";
+
+    fn members(settings: &Value) -> Map<String, Value> {
+        settings.as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn a_chat_is_the_same_as_a_number_and_as_the_text_that_forms_hold() {
+        let of = |chat: Value, thread: Value| {
+            let settings = members(&json!({ "bot_token": BOT, "chat_id": chat, "thread_id": thread }));
+            let complete = complete("telegram", settings, &Site::example(), &mut UnwrapErr(SysRng));
+            complete.expect("settings").settings
+        };
+        assert_eq!(of(json!("-42"), json!("5")), of(json!(-42), json!(5)));
+        assert_eq!(of(json!("@channel"), json!(5)).expose()["chat_id"], "@channel");
+    }
+
+    #[test]
+    fn with_another_bot_the_name_of_the_former_one_goes() {
+        let stored = Secret::new(members(&json!({ "bot_token": BOT, "bot_name": "one_bot" })));
+        let merged = |changes: &Value| merge(&stored, members(changes)).get("bot_name").cloned();
+        assert_eq!(merged(&json!({ "bot_token": BOT, "chat_id": 7 })), Some(json!("one_bot")));
+        assert_eq!(merged(&json!({ "bot_token": "1:another" })), None);
+        assert_eq!(merged(&json!({ "server": "https://bots.example.org" })), None);
+        let both = json!({ "bot_token": "1:another", "bot_name": "other_bot" });
+        assert_eq!(merged(&both), Some(json!("other_bot")));
+    }
 }

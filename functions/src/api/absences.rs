@@ -44,6 +44,9 @@ pub const ROUTE: Route = Route {
 /// Absences that are answered at once by default, and at most.
 const LIMIT: (u16, u16) = (50, 1_000);
 
+/// What `before` is.
+const NEXT: &str = "what \"next\" was in an earlier answer";
+
 fn router(_: &App) -> Router<App> {
     Router::new().route(PATH, get(absences))
 }
@@ -60,8 +63,8 @@ struct Parameters {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u16>,
     /// What `next` was in an earlier answer: continues after it.
-    #[param(pattern = "^[0-9]+-[0-9]+$", example = "1787482920000000-17")]
-    before: Option<String>,
+    #[param(minimum = 0, example = 17)]
+    before: Option<i64>,
 }
 
 /// The order of absences.
@@ -76,11 +79,11 @@ pub(crate) enum OrderName {
 /// Absences in the order that was asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Absences {
-    /// The absences. By `latest`, the one of the present comes first, if it is longer than an hour; `limit` does not count it.
+    /// The absences. The one of the present comes first, if it is longer than an hour; `limit` does not count it.
     absences: Vec<ShownAbsence>,
     /// What `before` has to be for the absences that come next; `null` after the last one.
-    #[schema(required, example = "1787482920000000-17")]
-    next: Option<String>,
+    #[schema(required, minimum = 0, example = 17)]
+    next: Option<i64>,
 }
 
 /// An absence of more than an hour.
@@ -150,9 +153,13 @@ async fn absences(
         return Err(Problem::HistoryNotShown);
     }
     let page = app.heartbeat.absences(&view, asked, client.0.map(share_key)).await?;
+    // There were some when `next` was given. Since then beats were erased, or it was something else.
+    if asked.before.is_some() && page.absences.is_empty() {
+        return Err(Problem::BadRequest(format!("The parameter \"before\" is not {NEXT}.")));
+    }
     let shown = Absences {
         absences: page.absences.into_iter().map(|absence| ShownAbsence::of(absence, view.until)).collect(),
-        next: page.next.map(|cursor| cursor.to_string()),
+        next: page.next,
     };
     answer(&shown, onlooker, &headers).await
 }
@@ -163,6 +170,6 @@ fn parse(query: Query) -> Result<Asked, Problem> {
         let limit = canonical_number(text).filter(|limit| (1..=LIMIT.1).contains(limit));
         limit.ok_or("a number from 1 to 1000")
     })?;
-    let before = query.parsed("before", str::parse)?;
+    let before = query.parsed("before", |text| canonical_number(text).ok_or(NEXT))?;
     Ok(Asked { order, limit: limit.unwrap_or(LIMIT.0), before })
 }

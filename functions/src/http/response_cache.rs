@@ -6,12 +6,31 @@ use std::{
 };
 
 use heartbeat_core::heartbeat::Revision;
+use time::OffsetDateTime;
+
+use super::problem::Problem;
+use crate::App;
 
 /// Number of responses in the cache. Clients choose the URLs, so memory needs a bound.
 const MAX_ENTRIES: usize = 256;
 
 /// Longest URL whose response is cached.
 const KEY_MAX_BYTES: usize = 1024;
+
+/// Version of what shows the history: the revision of the stats, and the second in which it was rendered. The history and the
+/// settings may change while the stats do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HistoryVersion {
+    revision: Revision,
+    second: i64,
+}
+
+impl HistoryVersion {
+    /// Returns the version at the time `now`.
+    pub(crate) async fn at(now: OffsetDateTime, app: &App) -> Result<Self, Problem> {
+        Ok(Self { revision: app.heartbeat.revision(now).await?, second: now.unix_timestamp() })
+    }
+}
 
 /// Responses by URL, each with the version of what it shows, by default the revision of the stats. When the cache is full, it is
 /// cleared.

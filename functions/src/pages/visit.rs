@@ -8,10 +8,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use heartbeat_core::{
-    heartbeat::{Revision, history::Onlooker},
-    stats::Stats,
-};
+use heartbeat_core::{heartbeat::history::Onlooker, stats::Stats};
 use time::OffsetDateTime;
 
 use super::history::{Shown, Wanted};
@@ -24,26 +21,12 @@ use crate::{
         live_url::LiveUrl,
         middleware::keep_private,
         problem::Problem,
+        response_cache::HistoryVersion,
     },
 };
 
 /// Header of the requests with which `assets/heartbeat.js` and `assets/days.js` update a page. They are no visits.
 const SCRIPT_HEADER: &str = "x-requested-with";
-
-/// Version of a page: the revision of the stats, and the second in which it was rendered. The history and the settings may
-/// change while the stats do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PageVersion {
-    revision: Revision,
-    second: i64,
-}
-
-impl PageVersion {
-    /// Returns the version at the time `now`.
-    async fn at(now: OffsetDateTime, app: &App) -> Result<Self, Problem> {
-        Ok(Self { revision: app.heartbeat.revision(now).await?, second: now.unix_timestamp() })
-    }
-}
 
 /// Renders a page for all who ask meanwhile, unless it is in the cache by then.
 async fn render_once(
@@ -53,7 +36,7 @@ async fn render_once(
 ) -> Result<Arc<Document>, Problem> {
     let flight = async {
         let now = (app.clock)();
-        let version = PageVersion::at(now, app).await?;
+        let version = HistoryVersion::at(now, app).await?;
         if let Some(page) = app.page_cache.get(key, version) {
             return Ok(page);
         }
@@ -101,7 +84,7 @@ impl Visit {
     ) -> Result<Arc<Document>, Problem> {
         let key = self.live_url.cache_key(url);
         let is_shared = onlooker == Onlooker::Stranger;
-        if is_shared && let Some(page) = app.page_cache.get(&key, PageVersion::at(self.now, app).await?) {
+        if is_shared && let Some(page) = app.page_cache.get(&key, HistoryVersion::at(self.now, app).await?) {
             return Ok(page);
         }
         let client = self.client.0.map(share_key);

@@ -1,11 +1,13 @@
 //! The history on `/` and `/stats`.
 
-use heartbeat_tests::{Browser, Database, Server, eventually};
+use heartbeat_tests::{Browser, Database, Server, ServerBuilder, eventually};
 use serde_json::json;
 
 use crate::{
     at_fixed_port,
+    precision::{AN_HOUR_LATER, observe},
     quality::{tool, violations},
+    stream::PASSING_TIME,
     url,
 };
 
@@ -14,8 +16,8 @@ in_both_browsers!(todays_time_in_use_grows_as_beats_arrive, days_appear_with_the
 /// Widths from a small phone to a large screen.
 const WIDTHS: [u32; 6] = [320, 375, 768, 1024, 1280, 2560];
 
-/// Starts a server that shows its whole history, whose clocks show noon: no day begins while a test runs.
-async fn server(database: &Database, history: &str) -> Server {
+/// Returns a server whose clocks show noon: no day begins while a test runs.
+async fn at_noon(database: &Database) -> ServerBuilder {
     let hour =
         Database::create().await.number("SELECT extract(hour FROM now() AT TIME ZONE 'UTC')::bigint").await;
     let zone = match 12 - hour {
@@ -23,8 +25,12 @@ async fn server(database: &Database, history: &str) -> Server {
         // The names say how far clocks are behind.
         ahead => format!("Etc/GMT{:+}", -ahead),
     };
-    let builder = at_fixed_port(database).environment("HEARTBEAT_TIMEZONE", &zone);
-    builder.environment("HEARTBEAT_HISTORY", history).start().await
+    at_fixed_port(database).environment("HEARTBEAT_TIMEZONE", &zone)
+}
+
+/// Starts a server at noon that shows so much of its history.
+async fn server(database: &Database, history: &str) -> Server {
+    at_noon(database).await.environment("HEARTBEAT_HISTORY", history).start().await
 }
 
 /// Starts a server on which some devices have been in use on most of these days.
@@ -108,6 +114,72 @@ async fn days_appear_with_the_first_beat(browser: Browser) {
     browser.wait_for_text(".today .sum", "1 min").await;
     assert_eq!(browser.run("return document.querySelector('#days .line')").await, json!(null));
     assert_eq!(server.stranger().stats().await["num_visits"], 1);
+}
+
+/// Counts requests of the page, which are sent without delay, and fail while `fails` is set. `pass` passes a frame of a later
+/// day to the page.
+const RENEWALS: &str = "
+    const [request, wait] = [window.fetch, window.setTimeout];
+    window.requests = 0;
+    window.fetch = (...options) => {
+        window.requests += 1;
+        return window.fails ? Promise.reject(new TypeError()) : request(...options);
+    };
+    window.setTimeout = (call) => wait(call, 0);
+    window.pass = (total_beats) => {
+        const detail = { last_seen: Date.now() / 1000 + 172800, last_seen_relative: 0, total_beats };
+        document.querySelector('main').dispatchEvent(new CustomEvent('frame', { detail }));
+    }";
+
+/// Number of requests since then.
+const REQUESTS: &str = "return window.requests";
+
+#[tokio::test]
+async fn days_that_may_not_be_shown_any_more_leave_the_open_page() {
+    let database = Database::create().await;
+    let builder = at_noon(&database).await;
+    let mut open = builder.clone().environment("HEARTBEAT_HISTORY", "day").start().await;
+    open.device("Laptop").await.beat().await;
+    let browser = Browser::start().await;
+    browser.open(&url(&open, "/")).await;
+    browser.wait_for_text(".today .sum", "1 min").await;
+    open.stop().await;
+    let closed = builder.environment("HEARTBEAT_HISTORY", "owner").start().await;
+    browser.run(RENEWALS).await;
+    browser.run("window.pass(98); window.pass(99)").await;
+    let days = "return document.querySelector('#days:not([hidden]), #days *')";
+    eventually("no days", async || browser.run(days).await == json!(null)).await;
+    browser.run("window.pass(100)").await;
+    observe(&closed).await;
+    assert_eq!(browser.run(REQUESTS).await, 1, "they are not asked for again at once");
+}
+
+#[tokio::test]
+async fn days_that_cannot_be_renewed_are_tried_again_with_backoff() {
+    for precision in ["exact", "hour"] {
+        let database = Database::create().await;
+        let builder = at_noon(&database).await.environment("HEARTBEAT_PRECISION", precision);
+        let server = builder.environment("HEARTBEAT_HISTORY", "day").start().await;
+        server.device("Laptop").await.beat().await;
+        database.execute(AN_HOUR_LATER).await;
+        let browser = Browser::start().await;
+        browser.open(&url(&server, "/")).await;
+        browser.wait_for_text(".days", "Time zone").await;
+        browser.run(PASSING_TIME).await;
+        browser.run(RENEWALS).await;
+        browser.run("window.fails = true; document.getElementById('days').classList.add('old')").await;
+        browser.run("window.pass(98); window.pass(99)").await;
+        eventually("a request", async || browser.run(REQUESTS).await == 1).await;
+        // Frames that tell nothing new: what failed is still due, after one minute, then after two.
+        for (later, requests) in [(0, 1), (30, 1), (61, 2), (150, 2)] {
+            browser.run(&format!("window.later = {later}; window.pass(99)")).await;
+            observe(&server).await;
+            assert_eq!(browser.run(REQUESTS).await, requests, "{precision}: {later} seconds later");
+        }
+        browser.run("window.fails = false; window.later = 190; window.pass(99)").await;
+        let old = "return document.querySelector('#days.old')";
+        eventually("other days", async || browser.run(old).await == json!(null)).await;
+    }
 }
 
 /// What runs over the margins, and whether the page scrolls sideways.

@@ -193,6 +193,50 @@ async fn the_owner_says_how_much_they_show() {
 }
 
 #[tokio::test]
+async fn between_boundaries_pictures_follow_the_settings() {
+    let (server, database) = server(&["--precision", "week"]).await;
+    let card = async || server.stranger().get("/card.svg").await.body;
+    let heatmap = async || server.stranger().get("/heatmap.svg").await.status;
+    assert!(card().await.contains(">Last 7 days<"));
+    assert_eq!(heatmap().await, 200);
+    database.execute("INSERT INTO heartbeat.settings (name, value) VALUES ('history', 'off')").await;
+    eventually("a heatmap that nobody sees", async || heatmap().await == 403).await;
+    eventually("a card without the days", async || !card().await.contains(">Last 7 days<")).await;
+}
+
+#[tokio::test]
+async fn a_card_shows_times_of_the_day_in_the_steps_of_the_precision() {
+    let (fresh, database) = Server::fresh().await;
+    drop(fresh);
+    database.execute(BEATS).await;
+    let start = async |later: &str| {
+        let change = format!("UPDATE heartbeat.beats SET time_stamp = time_stamp + interval '{later}'");
+        database.execute(&change).await;
+        // As the migration leaves it.
+        database
+            .execute(
+                "TRUNCATE heartbeat.presence, heartbeat.absences, heartbeat.device_absences, heartbeat.rolled_devices;
+                 UPDATE heartbeat.roll_up SET rolled_until = '-infinity'",
+            )
+            .await;
+        let arguments = ["--precision", "day", "--history", "full"];
+        let server = ServerBuilder::on(&database);
+        let mut server = arguments.into_iter().fold(server, ServerBuilder::argument).start().await;
+        let rolled =
+            "SELECT count(*) FROM heartbeat.roll_up WHERE rolled_until > now() - interval '2 minutes'";
+        eventually("everything rolled up", async || database.number(rolled).await == 1).await;
+        let card = server.stranger().get("/card.svg").await.body;
+        server.stop().await;
+        card
+    };
+    // Yesterday from 4:01 to 7:21.
+    let first = start("0").await;
+    assert!(first.contains(" 200 ") || first.contains("3 hr 20 min"), "{first}");
+    assert_eq!(start("35 minutes").await, first, "from 4:36 to 7:56 is in the same hours");
+    assert_ne!(start("1 hour").await, first);
+}
+
+#[tokio::test]
 async fn pictures_tell_beats_no_sooner_than_the_precision_allows() {
     let (server, _database) = server(&["--precision", "week", "--history", "full"]).await;
     let paths = ["/heatmap.svg", "/card.svg", "/heatmap.svg?device=0", "/card.svg?device=0"];

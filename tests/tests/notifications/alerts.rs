@@ -7,6 +7,7 @@ use heartbeat_tests::{
     fake_discord::{Behavior, FakeDiscord},
     fake_ntfy,
 };
+use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -269,6 +270,38 @@ async fn the_owner_is_told_once_of_an_alert_that_could_not_be_sent_for_ten_minut
     server.stop().await;
     assert!(owners.embeds().is_empty());
     assert_eq!(server.log().matches("alert not sent for ten minutes").count(), 1);
+}
+
+#[tokio::test]
+async fn the_owner_is_told_of_an_alert_that_no_process_can_send() {
+    let (_server, database, mut owners, mut friends) = start("exact", Behavior::Accepts).await;
+    fire(&database, "alert.fired", "fired", 0).await;
+    embed(&mut friends).await;
+    outbox_is_empty(&database).await;
+    // As if the server had lost `mail_url`.
+    let mail =
+        r#"UPDATE heartbeat.channels SET kind = 'mail', settings = '{"to": "ben@example.org"}' WHERE id = 2"#;
+    database.execute(mail).await;
+    fire(&database, "alert.resolved", "resolved", 11).await;
+    let (_, description) = embed(&mut owners).await;
+    let expected = "The alert “For Ben” could not be sent through the channel “Ben”: ";
+    assert!(description.starts_with(expected) && description.contains("mail"), "{description}");
+}
+
+#[tokio::test]
+async fn who_was_told_is_told_the_end_though_the_device_is_erased() {
+    let (server, database, _owners, mut friends) =
+        start("exact", Behavior::Responds(503, "x-nothing", "")).await;
+    let (device, _) = server.owner().register("Phone").await;
+    fire(&database, "alert.resolved", "resolved", 0).await;
+    let about_it = format!(
+        "UPDATE heartbeat.outbox SET payload = payload || '{{\"device\": {device}}}' WHERE firing IS NOT NULL"
+    );
+    database.execute(&about_it).await;
+    let erased = server.owner().send(Method::DELETE, &format!("/api/devices/{device}"), Vec::new()).await;
+    assert_eq!(erased.status, 204, "{erased}");
+    friends.change(Behavior::Accepts);
+    assert_eq!(embed(&mut friends).await.0, "Some person's heartbeat: all clear");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Services that say no: not to us, not to this event, or not any more.
 
 use heartbeat_tests::{
-    Database, eventually,
+    Database, Server, eventually,
     fake_discord::{Behavior, FakeDiscord, SECRET},
 };
 use serde_json::json;
@@ -61,7 +61,11 @@ async fn a_channel_that_is_gone_is_disabled_and_its_events_wait_for_another_url(
         assert_eq!(database.number(&format!("{WAITING} AND channel = 'config:discord'")).await, 4);
 
         let mut mended = FakeDiscord::start(Behavior::Accepts).await;
-        let _server = notifying(&database, &mended.url, "new_devices").start().await;
+        let state = async |server: &Server| {
+            let channels = server.owner().get("/api/channels").await.json();
+            channels.as_array().or(channels["channels"].as_array()).expect("channels")[0]["state"].clone()
+        };
+        let server = notifying(&database, &mended.url, "new_devices").start().await;
         let (_, message) = mended.message().await;
         let embeds = message["embeds"].as_array().expect("embeds");
         for (embed, name) in embeds.iter().zip(["first", "second", "third", "fourth"]) {
@@ -69,6 +73,7 @@ async fn a_channel_that_is_gone_is_disabled_and_its_events_wait_for_another_url(
         }
         assert_eq!(embeds.len(), 4);
         outbox_is_empty(&database).await;
+        assert_eq!(state(&server).await, "active");
     }
 }
 

@@ -7,7 +7,7 @@ use heartbeat_tests::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::channel::{LIVE_URL, add, disabled, fire, prepared, queue, waiting};
+use crate::channel::{LIVE_URL, add, disabled, fire, prepared, waiting};
 
 fn settings(telegram: &FakeTelegram, chat: i64) -> Value {
     json!({ "server": telegram.service.url, "bot_token": BOT_TOKEN, "chat_id": chat })
@@ -118,7 +118,6 @@ async fn the_chat_is_found_by_the_code_that_its_reader_sends_to_the_bot() {
         "UPDATE heartbeat.channels SET start_code_at = now() - interval '25 hours' WHERE id = {late}"
     );
     database.execute(&sql).await;
-    queue(&database, friend, "channel.confirm", &json!({})).await;
     for text in [
         "/start another-code-1234",
         "owners-own-code-1",

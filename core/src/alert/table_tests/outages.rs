@@ -36,6 +36,18 @@ fn nothing_fires_soon_after_an_outage() {
 }
 
 #[test]
+fn nothing_fires_in_rest_as_an_outage_ended_before_it() {
+    let mut world = World::with(|rule| (rule.after, rule.rest) = (after("10h"), Some(window("23:00-07:00"))));
+    world.pass(10 * HOUR - 5 * MINUTE);
+    world.outage(55 * MINUTE);
+    // At 22:55 it would be time, at 23:05 devices had time to be heard.
+    world.pass(8 * HOUR + 9 * MINUTE);
+    assert_heard(&mut world, "", "");
+    world.pass(MINUTE);
+    assert_heard(&mut world, "fired", "fired");
+}
+
+#[test]
 fn outage_each_night() {
     let mut world = World::with(|rule| rule.after = after("50h"));
     for _ in 0..2 {

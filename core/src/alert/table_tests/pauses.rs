@@ -1,6 +1,6 @@
 //! Rows about `rest`, `quiet` and snoozes.
 
-use super::{HOUR, MINUTE, PHONE, World, after, assert_heard, fired, span, window};
+use super::{HOUR, MINUTE, OWNER, PHONE, World, after, assert_heard, fired, span, window};
 
 #[test]
 fn rest() {
@@ -50,6 +50,33 @@ fn quiet_begins_and_ends() {
     assert_heard(&mut world, "fired", "");
     world.pass(HOUR);
     assert_heard(&mut world, "repeated 4", "repeated 4");
+}
+
+#[test]
+fn after_quiet_repetitions_begin_anew() {
+    let mut world = World::with(|rule| {
+        (rule.repeat, rule.quiet) = (Some(span("2h")), Some(window("12:30-20:00")));
+        rule.channels = vec![OWNER];
+    });
+    world.pass(8 * HOUR);
+    assert_heard(&mut world, "fired", "");
+    world.pass(2 * HOUR - MINUTE);
+    assert_heard(&mut world, "", "");
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 1", "");
+
+    // Told before, and of the newest alone after: then not for an hour.
+    let mut world = fired();
+    world.edit(|rule| {
+        (rule.repeat, rule.quiet) = (Some(span("2h")), Some(window("13:30-18:59")));
+        rule.channels = vec![OWNER];
+    });
+    world.pass(6 * HOUR - MINUTE);
+    assert_heard(&mut world, "repeated 2", "");
+    world.pass(HOUR - MINUTE);
+    assert_heard(&mut world, "", "");
+    world.pass(MINUTE);
+    assert_heard(&mut world, "repeated 3", "");
 }
 
 #[test]

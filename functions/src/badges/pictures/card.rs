@@ -104,13 +104,16 @@ fn day(view: &HistoryView, presence: &Presence, day: Date) -> Timeline {
     let end = day.next_day().and_then(|next| view.timezone.moment(&format!("{next}T00:00")));
     let end = end.unwrap_or(view.until).min(view.until);
     let second = |time| second_of(&view.timezone, day, time);
+    let until = second(end);
+    let step = 60 * u32::from(view.grain());
+    let span = |start: u32, end: u32| (start - start % step, end.next_multiple_of(step).min(until));
     let spans = presence.spans(start, end).into_iter();
     let sums = presence.sums(Step::Day, &view.timezone, &(day..=day));
     let date = || format!("{} {} {}", day.weekday(), day.day(), day.month());
     Timeline::Day {
         name: if day == view.today { "Today".to_owned() } else { date() },
-        spans: spans.map(|span| (second(span.start), second(span.end))).collect(),
-        until: second(end),
+        spans: spans.map(|it| span(second(it.start), second(it.end))).collect(),
+        until,
         minutes: sums.first().map_or(0, |sum| sum.minutes),
     }
 }

@@ -29,7 +29,9 @@ use super::{BadgeError, Format, cache_control, error_response, image_cache::Imag
 use crate::{
     App,
     app::Now,
-    http::{client_ip::ClientIp, conditional::Representation, problem::Problem},
+    http::{
+        client_ip::ClientIp, conditional::Representation, problem::Problem, response_cache::HistoryVersion,
+    },
 };
 pub(crate) use parameters::{PARTS, Parameters, WEEK_STARTS};
 
@@ -86,8 +88,8 @@ impl PictureRequest<'_> {
     /// Returns the picture with its `Cache-Control`, or the response with an error badge.
     async fn render(self, app: &App, now: OffsetDateTime) -> Result<(Representation, HeaderValue), Response> {
         let url = format!("{}?{}", self.path, self.query);
-        let revision = app.heartbeat.revision(now).await.ok();
-        if let Some(cached) = revision.and_then(|revision| app.badge_cache.get(&url, revision)) {
+        let version = HistoryVersion::at(now, app).await.ok();
+        if let Some(cached) = version.and_then(|version| app.picture_cache.get(&url, version)) {
             return Ok(cached);
         }
         let (picture, cache_seconds) = match self.create(app, now).await {
@@ -100,8 +102,8 @@ impl PictureRequest<'_> {
         };
         let image = app.image_cache.get_or_draw(image, self.client).await.map_err(Problem::into_response)?;
         let rendered = (image, cache_control(cache_seconds));
-        if let Some(revision) = revision {
-            app.badge_cache.insert(&url, revision, rendered.clone());
+        if let Some(version) = version {
+            app.picture_cache.insert(&url, version, rendered.clone());
         }
         Ok(rendered)
     }

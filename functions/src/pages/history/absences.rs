@@ -53,15 +53,12 @@ impl AbsencesView {
             ended_on: absence.ended_by.and_then(&name),
             length: humanize::duration(absence.length(shown.view.until).whole_seconds()),
         };
-        let (ended, ongoing) =
-            absences.latest.iter().partition::<Vec<&Absence>, _>(|absence| absence.ended_at.is_some());
-        let latest = ended.into_iter().map(&entry).collect();
-        let longest = absences.longest.iter().map(entry).collect();
+        let is_over = |absence: &&Absence| absence.ended_at.is_some();
+        let ongoing = absences.latest.iter().find(|absence| absence.ended_at.is_none()).map(&entry);
+        let latest = absences.latest.iter().filter(is_over).map(&entry).collect();
+        let longest = absences.longest.iter().filter(is_over).map(&entry).collect();
         let lists: [(_, Vec<Entry>); 2] = [("The last", latest), ("The longest", longest)];
-        Self {
-            ongoing: ongoing.first().map(|absence| entry(absence)),
-            lists: lists.into_iter().filter(|(_, entries)| !entries.is_empty()).collect(),
-        }
+        Self { ongoing, lists: lists.into_iter().filter(|(_, entries)| !entries.is_empty()).collect() }
     }
 }
 

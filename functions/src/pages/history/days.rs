@@ -135,9 +135,9 @@ impl Parts {
             outages: outages.flat_map(|(start, end)| timezone.day_parts(start, end)).collect(),
             spans: spans
                 .flat_map(|(start, end)| timezone.day_parts(start, end))
-                .map(|part| in_steps(part, shown.grain))
+                .map(|part| in_steps(part, shown.view.grain()))
                 .collect(),
-            has_minutes: shown.grain == 1,
+            has_minutes: shown.view.grain() == 1,
         }
     }
 }

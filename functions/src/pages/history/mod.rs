@@ -61,8 +61,6 @@ pub(crate) struct Shown {
     is_live: bool,
     /// Whether times are shown as they were.
     is_exact: bool,
-    /// Minutes of the steps in which times of a day are shown.
-    grain: u16,
     /// Whether times are shown by the day.
     is_by_days: bool,
 }
@@ -103,11 +101,6 @@ impl Shown {
             absences,
             is_live: settings.precision == Precision::Exact,
             is_exact: precision == Precision::Exact,
-            grain: match precision {
-                Precision::Exact | Precision::Minute => 1,
-                Precision::Quarter => 15,
-                Precision::Hour | Precision::Day | Precision::Week => 60,
-            },
             is_by_days: matches!(precision, Precision::Day | Precision::Week),
             view,
         })

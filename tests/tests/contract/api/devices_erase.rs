@@ -141,9 +141,9 @@ async fn erasing_beside_beats_leaves_what_others_beat_and_nothing_of_the_device(
         assert_eq!(server.stranger().authorized(&erased_token).post("/api/beat", "").await.status, 401);
     }
     assert_eq!(function.request(&Method::POST, "/api/beat", Some(&erased_token), b"").await.status, 401);
-    for beats in doomed {
-        assert!(beats.await.expect("an end") > 0);
-    }
+    // On a busy machine, all of them may have come through one server.
+    let [one_took, other_took] = doomed;
+    assert!(one_took.await.expect("an end") + other_took.await.expect("an end") > 0);
     // The end of the other device is its archiving: what was acknowledged before that counts.
     let archived = other
         .owner()
