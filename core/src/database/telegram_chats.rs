@@ -50,7 +50,8 @@ pub async fn set_bot_name(connection: &mut Connection, id: i64, name: &str) -> R
     .map(drop)
 }
 
-/// Keeps the chat in which `start_code` was sent, as settings, and tries the channel out: a friend is asked to confirm it. Returns whether there is a channel that still waits for this code.
+/// Keeps the chat in which `start_code` was sent, as settings, and tries the channel out: a friend is asked to confirm it. Returns
+/// whether there is a channel that still waits for this code.
 pub async fn link(
     connection: &mut Connection,
     id: i64,
