@@ -62,8 +62,7 @@ async fn a_channel_that_is_gone_is_disabled_and_its_events_wait_for_another_url(
 
         let mut mended = FakeDiscord::start(Behavior::Accepts).await;
         let state = async |server: &Server| {
-            let channels = server.owner().get("/api/channels").await.json();
-            channels.as_array().or(channels["channels"].as_array()).expect("channels")[0]["state"].clone()
+            server.owner().get("/api/channels").await.json()["channels"][0]["state"].clone()
         };
         let server = notifying(&database, &mended.url, "new_devices").start().await;
         let (_, message) = mended.message().await;
